@@ -1,0 +1,33 @@
+import { fileURLToPath } from 'node:url';
+import { Migrator } from '@mikro-orm/migrations';
+import { defineConfig, type EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import { GraphQLError } from 'graphql';
+import { entities } from '../entities/index.ts';
+
+const migrationsPath = fileURLToPath(new URL('./migrations', import.meta.url));
+
+/** Connections that one process holds for its own queries; pg-boss has a small pool of its own. */
+const POOL_SIZE = 16;
+
+export function ormOptions(url: string, poolSize = POOL_SIZE) {
+  return defineConfig({
+    clientUrl: url,
+    entities,
+    extensions: [Migrator],
+    pool: { min: 0, max: poolSize },
+    driverOptions: { application_name: 'slotkeeper', connectionTimeoutMillis: 10_000 },
+    migrations: { path: migrationsPath, pathTs: migrationsPath, emit: 'ts', snapshot: true, snapshotName: '.snapshot', allOrNothing: true },
+    forceUtcTimezone: true,
+    findOneOrFailHandler: (entityName) =>
+      new GraphQLError(`${entityName} not found`, { extensions: { code: 'NOT_FOUND' } }),
+    // A forgotten fork would share one identity map among all requests.
+    allowGlobalContext: false,
+  });
+}
+
+export type Orm = MikroORM;
+export type { EntityManager };
+
+export function openOrm(url: string, poolSize?: number): Promise<MikroORM> {
+  return MikroORM.init(ormOptions(url, poolSize));
+}

@@ -1,0 +1,27 @@
+import { defineEntity, p } from '@mikro-orm/core';
+
+const EventLogSchema = defineEntity({
+  name: 'EventLog',
+  tableName: 'event_log',
+  properties: {
+    /** Always 1: there is one log, and its row is the lock under which events are sequenced. */
+    id: p.integer().primary().autoincrement(false),
+    /** Part of every cursor; renewed when the cluster is not the one last seen (a restore, another timeline). */
+    logId: p.uuid(),
+    /** The seq of the newest sequenced event. */
+    head: p.bigint('number').default(0),
+    /** The highest seq that retention has removed. */
+    floor: p.bigint('number').default(0),
+    systemIdentifier: p.text(),
+    timeline: p.integer(),
+  },
+  checks: [
+    { name: 'event_log_single', expression: 'id = 1' },
+    { name: 'event_log_order', expression: 'floor >= 0 and head >= floor' },
+  ],
+});
+
+/** The one row that says how far the log goes. */
+export class EventLog extends EventLogSchema.class {}
+EventLogSchema.setClass(EventLog);
+export { EventLogSchema };

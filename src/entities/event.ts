@@ -1,0 +1,65 @@
+import { defineEntity, p } from '@mikro-orm/core';
+import { RUN_STATES, Run } from './run.ts';
+import { Task } from './task.ts';
+import { User } from './user.ts';
+
+/** What happened to a run. */
+export const RUN_EVENT_TYPES = [
+  'QUEUED',
+  'STARTED',
+  'LOG',
+  'PROGRESS',
+  'RETRYING',
+  'SUCCEEDED',
+  'FAILED',
+  'CANCELLED',
+  'SKIPPED',
+] as const;
+
+/** What somebody did to a task. */
+export const TASK_EVENT_TYPES = ['TASK_ADDED', 'TASK_UPDATED', 'TASK_PAUSED', 'TASK_RESUMED', 'TASK_DELETED'] as const;
+
+export const EVENT_TYPES = [...RUN_EVENT_TYPES, ...TASK_EVENT_TYPES] as const;
+export type EventType = (typeof EVENT_TYPES)[number];
+
+const EventSchema = defineEntity({
+  name: 'Event',
+  tableName: 'event',
+  properties: {
+    id: p.bigint('number').primary().autoincrement(),
+    /**
+     * The position in the log; null until the event is sequenced (see `src/events/log.ts`). Ids are not in commit
+     * order, so nothing reads by id.
+     */
+    seq: p.bigint('number').nullable(),
+    at: p.datetime().defaultRaw('clock_timestamp()'),
+    type: p.enum(EVENT_TYPES),
+    message: p.text().nullable(),
+    data: p.text().nullable(),
+    task: () => p.manyToOne(Task).ref(),
+    /** The task's name at that time. */
+    taskName: p.text(),
+    run: () => p.manyToOne(Run).ref().nullable().deleteRule('no action'),
+    /** The run's state and attempt at that time. */
+    runState: p.enum(RUN_STATES).nullable(),
+    attempt: p.integer().nullable(),
+    /** Who asked; for a scheduled run, the task's owner at that time. */
+    actor: () => p.manyToOne(User).ref().index(),
+  },
+  checks: [
+    { name: 'event_run_or_task', expression: "(run_id is null) = (type like 'TASK\\_%')" },
+    { name: 'event_run_state', expression: '(run_id is null) = (run_state is null)' },
+  ],
+  uniques: [{ name: 'event_seq', properties: ['seq'] }],
+  indexes: [
+    { name: 'event_unsequenced', properties: ['id'], where: 'seq is null' },
+    { name: 'event_by_task', properties: ['task', 'seq'] },
+    { name: 'event_by_run', properties: ['run', 'seq'] },
+    { name: 'event_by_type', properties: ['type', 'seq'] },
+  ],
+});
+
+/** One immutable line of the log. */
+export class Event extends EventSchema.class {}
+EventSchema.setClass(Event);
+export { EventSchema };

@@ -1,0 +1,43 @@
+import type { InferKyselyDB } from '@mikro-orm/postgresql';
+import { ApiKey, type ApiKeySchema } from './api-key.ts';
+import { Event, type EventSchema } from './event.ts';
+import { EventLog, type EventLogSchema } from './event-log.ts';
+import { IdempotencyKey, type IdempotencyKeySchema } from './idempotency-key.ts';
+import { IpBlock, type IpBlockSchema } from './ip-block.ts';
+import { RepeatItem, type RepeatItemSchema } from './repeat-item.ts';
+import { Run, type RunSchema } from './run.ts';
+import { ScheduleVersion, type ScheduleVersionSchema } from './schedule-version.ts';
+import { SlotGap, type SlotGapSchema } from './slot-gap.ts';
+import { Task, type TaskSchema } from './task.ts';
+import { User, type UserSchema } from './user.ts';
+
+export { ApiKey, Event, EventLog, IdempotencyKey, IpBlock, RepeatItem, Run, ScheduleVersion, SlotGap, Task, User };
+
+export const entities = [
+  User,
+  ApiKey,
+  Task,
+  RepeatItem,
+  ScheduleVersion,
+  Run,
+  SlotGap,
+  Event,
+  EventLog,
+  IpBlock,
+  IdempotencyKey,
+];
+
+/** The tables as rows, for the reads and batches that go through Kysely: `em.getKysely<Tables>()`. */
+export type Tables = InferKyselyDB<
+  | typeof UserSchema
+  | typeof ApiKeySchema
+  | typeof TaskSchema
+  | typeof RepeatItemSchema
+  | typeof ScheduleVersionSchema
+  | typeof RunSchema
+  | typeof SlotGapSchema
+  | typeof EventSchema
+  | typeof EventLogSchema
+  | typeof IpBlockSchema
+  | typeof IdempotencyKeySchema
+>;

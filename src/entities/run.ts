@@ -1,0 +1,77 @@
+import { defineEntity, p } from '@mikro-orm/core';
+import { Task } from './task.ts';
+import { User } from './user.ts';
+
+export const RUN_STATES = ['QUEUED', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED', 'SKIPPED'] as const;
+export type RunState = (typeof RUN_STATES)[number];
+
+/** The states that a run never leaves. */
+export const FINAL_STATES = ['SUCCEEDED', 'FAILED', 'CANCELLED', 'SKIPPED'] as const satisfies readonly RunState[];
+
+export const TRIGGERS = ['SCHEDULE', 'MANUAL', 'RETRY', 'BACKFILL'] as const;
+export type Trigger = (typeof TRIGGERS)[number];
+
+/**
+ * Why a slot did not run: an earlier run was not finished; it was not fired in time and the catch-up policy leaves it
+ * out; it is past the catch-up age; no live runner has the task's class.
+ */
+export const SKIP_REASONS = ['OVERLAP', 'MISSED', 'TOO_OLD', 'NO_RUNNER'] as const;
+export type SkipReason = (typeof SKIP_REASONS)[number];
+
+const RunSchema = defineEntity({
+  name: 'Run',
+  tableName: 'run',
+  properties: {
+    id: p.bigint('number').primary().autoincrement(),
+    task: () => p.manyToOne(Task).ref(),
+    /** The instant it was due, UTC and a whole minute; null for a run by request. */
+    slot: p.datetime().nullable(),
+    trigger: p.enum(TRIGGERS),
+    state: p.enum(RUN_STATES),
+    skipReason: p.enum(SKIP_REASONS).nullable(),
+    retryOf: () => p.manyToOne(Run).ref().nullable().index(),
+    /** Who asked, or for a slot the task's owner at that time. */
+    actor: () => p.manyToOne(User).ref().index(),
+    /** Data for this run alone instead of the task's; JSON text. */
+    data: p.text().nullable(),
+    /** The try that is under way or was the last; 0 before the first. */
+    attempt: p.integer().default(0),
+    /** The job of the present attempt; null for a run that waits for another of its task, and for a finished one. */
+    jobId: p.uuid().nullable(),
+    queuedAt: p.datetime(),
+    startedAt: p.datetime().nullable(),
+    finishedAt: p.datetime().nullable(),
+    message: p.text().nullable(),
+    /** 0 to 1. */
+    progress: p.double().nullable(),
+    cancelRequestedAt: p.datetime().nullable(),
+  },
+  checks: [
+    { name: 'run_skip_reason', expression: "(state = 'SKIPPED') = (skip_reason is not null)" },
+    {
+      name: 'run_finished',
+      expression: "(state in ('SUCCEEDED', 'FAILED', 'CANCELLED', 'SKIPPED')) = (finished_at is not null)",
+    },
+    { name: 'run_job', expression: "job_id is null or state in ('QUEUED', 'RUNNING')" },
+    { name: 'run_running', expression: "state <> 'RUNNING' or (job_id is not null and started_at is not null)" },
+    { name: 'run_slot', expression: "(trigger in ('SCHEDULE', 'BACKFILL')) <= (slot is not null)" },
+    { name: 'run_slot_minute', expression: "slot = date_trunc('minute', slot, 'UTC')" },
+    { name: 'run_progress', expression: 'progress between 0 and 1' },
+  ],
+  uniques: [
+    // The ledger: whatever races, a slot has one run.
+    { name: 'run_ledger', properties: ['task', 'slot'], where: "trigger = 'SCHEDULE'" },
+    { name: 'run_job_id', properties: ['jobId'], where: 'job_id is not null' },
+  ],
+  indexes: [
+    { name: 'run_by_task', properties: ['task', 'id'] },
+    { name: 'run_by_state', properties: ['state', 'id'] },
+    // The overlap policy's question: which runs of this task are not finished?
+    { name: 'run_open', properties: ['task', 'id'], where: "state in ('QUEUED', 'RUNNING')" },
+  ],
+});
+
+/** The record of one slot or one request. */
+export class Run extends RunSchema.class {}
+RunSchema.setClass(Run);
+export { RunSchema };

@@ -1,0 +1,86 @@
+import { type Collection, defineEntity, p } from '@mikro-orm/core';
+import { RepeatItem } from './repeat-item.ts';
+import { User } from './user.ts';
+
+/** What happens when a slot comes while an earlier run of the task is not finished. */
+export const OVERLAP_POLICIES = ['SKIP', 'QUEUE', 'ALLOW', 'CANCEL_RUNNING'] as const;
+export type OverlapPolicy = (typeof OVERLAP_POLICIES)[number];
+
+/** Which of the slots missed in an outage are run afterwards; the others are recorded as skipped. */
+export const CATCH_UP_POLICIES = ['LATEST', 'ALL', 'NONE'] as const;
+export type CatchUpPolicy = (typeof CATCH_UP_POLICIES)[number];
+
+const TaskSchema = defineEntity({
+  name: 'Task',
+  tableName: 'task',
+  properties: {
+    /** The id that old callers know. */
+    id: p.integer().primary().autoincrement(),
+    name: p.text(),
+    className: p.text(),
+    active: p.boolean(),
+    /** The JSON object handed to the task class, as its sender wrote it: old callers read back what they sent. */
+    data: p.text().nullable(),
+    owner: () => p.manyToOne(User).ref().index(),
+    timeZone: p.text(),
+    repeatItems: () =>
+      p.oneToMany(RepeatItem).mappedBy('task').orphanRemoval().orderBy({ id: 'asc' }).$type<Collection<RepeatItem>>(),
+
+    overlap: p.enum(OVERLAP_POLICIES).default('SKIP'),
+    /** How many runs may wait under the QUEUE policy. */
+    queueLimit: p.integer().default(100),
+    catchUp: p.enum(CATCH_UP_POLICIES).default('LATEST'),
+    /** A slot is missed once it is this late. */
+    misfireGraceSeconds: p.integer().default(60),
+    /** A missed slot older than this is never run; null for no bound. */
+    catchUpMaxAgeSeconds: p.integer().nullable(),
+    /** Tries of one run, the first included. */
+    retryAttempts: p.integer().default(1),
+    retryDelaySeconds: p.integer().default(30),
+    /** Each further delay is this many times the one before. */
+    retryBackoff: p.double().default(2),
+    timeoutSeconds: p.integer().default(900),
+
+    /** The next slot, or null when the task expects none. */
+    nextRunAt: p.datetime().nullable(),
+    /** The slot after `followingOf`, computed beforehand so that firing does no arithmetic; null for none. */
+    followingRunAt: p.datetime().nullable(),
+    /** The slot that `followingRunAt` follows; where it is not `nextRunAt`, the value is unknown. */
+    followingOf: p.datetime().nullable(),
+    lastRunAt: p.datetime().nullable(),
+
+    /** Counts users' edits only. */
+    version: p.integer().default(1),
+    createdAt: p.datetime(),
+    updatedAt: p.datetime(),
+    /** Deleting is soft: the name, the history and the ids stay. */
+    deletedAt: p.datetime().nullable(),
+  },
+  checks: [
+    { name: 'task_name_length', expression: 'char_length(name) between 1 and 255' },
+    { name: 'task_data_object', expression: "json_typeof(data::json) = 'object'" },
+    { name: 'task_queue_limit', expression: 'queue_limit between 1 and 10000' },
+    { name: 'task_misfire_grace', expression: 'misfire_grace_seconds between 0 and 86400' },
+    { name: 'task_catch_up_max_age', expression: 'catch_up_max_age_seconds >= 0' },
+    { name: 'task_retry', expression: 'retry_attempts between 1 and 100 and retry_delay_seconds between 0 and 86400' },
+    { name: 'task_retry_backoff', expression: 'retry_backoff between 1 and 10' },
+    { name: 'task_timeout', expression: 'timeout_seconds between 1 and 86400' },
+    {
+      name: 'task_expects_nothing',
+      expression: '(active and deleted_at is null) or next_run_at is null',
+    },
+    { name: 'task_whole_minute', expression: "next_run_at = date_trunc('minute', next_run_at, 'UTC')" },
+  ],
+  indexes: [
+    // What is due: the planner's only read.
+    { name: 'task_due', properties: ['nextRunAt'], where: 'next_run_at is not null' },
+    { name: 'task_live', properties: ['id'], where: 'deleted_at is null' },
+    { name: 'task_by_name', properties: ['name', 'id'], where: 'deleted_at is null' },
+    { name: 'task_by_last_run', properties: ['lastRunAt', 'id'], where: 'deleted_at is null' },
+  ],
+});
+
+/** What to do, for whom and when. */
+export class Task extends TaskSchema.class {}
+TaskSchema.setClass(Task);
+export { TaskSchema };

@@ -1,0 +1,23 @@
+import { defineEntity, p } from '@mikro-orm/core';
+
+/** What a user may do: viewers read, operators also write their own tasks, admins do everything. */
+export const ROLES = ['VIEWER', 'OPERATOR', 'ADMIN'] as const;
+export type Role = (typeof ROLES)[number];
+
+const UserSchema = defineEntity({
+  name: 'User',
+  tableName: 'app_user',
+  properties: {
+    /** The id that old callers know as `user_id`. */
+    id: p.integer().primary().autoincrement(),
+    name: p.text().unique(),
+    role: p.enum(ROLES),
+    createdAt: p.datetime().defaultRaw('now()'),
+  },
+  checks: [{ name: 'app_user_name_length', expression: 'char_length(name) between 1 and 255' }],
+});
+
+/** Someone who owns tasks and holds API keys. */
+export class User extends UserSchema.class {}
+UserSchema.setClass(User);
+export { UserSchema };

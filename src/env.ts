@@ -1,0 +1,3 @@
+export function readDatabaseUrl(): string | undefined {
+  return process.env.DATABASE_URL;
+}
