@@ -2,4 +2,8 @@
 import { ormOptions } from './src/database/orm.ts';
 import { readDatabaseUrl } from './src/env.ts';
 
-export default ormOptions(readDatabaseUrl() ?? 'postgresql://localhost/slotkeeper');
+const options = ormOptions(readDatabaseUrl() ?? 'postgresql://localhost/slotkeeper');
+
+// The snapshot of the entities, beside the migrations, is what a new migration is compared with; the server never
+// writes it.
+export default { ...options, migrations: { ...options.migrations, snapshot: true, snapshotName: '.snapshot' } };

@@ -16,7 +16,7 @@ export function ormOptions(url: string, poolSize = POOL_SIZE) {
     extensions: [Migrator],
     pool: { min: 0, max: poolSize },
     driverOptions: { application_name: 'slotkeeper', connectionTimeoutMillis: 10_000 },
-    migrations: { path: migrationsPath, pathTs: migrationsPath, emit: 'ts', snapshot: true, snapshotName: '.snapshot', allOrNothing: true },
+    migrations: { path: migrationsPath, pathTs: migrationsPath, emit: 'ts', snapshot: false, allOrNothing: true },
     forceUtcTimezone: true,
     findOneOrFailHandler: (entityName) =>
       new GraphQLError(`${entityName} not found`, { extensions: { code: 'NOT_FOUND' } }),

@@ -20,4 +20,5 @@ const ApiKeySchema = defineEntity({
 /** A key and secret pair with which a user proves who they are. */
 export class ApiKey extends ApiKeySchema.class {}
 ApiKeySchema.setClass(ApiKey);
+
 export { ApiKeySchema };

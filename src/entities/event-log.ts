@@ -24,4 +24,5 @@ const EventLogSchema = defineEntity({
 /** The one row that says how far the log goes. */
 export class EventLog extends EventLogSchema.class {}
 EventLogSchema.setClass(EventLog);
+
 export { EventLogSchema };

@@ -62,4 +62,5 @@ const EventSchema = defineEntity({
 /** One immutable line of the log. */
 export class Event extends EventSchema.class {}
 EventSchema.setClass(Event);
+
 export { EventSchema };

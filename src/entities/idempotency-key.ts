@@ -19,4 +19,5 @@ const IdempotencyKeySchema = defineEntity({
 /** That a mutation was done already, so that a repeated call answers with its result. */
 export class IdempotencyKey extends IdempotencyKeySchema.class {}
 IdempotencyKeySchema.setClass(IdempotencyKey);
+
 export { IdempotencyKeySchema };

@@ -35,4 +35,5 @@ const IpBlockSchema = defineEntity({
 /** A block of addresses in a pool. */
 export class IpBlock extends IpBlockSchema.class {}
 IpBlockSchema.setClass(IpBlock);
+
 export { IpBlockSchema };

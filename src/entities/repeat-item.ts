@@ -44,6 +44,7 @@ const RepeatItemSchema = defineEntity({
 /** One recurrence rule of a task. A null calendar field means every. */
 export class RepeatItem extends RepeatItemSchema.class {}
 RepeatItemSchema.setClass(RepeatItem);
+
 export { RepeatItemSchema };
 
 /** The columns that hold `rule`, in the entity's words. */

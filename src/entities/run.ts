@@ -74,4 +74,5 @@ const RunSchema = defineEntity({
 /** The record of one slot or one request. */
 export class Run extends RunSchema.class {}
 RunSchema.setClass(Run);
+
 export { RunSchema };

@@ -23,4 +23,5 @@ const ScheduleVersionSchema = defineEntity({
 /** A task's rules, zone and active flag with the time they were valid, kept so that the past can be explained. */
 export class ScheduleVersion extends ScheduleVersionSchema.class {}
 ScheduleVersionSchema.setClass(ScheduleVersion);
+
 export { ScheduleVersionSchema };

@@ -26,4 +26,5 @@ const SlotGapSchema = defineEntity({
 /** Many slots in a row that did not run for the same reason, in one line instead of thousands. */
 export class SlotGap extends SlotGapSchema.class {}
 SlotGapSchema.setClass(SlotGap);
+
 export { SlotGapSchema };

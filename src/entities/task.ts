@@ -83,4 +83,5 @@ const TaskSchema = defineEntity({
 /** What to do, for whom and when. */
 export class Task extends TaskSchema.class {}
 TaskSchema.setClass(Task);
+
 export { TaskSchema };

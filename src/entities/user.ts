@@ -20,4 +20,5 @@ const UserSchema = defineEntity({
 /** Someone who owns tasks and holds API keys. */
 export class User extends UserSchema.class {}
 UserSchema.setClass(User);
+
 export { UserSchema };
