@@ -38,6 +38,8 @@ const RunSchema = defineEntity({
     attempt: p.integer().default(0),
     /** The job of the present attempt; null for a run that waits for another of its task, and for a finished one. */
     jobId: p.uuid().nullable(),
+    /** When the next attempt is to start, for a run that waits for its retry. */
+    nextAttemptAt: p.datetime().nullable(),
     queuedAt: p.datetime(),
     startedAt: p.datetime().nullable(),
     finishedAt: p.datetime().nullable(),
@@ -53,6 +55,7 @@ const RunSchema = defineEntity({
       expression: "(state in ('SUCCEEDED', 'FAILED', 'CANCELLED', 'SKIPPED')) = (finished_at is not null)",
     },
     { name: 'run_job', expression: "job_id is null or state in ('QUEUED', 'RUNNING')" },
+    { name: 'run_delayed_queued', expression: "next_attempt_at is null or (state = 'QUEUED' and job_id is not null)" },
     { name: 'run_running', expression: "state <> 'RUNNING' or (job_id is not null and started_at is not null)" },
     { name: 'run_slot', expression: "(trigger in ('SCHEDULE', 'BACKFILL')) <= (slot is not null)" },
     { name: 'run_slot_minute', expression: "slot = date_trunc('minute', slot, 'UTC')" },
@@ -66,6 +69,9 @@ const RunSchema = defineEntity({
   indexes: [
     { name: 'run_by_task', properties: ['task', 'id'] },
     { name: 'run_by_state', properties: ['state', 'id'] },
+
+    // When the executor's alarm is due.
+    { name: 'run_delayed', properties: ['nextAttemptAt'], where: 'next_attempt_at is not null' },
     // The overlap policy's question: which runs of this task are not finished?
     { name: 'run_open', properties: ['task', 'id'], where: "state in ('QUEUED', 'RUNNING')" },
   ],

@@ -64,7 +64,7 @@ const TaskSchema = defineEntity({
     { name: 'task_catch_up_max_age', expression: 'catch_up_max_age_seconds >= 0' },
     { name: 'task_retry', expression: 'retry_attempts between 1 and 100 and retry_delay_seconds between 0 and 86400' },
     { name: 'task_retry_backoff', expression: 'retry_backoff between 1 and 10' },
-    { name: 'task_timeout', expression: 'timeout_seconds between 1 and 86400' },
+    { name: 'task_timeout', expression: 'timeout_seconds between 1 and 82800' },
     {
       name: 'task_expects_nothing',
       expression: '(active and deleted_at is null) or next_run_at is null',

@@ -58,7 +58,7 @@ export class Migration20261123232816 extends Migration {
       `alter table "task" add constraint "task_retry" check (retry_attempts between 1 and 100 and retry_delay_seconds between 0 and 86400);`,
     );
     this.addSql(`alter table "task" add constraint "task_retry_backoff" check (retry_backoff between 1 and 10);`);
-    this.addSql(`alter table "task" add constraint "task_timeout" check (timeout_seconds between 1 and 86400);`);
+    this.addSql(`alter table "task" add constraint "task_timeout" check (timeout_seconds between 1 and 82800);`);
     this.addSql(
       `alter table "task" add constraint "task_expects_nothing" check ((active and deleted_at is null) or next_run_at is null);`,
     );
@@ -119,12 +119,13 @@ export class Migration20261123232816 extends Migration {
     this.addSql(`alter table "repeat_item" add constraint "repeat_item_minute" check (minute between 0 and 59);`);
 
     this.addSql(
-      `create table "run" ("id" bigserial primary key, "task_id" int not null, "slot" timestamptz null, "trigger" text not null, "state" text not null, "skip_reason" text null, "retry_of_id" bigint null, "actor_id" int not null, "data" text null, "attempt" int not null default 0, "job_id" uuid null, "queued_at" timestamptz not null, "started_at" timestamptz null, "finished_at" timestamptz null, "message" text null, "progress" double precision null, "cancel_requested_at" timestamptz null);`,
+      `create table "run" ("id" bigserial primary key, "task_id" int not null, "slot" timestamptz null, "trigger" text not null, "state" text not null, "skip_reason" text null, "retry_of_id" bigint null, "actor_id" int not null, "data" text null, "attempt" int not null default 0, "job_id" uuid null, "next_attempt_at" timestamptz null, "queued_at" timestamptz not null, "started_at" timestamptz null, "finished_at" timestamptz null, "message" text null, "progress" double precision null, "cancel_requested_at" timestamptz null);`,
     );
     this.addSql(`create index "run_retry_of_id_index" on "run" ("retry_of_id");`);
     this.addSql(`create index "run_actor_id_index" on "run" ("actor_id");`);
     this.addSql(`create index "run_by_task" on "run" ("task_id", "id");`);
     this.addSql(`create index "run_by_state" on "run" ("state", "id");`);
+    this.addSql(`create index "run_delayed" on "run" ("next_attempt_at") where next_attempt_at is not null;`);
     this.addSql(`create index "run_open" on "run" ("task_id", "id") where state in ('QUEUED', 'RUNNING');`);
     this.addSql(`create unique index "run_ledger" on "run" ("task_id", "slot") where trigger = 'SCHEDULE';`);
     this.addSql(`create unique index "run_job_id" on "run" ("job_id") where job_id is not null;`);
@@ -135,6 +136,9 @@ export class Migration20261123232816 extends Migration {
       `alter table "run" add constraint "run_finished" check ((state in ('SUCCEEDED', 'FAILED', 'CANCELLED', 'SKIPPED')) = (finished_at is not null));`,
     );
     this.addSql(`alter table "run" add constraint "run_job" check (job_id is null or state in ('QUEUED', 'RUNNING'));`);
+    this.addSql(
+      `alter table "run" add constraint "run_delayed_queued" check (next_attempt_at is null or (state = 'QUEUED' and job_id is not null));`,
+    );
     this.addSql(
       `alter table "run" add constraint "run_running" check (state <> 'RUNNING' or (job_id is not null and started_at is not null));`,
     );

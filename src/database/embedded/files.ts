@@ -1,0 +1,40 @@
+// The few things about files that node:fs has no call for.
+import { chmod, lchown, lstat, open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Whoever an account's files belong to. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+async function* walk(path: string): AsyncGenerator<{ path: string; mode: number; isLink: boolean }> {
+  const found = await lstat(path);
+  yield { path, mode: found.mode, isLink: found.isSymbolicLink() };
+  if (!found.isDirectory()) return;
+  for (const name of await readdir(path)) yield* walk(join(path, name));
+}
+
+/** Gives a folder and all that is in it to another owner; links are not followed. */
+export async function giveTo(owner: Owner, folder: string): Promise<void> {
+  for await (const { path } of walk(folder)) await lchown(path, owner.uid, owner.gid);
+}
+
+/** Like `chmod -R a+rX`, whatever the umask was. */
+export async function letEveryoneRead(folder: string): Promise<void> {
+  for await (const { path, mode, isLink } of walk(folder)) {
+    if (!isLink) await chmod(path, mode | (mode & 0o111 ? 0o555 : 0o444));
+  }
+}
+
+/** Makes what was written to a file, or the names in a folder, survive a power cut. */
+export async function syncToDisk(path: string): Promise<void> {
+  // Windows cannot open a folder; its file system journals names by itself.
+  if (process.platform === 'win32') return;
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
