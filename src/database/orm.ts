@@ -2,9 +2,13 @@ import { fileURLToPath } from 'node:url';
 import { Migrator } from '@mikro-orm/migrations';
 import { defineConfig, type EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { GraphQLError } from 'graphql';
+import pg from 'pg';
 import { entities } from '../entities/index.ts';
 
 const migrationsPath = fileURLToPath(new URL('./migrations', import.meta.url));
+
+// Our bigint columns are counters far below 2^53; the driver's default, text, would have to be converted at every read.
+pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
 /** Connections that one process holds for its own queries; pg-boss has a small pool of its own. */
 const POOL_SIZE = 16;

@@ -1,0 +1,111 @@
+import pg from 'pg';
+import type { Logger } from 'pino';
+
+/**
+ * `slotkeeper_events`: the log has new events. `slotkeeper_schedule`: a task's next slot changed.
+ * `slotkeeper_jobs`: a job can be fetched, or a running one is to be cancelled.
+ */
+export const CHANNELS = ['slotkeeper_events', 'slotkeeper_schedule', 'slotkeeper_jobs'] as const;
+export type Channel = (typeof CHANNELS)[number];
+
+/** Notifications are sent at most this often; inside every transaction they would cost most of the throughput. */
+const COALESCE_MS = 10;
+const RECONNECT_MS = 1_000;
+
+/**
+ * Wake-ups between processes, over one listening connection a process. A notification carries nothing and is only a
+ * hint: it may be late, doubled or lost (a process killed after its commit, a dropped connection), so each listener
+ * polls slowly as well and reads the tables for the truth. The composition root starts and stops it.
+ */
+export class Notifications {
+  readonly #url: string;
+  readonly #log: Logger;
+  readonly #handlers = new Map<Channel, Set<() => void>>();
+  readonly #pending = new Set<Channel>();
+  #client: pg.Client | undefined;
+  #flush: NodeJS.Timeout | undefined;
+  #reconnect: NodeJS.Timeout | undefined;
+  #sending: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(url: string, log: Logger) {
+    this.#url = url;
+    this.#log = log;
+  }
+
+  async start(): Promise<void> {
+    const client = new pg.Client({
+      connectionString: this.#url,
+      application_name: 'slotkeeper notifications',
+      keepAlive: true,
+    });
+    client.on('error', (error) => this.#lost(client, error));
+    client.on('end', () => this.#lost(client, undefined));
+    client.on('notification', ({ channel }) => this.#wake(channel as Channel));
+    await client.connect();
+    for (const channel of CHANNELS) await client.query(`listen ${channel}`);
+    this.#client = client;
+    // What was announced while nobody listened is found by looking.
+    for (const channel of CHANNELS) this.#wake(channel);
+  }
+
+  /** Calls `handler` after a notification; returns what ends that. */
+  on(channel: Channel, handler: () => void): () => void {
+    const handlers = this.#handlers.get(channel) ?? new Set();
+    this.#handlers.set(channel, handlers.add(handler));
+    return () => handlers.delete(handler);
+  }
+
+  /** To be called after the commit of what it announces. */
+  notify(...channels: Channel[]): void {
+    for (const channel of channels) this.#pending.add(channel);
+    this.#flush ??= setTimeout(() => this.#send(), COALESCE_MS);
+  }
+
+  async stop(): Promise<void> {
+    clearTimeout(this.#flush);
+    clearTimeout(this.#reconnect);
+    this.#send();
+    await this.#sending;
+    this.#stopped = true;
+    await this.#client?.end();
+  }
+
+  #send(): void {
+    this.#flush = undefined;
+    const client = this.#client;
+    if (client === undefined || this.#pending.size === 0) return;
+    const channels = [...this.#pending];
+    this.#pending.clear();
+    this.#sending = client
+      .query('select pg_notify(channel, $2) from unnest($1::text[]) as channel', [channels, ''])
+      .then(() => undefined)
+      // The listeners' polls make up for it.
+      .catch((error: unknown) => this.#log.debug({ err: error }, 'a notification was not sent'));
+  }
+
+  #wake(channel: Channel): void {
+    for (const handler of this.#handlers.get(channel) ?? []) {
+      try {
+        handler();
+      } catch (error) {
+        this.#log.error({ err: error, channel }, 'a listener failed');
+      }
+    }
+  }
+
+  #lost(client: pg.Client, error: Error | undefined): void {
+    if (this.#stopped || (this.#client !== undefined && this.#client !== client)) return;
+    this.#client = undefined;
+    if (this.#reconnect !== undefined) return;
+    this.#log.warn({ err: error }, 'lost the listening connection; connecting again');
+    this.#reconnect = setTimeout(() => {
+      this.#reconnect = undefined;
+      client.end().catch(() => undefined);
+      this.start().catch((again: Error) => {
+        this.#client = undefined;
+        this.#lost(client, again);
+      });
+    }, RECONNECT_MS);
+  }
+}

@@ -1,0 +1,26 @@
+import { cursorExpired } from '../errors.ts';
+
+/** How far the log goes: positions above `floor` and up to `head` can be read. */
+export interface LogHead {
+  logId: string;
+  head: number;
+  floor: number;
+}
+
+const CURSOR = /^([0-9a-f-]{36})\.(\d{1,15})$/;
+
+/** An opaque position in the log: everything up to and including `seq` has been seen. */
+export function encodeCursor(logId: string, seq: number): string {
+  return Buffer.from(`${logId}.${seq}`).toString('base64url');
+}
+
+/** The seq that a cursor stands for; throws CURSOR_EXPIRED where the log cannot go on from it without a gap. */
+export function decodeCursor(cursor: string, log: LogHead): number {
+  const match = CURSOR.exec(Buffer.from(cursor, 'base64url').toString());
+  if (match === null) throw cursorExpired(`"${cursor.slice(0, 80)}" is not a cursor of this event log`);
+  const seq = Number(match[2]);
+  if (match[1] !== log.logId) throw cursorExpired('the cursor comes from another event log');
+  if (seq > log.head) throw cursorExpired('the cursor is ahead of the event log');
+  if (seq < log.floor) throw cursorExpired('events after the cursor have been removed by retention');
+  return seq;
+}

@@ -1,0 +1,93 @@
+// The durable event log. Events are inserted by the transaction of the change that they tell of, without a position;
+// they are numbered (sequenced) before they are read. Serial ids are not in commit order, so a reader that asked for
+// `id > cursor` would lose the events of a transaction that began earlier and committed later.
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { type Kysely, sql } from 'kysely';
+import type { Tables } from '../entities/index.ts';
+import type { EventType } from '../entities/event.ts';
+import type { RunState } from '../entities/run.ts';
+import type { LogHead } from './cursor.ts';
+
+/** An event to append. Times are the database's. */
+export interface NewEvent {
+  type: EventType;
+  taskId: number;
+  taskName: string;
+  actorId: number;
+  message?: string | null;
+  /** JSON text. */
+  data?: string | null;
+  runId?: number | string;
+  runState?: RunState;
+  attempt?: number;
+}
+
+/** How many events one sequencing transaction numbers at most; the next call numbers the rest. */
+const SEQUENCE_BATCH = 10_000;
+
+/** Appends in the order given, in the transaction of `em`: the events exist if and only if the change does. */
+export async function appendEvents(em: EntityManager, events: readonly NewEvent[]): Promise<void> {
+  if (events.length === 0) return;
+  await sql`
+    insert into event (type, task_id, task_name, actor_id, message, data, run_id, run_state, attempt)
+    select type, "taskId", "taskName", "actorId", message, data, "runId", "runState", attempt
+    from json_to_recordset(${JSON.stringify(events)}::json) as e (
+      type text, "taskId" int, "taskName" text, "actorId" int, message text, data text,
+      "runId" bigint, "runState" text, attempt int)
+  `.execute(em.getKysely());
+}
+
+/**
+ * Numbers every event committed so far and says how far the log goes; call it before a read, outside a transaction.
+ *
+ * Safe with any number of callers: the single `event_log` row is locked by a statement of its own, so the numbering
+ * statement's snapshot is taken after the lock and sees all that earlier holders committed. Numbers follow commit
+ * visibility: an event that becomes visible later gets a higher one, hence a reader at `head` has missed nothing. A
+ * process killed in between leaves the events unnumbered for the next caller.
+ */
+export async function sequenceEvents(em: EntityManager): Promise<LogHead> {
+  const database = em.fork().getKysely<Tables>();
+  for (;;) {
+    const { pending, log } = await readHead(database);
+    if (!pending) return log;
+    await database.transaction().execute(numberPending);
+  }
+}
+
+async function readHead(database: Kysely<Tables>): Promise<{ pending: boolean; log: LogHead }> {
+  const { rows } = await sql<{ log_id: string; head: number; floor: number; pending: boolean }>`
+    select log_id, head, floor, exists (select from event where seq is null) as pending from event_log
+  `.execute(database);
+  const row = rows[0];
+  if (row === undefined) throw new Error('the event log has lost its row');
+  return { pending: row.pending, log: { logId: row.log_id, head: row.head, floor: row.floor } };
+}
+
+async function numberPending(transaction: Kysely<Tables>): Promise<void> {
+  await sql`select from event_log for update`.execute(transaction);
+  await sql`
+    with pending as (
+      select id, row_number() over (order by id) as position
+      from (select id from event where seq is null order by id limit ${SEQUENCE_BATCH}) as unsequenced
+    ), numbered as (
+      update event set seq = log.head + pending.position
+      from pending, event_log as log
+      where event.id = pending.id
+      returning event.seq
+    )
+    update event_log set head = (select max(seq) from numbered) where exists (select from numbered)
+  `.execute(transaction);
+}
+
+/**
+ * Gives the log a new id when the cluster is not the one last seen (a restored backup, another timeline): cursors
+ * handed out before might otherwise name other events.
+ */
+export async function renewLogId(em: EntityManager): Promise<void> {
+  await sql`
+    update event_log
+    set log_id = gen_random_uuid(), system_identifier = s.system_identifier::text, timeline = c.timeline_id
+    from pg_control_system() s, pg_control_checkpoint() c
+    where (event_log.system_identifier, event_log.timeline) is distinct from (s.system_identifier::text, c.timeline_id)
+  `.execute(em.getKysely());
+}

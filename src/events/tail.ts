@@ -1,0 +1,162 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import type { Selectable } from 'kysely';
+import type { Logger } from 'pino';
+import type { Notifications } from '../database/notifications.ts';
+import type { Tables } from '../entities/index.ts';
+import { decodeCursor, encodeCursor } from './cursor.ts';
+import { sequenceEvents } from './log.ts';
+import { Subscriber } from './subscriber.ts';
+
+/** A sequenced event as stored. */
+export type EventRow = Selectable<Tables['event']> & { seq: number };
+
+/** Which events a reader wants; an absent field is any. */
+export interface EventSelection {
+  taskId?: number;
+  runId?: number;
+}
+
+/** An event with the position after it. */
+export interface LoggedEvent {
+  cursor: string;
+  row: EventRow;
+}
+
+/** Makes up for a wake-up that was lost: its sender was killed after the commit, or a connection dropped. */
+const POLL_MS = 1_000;
+const PAGE = 1_000;
+
+/**
+ * The one reader of new events in a process: it reads each once, when woken, and fans it out to all subscribers that
+ * are up to date. While nobody subscribes it reads nothing. The composition root stops it.
+ */
+export class EventTail {
+  readonly #em: EntityManager;
+  readonly #log: Logger;
+  readonly #subscribers = new Set<Subscriber>();
+  readonly #unlisten: () => void;
+  #poll: NodeJS.Timeout | undefined;
+  /** Everything up to here has been handed to the subscribers of that time. */
+  #position = 0;
+  #reading: Promise<void> | undefined;
+  #again = false;
+
+  constructor(em: EntityManager, notifications: Notifications, log: Logger) {
+    this.#em = em;
+    this.#log = log;
+    this.#unlisten = notifications.on('slotkeeper_events', () => this.#wake());
+  }
+
+  get subscriberCount(): number {
+    return this.#subscribers.size;
+  }
+
+  /**
+   * The selected events after the cursor in log order, then live ones, without end, gap or double. Without `after`,
+   * from now. Throws CURSOR_EXPIRED. Ends when `signal` aborts or the caller stops iterating.
+   */
+  async *subscribe(
+    selection: EventSelection,
+    after: string | undefined,
+    signal: AbortSignal,
+  ): AsyncGenerator<LoggedEvent, void, undefined> {
+    const log = await sequenceEvents(this.#em);
+    let position = after === undefined ? log.head : decodeCursor(after, log);
+    while (!signal.aborted) {
+      // Registered first, then the log is read up to where the live stream begins: no seam.
+      const subscriber = new Subscriber(selection);
+      try {
+        const joinedAt = await this.#join(subscriber);
+        for await (const row of this.#stored(selection, position, joinedAt, signal)) {
+          position = row.seq;
+          yield { cursor: encodeCursor(log.logId, position), row };
+        }
+        position = Math.max(position, joinedAt);
+        // Ends early where the subscriber fell behind: it then reads the log at its own pace and joins again.
+        for await (const row of subscriber.rows(signal)) {
+          if (row.seq <= position) continue;
+          position = row.seq;
+          yield { cursor: encodeCursor(log.logId, position), row };
+        }
+      } finally {
+        this.#leave(subscriber);
+      }
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#unlisten();
+    for (const subscriber of this.#subscribers) subscriber.end();
+    this.#subscribers.clear();
+    clearInterval(this.#poll);
+    await this.#reading;
+  }
+
+  /** From the returned position on, `subscriber` gets every new event. */
+  async #join(subscriber: Subscriber): Promise<number> {
+    if (this.#subscribers.size === 0) {
+      await this.#reading;
+      const { head } = await sequenceEvents(this.#em);
+      // Another first subscriber may have joined and read on meanwhile.
+      if (this.#subscribers.size === 0) this.#position = head;
+    }
+    this.#subscribers.add(subscriber);
+    this.#poll ??= setInterval(() => this.#wake(), POLL_MS);
+    return this.#position;
+  }
+
+  #leave(subscriber: Subscriber): void {
+    subscriber.end();
+    this.#subscribers.delete(subscriber);
+    if (this.#subscribers.size > 0) return;
+    clearInterval(this.#poll);
+    this.#poll = undefined;
+  }
+
+  #wake(): void {
+    this.#again = true;
+    if (this.#reading !== undefined || this.#subscribers.size === 0) return;
+    this.#reading = this.#readOn()
+      .catch((error: unknown) => this.#log.warn({ err: error }, 'could not read new events; trying again'))
+      .finally(() => {
+        this.#reading = undefined;
+      });
+  }
+
+  async #readOn(): Promise<void> {
+    while (this.#again && this.#subscribers.size > 0) {
+      this.#again = false;
+      const { head } = await sequenceEvents(this.#em);
+      while (this.#position < head) {
+        const rows = await this.#page({}, this.#position, head);
+        for (const row of rows) for (const subscriber of this.#subscribers) subscriber.offer(row);
+        const last = rows.at(-1);
+        this.#position = last === undefined || rows.length < PAGE ? head : last.seq;
+      }
+    }
+  }
+
+  async *#stored(selection: EventSelection, after: number, upTo: number, signal: AbortSignal) {
+    let position = after;
+    while (position < upTo && !signal.aborted) {
+      const rows = await this.#page(selection, position, upTo);
+      yield* rows;
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < PAGE) return;
+      position = last.seq;
+    }
+  }
+
+  #page({ taskId, runId }: EventSelection, after: number, upTo: number): Promise<EventRow[]> {
+    let query = this.#em
+      .fork()
+      .getKysely<Tables>()
+      .selectFrom('event')
+      .selectAll()
+      .where('seq', '>', after)
+      .where('seq', '<=', upTo);
+    if (taskId !== undefined) query = query.where('task_id', '=', taskId);
+    if (runId !== undefined) query = query.where('run_id', '=', runId);
+    return query.orderBy('seq').limit(PAGE).$narrowType<{ seq: number }>().execute();
+  }
+}
