@@ -1,0 +1,32 @@
+// The driver hands out timestamptz as PostgreSQL's own text, with microseconds, which a Date would lose.
+
+const TEXT = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?([+-]\d\d)(:\d\d)?$/;
+
+/** ISO 8601 in UTC with milliseconds, from a column's text; throws for what is no such text, `infinity` included. */
+export function toIso(text: string): string {
+  const match = TEXT.exec(text);
+  if (match === null) throw new RangeError(`"${text}" is not a timestamp of the database`);
+  const [, day, time, fraction = '', hours, minutes = ':00'] = match;
+  const iso = `${day}T${time}.${fraction.padEnd(3, '0').slice(0, 3)}`;
+  if (hours === '+00' && minutes === ':00') return `${iso}Z`;
+  return new Date(`${iso}${hours}${minutes}`).toISOString();
+}
+
+/** The instant of a column's text, cut to milliseconds; throws for what is no such text. */
+export function toDate(text: string): Date {
+  return new Date(toIso(text));
+}
+
+/** Whether PostgreSQL takes the text as a timestamp: one that it handed out, or one that cannot be told from those. */
+export function isTimestamp(text: string): boolean {
+  const match = TEXT.exec(text);
+  if (match === null || Number(match[1]?.slice(0, 4)) === 0) return false;
+  const wall = new Date(`${match[1]}T${match[2]}Z`);
+  // A day that its month does not have moves on to the next one instead of being refused.
+  return !Number.isNaN(wall.getTime()) && wall.toISOString().startsWith(`${match[1]}T${match[2]}`);
+}
+
+/** The instant as text that PostgreSQL reads in any session's time zone. */
+export function toText(date: Date): string {
+  return date.toISOString();
+}

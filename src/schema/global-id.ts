@@ -1,0 +1,28 @@
+import { badInput } from '../errors.ts';
+
+/** The types that `node` finds. */
+export const NODE_TYPES = ['Task', 'RepeatItem', 'Run', 'User', 'IpBlock'] as const;
+export type NodeType = (typeof NODE_TYPES)[number];
+
+// No more digits than a number holds exactly.
+const GLOBAL_ID = /^([A-Za-z]+):([1-9]\d{0,14})$/;
+const SHOWN = 80;
+
+export function toGlobalId(type: NodeType, id: number): string {
+  return Buffer.from(`${type}:${id}`).toString('base64');
+}
+
+/** The type and database id of a global id; `path` is where it came, for the BAD_USER_INPUT of one that is none. */
+export function parseGlobalId(globalId: string, path: string): { type: NodeType; id: number } {
+  const [, name, digits] = GLOBAL_ID.exec(Buffer.from(globalId, 'base64').toString('latin1')) ?? [];
+  const type = NODE_TYPES.find((known) => known === name);
+  if (type === undefined) throw badInput(path, `"${globalId.slice(0, SHOWN)}" is not the id of anything`);
+  return { type, id: Number(digits) };
+}
+
+/** The database id of a global id that must be of `type`. */
+export function readGlobalId(type: NodeType, globalId: string, path: string): number {
+  const found = parseGlobalId(globalId, path);
+  if (found.type === type) return found.id;
+  throw badInput(path, `"${globalId}" is the id of a ${found.type}; accepted is the id of a ${type}`);
+}

@@ -1,0 +1,18 @@
+// Checks of input values that the schema's types cannot say.
+import { badInput } from '../errors.ts';
+
+/** `text`, unless it is longer than `most` characters, shorter than `least` or holds a NUL, which PostgreSQL refuses. */
+export function readText(text: string, path: string, { least = 0, most = 255 } = {}): string {
+  const length = [...text].length;
+  if (length < least || length > most) {
+    throw badInput(path, `it has ${length} characters; accepted are ${least} to ${most}`);
+  }
+  if (text.includes('\0')) throw badInput(path, 'it has a NUL character; accepted is text without one');
+  return text;
+}
+
+/** `items`, unless there are more than `most` or fewer than `least`. */
+export function readList<Item>(items: readonly Item[], path: string, { least = 0, most = 500 } = {}): readonly Item[] {
+  if (items.length >= least && items.length <= most) return items;
+  throw badInput(path, `it has ${items.length} items; accepted are ${least} to ${most}`);
+}

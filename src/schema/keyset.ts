@@ -1,0 +1,106 @@
+// Pages by key instead of by offset: a page costs the same wherever it lies, and rows that come or go while a client
+// pages are neither doubled nor passed over.
+import { type RawBuilder, type SelectQueryBuilder, sql } from 'kysely';
+import { isTimestamp } from '../database/timestamp.ts';
+import { badInput } from '../errors.ts';
+import { fetchSize, type Page, toConnection } from './connection.ts';
+import type { OrderDirection } from './enums.ts';
+
+/** An order in which a list may be paged; the id makes it total. Rows without a value come last, either way. */
+export interface Ordering {
+  /** Written into cursors: one of another ordering is refused. */
+  field: string;
+  direction: OrderDirection;
+  /** What is ordered by before the id; null for the id alone. */
+  by: { column: string; type: 'text' | 'timestamptz'; nullable: boolean } | null;
+}
+
+interface Position {
+  value: string | null;
+  id: number;
+}
+
+type Side = 'after' | 'before';
+
+/** The table's rows that lie in the page, in the order in which it is read; expects `table` to be in the query. */
+export function keysetPage<Database, Table extends keyof Database, Output>(
+  query: SelectQueryBuilder<Database, Table, Output>,
+  table: string,
+  ordering: Ordering,
+  page: Page,
+): SelectQueryBuilder<Database, Table, Output> {
+  let paged = query;
+  for (const side of ['after', 'before'] as const) {
+    const cursor = page[side];
+    if (cursor !== null) paged = paged.where(beyond(table, ordering, decodePosition(cursor, ordering, side), side));
+  }
+  const ascending = (ordering.direction === 'ASC') !== page.backward;
+  const way = ascending ? sql`asc` : sql`desc`;
+  const nulls = page.backward ? sql`nulls first` : sql`nulls last`;
+  if (ordering.by !== null) paged = paged.orderBy(sql.ref(`${table}.${ordering.by.column}`), sql`${way} ${nulls}`);
+  return paged.orderBy(sql.ref(`${table}.id`), way).limit(fetchSize(page));
+}
+
+/** The fetched rows of keysetPage as a connection. */
+export function keysetConnection<Node extends { id: number }>(rows: readonly Node[], ordering: Ordering, page: Page) {
+  return toConnection(rows, page, (row) => encodePosition(row, ordering));
+}
+
+/** That a row lies on that side of the position. */
+function beyond(table: string, { by, direction }: Ordering, { value, id }: Position, side: Side): RawBuilder<boolean> {
+  const than = (direction === 'ASC') === (side === 'after') ? sql`>` : sql`<`;
+  const key = sql.ref(`${table}.id`);
+  if (by === null) return sql<boolean>`${key} ${than} ${id}::bigint`;
+  const column = sql.ref(`${table}.${by.column}`);
+  if (value === null) {
+    const among = sql<boolean>`${column} is null and ${key} ${than} ${id}::bigint`;
+    return side === 'after' ? sql<boolean>`(${among})` : sql<boolean>`(${column} is not null or (${among}))`;
+  }
+  const typed = by.type === 'text' ? sql`${value}::text` : sql`${value}::timestamptz`;
+  // A comparison with a null is never true: before a value there is no row without one, and after it all of them.
+  const among = sql<boolean>`(${column}, ${key}) ${than} (${typed}, ${id}::bigint)`;
+  return side === 'after' && by.nullable ? sql<boolean>`(${among} or ${column} is null)` : among;
+}
+
+function orderingName({ field, direction }: Ordering): string {
+  return `${field} ${direction}`;
+}
+
+/** The value is the column's own text, so that no microsecond is lost. */
+function encodePosition(row: { id: number }, ordering: Ordering): string {
+  const value = ordering.by === null ? null : Reflect.get(row, ordering.by.column);
+  return Buffer.from(JSON.stringify([orderingName(ordering), value, row.id])).toString('base64url');
+}
+
+function decodePosition(cursor: string, ordering: Ordering, side: Side): Position {
+  const parts = parseParts(cursor);
+  if (parts === null || !isPosition(parts, ordering)) {
+    throw badInput(side, 'it is no cursor of this list in this order; accepted is one that a page of it gave');
+  }
+  return { value: parts.value, id: parts.id };
+}
+
+interface Parts extends Position {
+  name: string;
+}
+
+function parseParts(cursor: string): Parts | null {
+  let parts: unknown;
+  try {
+    parts = JSON.parse(Buffer.from(cursor, 'base64url').toString());
+  } catch {
+    return null;
+  }
+  if (!Array.isArray(parts) || parts.length !== 3) return null;
+  const [name, value, id] = parts as unknown[];
+  const typed = typeof name === 'string' && (value === null || typeof value === 'string') && Number.isSafeInteger(id);
+  return typed ? { name, value, id: id as number } : null;
+}
+
+/** A cursor is not signed, so what it holds must be fit for the query. */
+function isPosition({ name, value }: Parts, ordering: Ordering): boolean {
+  if (name !== orderingName(ordering)) return false;
+  if (value === null) return true;
+  if (ordering.by === null) return false;
+  return ordering.by.type === 'timestamptz' ? isTimestamp(value) : !value.includes('\0');
+}

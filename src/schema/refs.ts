@@ -1,0 +1,42 @@
+// The types that are backed by rows, and how a row is loaded by its id. A resolver may answer with a row or with its id.
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { sql } from 'kysely';
+import { type Row, readRows } from '../database/rows.ts';
+import type { LoggedEvent } from '../events/tail.ts';
+import { builder } from './builder.ts';
+import type { Context } from './context.ts';
+
+export type TaskRow = Row<'task'>;
+export type RepeatItemRow = Row<'repeat_item'>;
+export type RunRow = Row<'run'>;
+export type IpBlockRow = Row<'ip_block'>;
+export type UserRow = Pick<Row<'app_user'>, 'id' | 'name' | 'role'>;
+
+type Name = 'task' | 'repeat_item' | 'run' | 'app_user' | 'ip_block';
+
+/** The rows of the ids, in the order of the ids; null for one that does not exist. One query. */
+async function loadRows<Table extends Name>(em: EntityManager, table: Table, ids: readonly number[]) {
+  const { rows } = await sql<Row<Table> & { id: number }>`
+    select * from ${sql.table(table)} where id = any(${[...new Set(ids)]}::bigint[])
+  `.execute(readRows(em));
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return ids.map((id) => byId.get(id) ?? null);
+}
+
+/**
+ * Loads of one tick share a query and nothing is kept: what a later mutation of the same operation or a later event of
+ * a subscription reads is what the database holds then.
+ */
+function loader<Table extends Name>(table: Table) {
+  return {
+    load: (ids: number[], { em }: Context) => loadRows(em, table, ids) as Promise<(Row<Table> & { id: number })[]>,
+    loaderOptions: { cache: false },
+  };
+}
+
+export const TaskRef = builder.loadableObjectRef('Task', loader('task'));
+export const RepeatItemRef = builder.loadableObjectRef('RepeatItem', loader('repeat_item'));
+export const RunRef = builder.loadableObjectRef('Run', loader('run'));
+export const UserRef = builder.loadableObjectRef('User', loader('app_user'));
+export const IpBlockRef = builder.loadableObjectRef('IpBlock', loader('ip_block'));
+export const EventRef = builder.objectRef<LoggedEvent>('Event');
