@@ -1,0 +1,4 @@
+/** A failure that the old caller is meant to read; it becomes `{"success":0,"message":"..."}`. Any other is our fault. */
+export class LegacyError extends Error {
+  override readonly name = 'LegacyError';
+}
