@@ -3,9 +3,9 @@ import type { Logger } from 'pino';
 
 /**
  * `slotkeeper_events`: the log has new events. `slotkeeper_schedule`: a task's next slot changed.
- * `slotkeeper_jobs`: a job can be fetched, or a running one is to be cancelled.
+ * `slotkeeper_jobs`: a job can be fetched. `slotkeeper_cancel`: a running attempt is to stop.
  */
-export const CHANNELS = ['slotkeeper_events', 'slotkeeper_schedule', 'slotkeeper_jobs'] as const;
+export const CHANNELS = ['slotkeeper_events', 'slotkeeper_schedule', 'slotkeeper_jobs', 'slotkeeper_cancel'] as const;
 export type Channel = (typeof CHANNELS)[number];
 
 /** Notifications are sent at most this often; inside every transaction they would cost most of the throughput. */

@@ -32,7 +32,8 @@ const EventSchema = defineEntity({
      * order, so nothing reads by id.
      */
     seq: p.bigint('number').nullable(),
-    at: p.datetime().defaultRaw('clock_timestamp()'),
+    /** The time of the transaction, the same as what it wrote elsewhere. */
+    at: p.datetime().defaultRaw('now()'),
     type: p.enum(EVENT_TYPES),
     message: p.text().nullable(),
     data: p.text().nullable(),

@@ -60,7 +60,7 @@ const TaskSchema = defineEntity({
     { name: 'task_name_length', expression: 'char_length(name) between 1 and 255' },
     { name: 'task_data_object', expression: "json_typeof(data::json) = 'object'" },
     { name: 'task_queue_limit', expression: 'queue_limit between 1 and 10000' },
-    { name: 'task_misfire_grace', expression: 'misfire_grace_seconds between 0 and 86400' },
+    { name: 'task_misfire_grace', expression: 'misfire_grace_seconds between 1 and 86400' },
     { name: 'task_catch_up_max_age', expression: 'catch_up_max_age_seconds >= 0' },
     { name: 'task_retry', expression: 'retry_attempts between 1 and 100 and retry_delay_seconds between 0 and 86400' },
     { name: 'task_retry_backoff', expression: 'retry_backoff between 1 and 10' },
@@ -74,6 +74,12 @@ const TaskSchema = defineEntity({
   indexes: [
     // What is due: the planner's only read.
     { name: 'task_due', properties: ['nextRunAt'], where: 'next_run_at is not null' },
+    // Tasks whose following slot is to be computed.
+    {
+      name: 'task_following',
+      properties: ['id'],
+      where: 'next_run_at is not null and following_of is distinct from next_run_at',
+    },
     { name: 'task_live', properties: ['id'], where: 'deleted_at is null' },
     { name: 'task_by_name', properties: ['name', 'id'], where: 'deleted_at is null' },
     { name: 'task_by_last_run', properties: ['lastRunAt', 'id'], where: 'deleted_at is null' },

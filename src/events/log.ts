@@ -3,8 +3,8 @@
 // `id > cursor` would lose the events of a transaction that began earlier and committed later.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type Kysely, sql } from 'kysely';
-import type { Tables } from '../entities/index.ts';
 import type { EventType } from '../entities/event.ts';
+import type { Tables } from '../entities/index.ts';
 import type { RunState } from '../entities/run.ts';
 import type { LogHead } from './cursor.ts';
 

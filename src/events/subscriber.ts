@@ -19,9 +19,12 @@ export class Subscriber {
     if (taskId !== undefined && row.task_id !== taskId) return;
     if (runId !== undefined && row.run_id !== runId) return;
     if (this.#ended) return;
-    if (this.#waiting.length >= MAX_WAITING) return this.end();
-    this.#waiting.push(row);
-    this.#notify?.();
+    if (this.#waiting.length >= MAX_WAITING) {
+      this.end();
+    } else {
+      this.#waiting.push(row);
+      this.#notify?.();
+    }
   }
 
   /** No more will be offered; what waits is still handed out. */

@@ -1,6 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Selectable } from 'kysely';
 import type { Logger } from 'pino';
+import { Coalesced } from '../coalesced.ts';
 import type { Notifications } from '../database/notifications.ts';
 import type { Tables } from '../entities/index.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
@@ -32,18 +33,19 @@ const PAGE = 1_000;
  */
 export class EventTail {
   readonly #em: EntityManager;
-  readonly #log: Logger;
   readonly #subscribers = new Set<Subscriber>();
   readonly #unlisten: () => void;
   #poll: NodeJS.Timeout | undefined;
   /** Everything up to here has been handed to the subscribers of that time. */
   #position = 0;
-  #reading: Promise<void> | undefined;
-  #again = false;
+  readonly #reading: Coalesced;
 
   constructor(em: EntityManager, notifications: Notifications, log: Logger) {
     this.#em = em;
-    this.#log = log;
+    this.#reading = new Coalesced(
+      () => this.#readOn(),
+      (error) => log.warn({ err: error }, 'could not read new events; trying again'),
+    );
     this.#unlisten = notifications.on('slotkeeper_events', () => this.#wake());
   }
 
@@ -89,13 +91,13 @@ export class EventTail {
     for (const subscriber of this.#subscribers) subscriber.end();
     this.#subscribers.clear();
     clearInterval(this.#poll);
-    await this.#reading;
+    await this.#reading.idle();
   }
 
   /** From the returned position on, `subscriber` gets every new event. */
   async #join(subscriber: Subscriber): Promise<number> {
     if (this.#subscribers.size === 0) {
-      await this.#reading;
+      await this.#reading.idle();
       const { head } = await sequenceEvents(this.#em);
       // Another first subscriber may have joined and read on meanwhile.
       if (this.#subscribers.size === 0) this.#position = head;
@@ -114,25 +116,17 @@ export class EventTail {
   }
 
   #wake(): void {
-    this.#again = true;
-    if (this.#reading !== undefined || this.#subscribers.size === 0) return;
-    this.#reading = this.#readOn()
-      .catch((error: unknown) => this.#log.warn({ err: error }, 'could not read new events; trying again'))
-      .finally(() => {
-        this.#reading = undefined;
-      });
+    if (this.#subscribers.size > 0) this.#reading.request();
   }
 
   async #readOn(): Promise<void> {
-    while (this.#again && this.#subscribers.size > 0) {
-      this.#again = false;
-      const { head } = await sequenceEvents(this.#em);
-      while (this.#position < head) {
-        const rows = await this.#page({}, this.#position, head);
-        for (const row of rows) for (const subscriber of this.#subscribers) subscriber.offer(row);
-        const last = rows.at(-1);
-        this.#position = last === undefined || rows.length < PAGE ? head : last.seq;
-      }
+    if (this.#subscribers.size === 0) return;
+    const { head } = await sequenceEvents(this.#em);
+    while (this.#position < head) {
+      const rows = await this.#page({}, this.#position, head);
+      for (const row of rows) for (const subscriber of this.#subscribers) subscriber.offer(row);
+      const last = rows.at(-1);
+      this.#position = last === undefined || rows.length < PAGE ? head : last.seq;
     }
   }
 

@@ -1,7 +1,8 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
+import type { Notifications } from '../database/notifications.ts';
 import type { User } from '../entities/index.ts';
 import type { EventTail } from '../events/tail.ts';
-import type { Scheduler } from '../runner/scheduler.ts';
+import type { Jobs } from '../runner/jobs.ts';
 
 /** What one GraphQL operation works with. */
 export interface Context {
@@ -9,7 +10,8 @@ export interface Context {
   em: EntityManager;
   viewer: User;
   tail: EventTail;
-  scheduler: Scheduler;
+  jobs: Jobs;
+  notifications: Notifications;
   /** The zone of a task that names none. */
   timeZone: string;
 }

@@ -51,7 +51,7 @@ export class Migration20261123232816 extends Migration {
     this.addSql(`alter table "task" add constraint "task_data_object" check (json_typeof(data::json) = 'object');`);
     this.addSql(`alter table "task" add constraint "task_queue_limit" check (queue_limit between 1 and 10000);`);
     this.addSql(
-      `alter table "task" add constraint "task_misfire_grace" check (misfire_grace_seconds between 0 and 86400);`,
+      `alter table "task" add constraint "task_misfire_grace" check (misfire_grace_seconds between 1 and 86400);`,
     );
     this.addSql(`alter table "task" add constraint "task_catch_up_max_age" check (catch_up_max_age_seconds >= 0);`);
     this.addSql(

@@ -1,0 +1,85 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { z } from 'zod';
+import { type AttemptLog, storable } from './attempt-log.ts';
+import type { Attempt, Outcome } from './attempts.ts';
+import { taskClassNamed } from './tasks/index.ts';
+import type { TaskClass } from './tasks/task-class.ts';
+
+/** Why an attempt is to stop; the reason with which its signal aborts. */
+export type StopReason = 'CANCELLED' | 'TIMEOUT' | 'LOST' | 'STOPPING';
+
+/** Code that ignores its signal for so long is left behind. */
+const ABANDON_MS = 5_000;
+const MAX_MESSAGE_LENGTH = 8_192;
+
+/** Runs the code of one attempt to its end, its time limit or its cancellation; never throws. */
+export async function runBody(
+  em: EntityManager,
+  attempt: Attempt,
+  log: AttemptLog,
+  controller: AbortController,
+): Promise<Outcome> {
+  const timer = setTimeout(() => controller.abort('TIMEOUT' satisfies StopReason), attempt.timeoutSeconds * 1_000);
+  const abandoned = Promise.withResolvers<string>();
+  let abandon: NodeJS.Timeout | undefined;
+  controller.signal.addEventListener('abort', () => {
+    abandon = setTimeout(() => abandoned.resolve('abandoned'), ABANDON_MS);
+  });
+  try {
+    const message = await Promise.race([callClass(em, attempt, log, controller.signal), abandoned.promise]);
+    return stopped(attempt, controller.signal) ?? { state: 'SUCCEEDED', message: bounded(message) };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return stopped(attempt, controller.signal) ?? { state: 'FAILED', message: bounded(message) };
+  } finally {
+    clearTimeout(timer);
+    clearTimeout(abandon);
+  }
+}
+
+/** An attempt that was told to stop ends as stopped, whatever its code made of the signal. */
+function stopped(attempt: Attempt, signal: AbortSignal): Outcome | undefined {
+  if (!signal.aborted) return undefined;
+  if (signal.reason === 'TIMEOUT') {
+    return { state: 'FAILED', message: `The task took longer than its timeout of ${attempt.timeoutSeconds} seconds.` };
+  }
+  return { state: 'CANCELLED', message: 'Cancelled on request.' };
+}
+
+async function callClass(em: EntityManager, attempt: Attempt, log: AttemptLog, signal: AbortSignal): Promise<string> {
+  const taskClass = taskClassNamed(attempt.className);
+  if (taskClass === undefined) throw new Error(`This runner has no class ${attempt.className}.`);
+  const data = parseData(taskClass, attempt.data, log);
+  return taskClass.run(
+    {
+      em: em.fork(),
+      taskId: attempt.taskId,
+      runId: attempt.runId,
+      attempt: attempt.attempt,
+      signal,
+      log: (message) => log.line(message),
+      progress: (fraction) => log.progress(fraction),
+    },
+    data,
+  );
+}
+
+function parseData(taskClass: TaskClass, text: string | null, log: AttemptLog): unknown {
+  const data: unknown = JSON.parse(text ?? '{}');
+  const unknown = unknownKeys(taskClass, data);
+  if (unknown.length > 0) log.line(`The class ignores these keys of the data: ${unknown.join(', ')}`);
+  const parsed = taskClass.dataSchema.safeParse(data);
+  if (parsed.success) return parsed.data;
+  throw new Error(`The data does not fit the class: ${z.prettifyError(parsed.error)}`);
+}
+
+/** Old tasks may carry keys that a class does not know; they are kept and ignored, and the log says so. */
+function unknownKeys({ dataSchema }: TaskClass, data: unknown): string[] {
+  if (!(dataSchema instanceof z.ZodObject) || typeof data !== 'object' || data === null) return [];
+  return Object.keys(data).filter((key) => !Object.hasOwn(dataSchema.shape, key));
+}
+
+function bounded(message: string): string {
+  const text = storable(message);
+  return text.length > MAX_MESSAGE_LENGTH ? text.slice(0, MAX_MESSAGE_LENGTH).toWellFormed() : text;
+}

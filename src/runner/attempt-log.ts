@@ -1,0 +1,103 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { sql } from 'kysely';
+import { inTransaction } from '../database/transaction.ts';
+import { appendEvents, type NewEvent } from '../events/log.ts';
+import { type Attempt, eventOf } from './attempts.ts';
+
+const FLUSH_MS = 250;
+/** Progress events of one attempt are at least this far apart; the last one is always written. */
+const PROGRESS_MS = 500;
+const MAX_LINES = 1_000;
+const MAX_LINE_LENGTH = 8_192;
+
+/** Text that PostgreSQL and JSON can hold: well-formed and without NUL. */
+export function storable(text: string): string {
+  return text.toWellFormed().replaceAll('\0', '\u{FFFD}');
+}
+
+/** What an attempt logs on its way, bounded in number and size and written a few times a second. */
+export class AttemptLog {
+  readonly #em: EntityManager;
+  readonly #attempt: Attempt;
+  readonly #written: () => void;
+  #waiting: NewEvent[] = [];
+  #lines = 0;
+  #progress: number | undefined;
+  #progressAt = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #writing: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  /** `written` is called after each commit. */
+  constructor(em: EntityManager, attempt: Attempt, written: () => void) {
+    this.#em = em;
+    this.#attempt = attempt;
+    this.#written = written;
+  }
+
+  line(message: string): void {
+    if (this.#closed || this.#lines > MAX_LINES) return;
+    this.#lines += 1;
+    const text = this.#lines > MAX_LINES ? `The log was cut after ${MAX_LINES} lines.` : storable(message);
+    const cut = text.length > MAX_LINE_LENGTH ? `${text.slice(0, MAX_LINE_LENGTH).toWellFormed()} [cut]` : text;
+    this.#add({ type: 'LOG', message: cut });
+  }
+
+  progress(fraction: number): void {
+    if (this.#closed || Number.isNaN(fraction)) return;
+    this.#progress = Math.min(1, Math.max(0, fraction));
+    this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS);
+  }
+
+  /** No more is taken; returns what has not been written yet, for the transaction that settles the attempt. */
+  async close(): Promise<NewEvent[]> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#writing;
+    return this.#take(true);
+  }
+
+  #add(event: Pick<NewEvent, 'type'> & Partial<NewEvent>): void {
+    this.#waiting.push({ ...eventOf(this.#attempt, 'RUNNING'), ...event });
+    this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS);
+  }
+
+  #take(last: boolean): NewEvent[] {
+    const events = this.#waiting;
+    this.#waiting = [];
+    const now = Date.now();
+    if (this.#progress !== undefined && (last || now - this.#progressAt >= PROGRESS_MS)) {
+      events.push({
+        ...eventOf(this.#attempt, 'RUNNING'),
+        type: 'PROGRESS',
+        data: JSON.stringify({ progress: this.#progress }),
+      });
+      this.#progress = undefined;
+      this.#progressAt = now;
+    }
+    return events;
+  }
+
+  #flush(): void {
+    this.#timer = undefined;
+    const progress = this.#progress;
+    const events = this.#take(false);
+    if (this.#progress !== undefined) this.#timer = setTimeout(() => this.#flush(), FLUSH_MS);
+    if (events.length === 0) return;
+    this.#writing = this.#writing
+      .then(() => inTransaction(this.#em, (em) => this.#write(em, events, progress)))
+      .then(this.#written)
+      // A log line must never break a run; what settles the attempt still decides.
+      .catch(() => undefined);
+  }
+
+  /** Fenced like the settling: a worker that has lost its attempt writes nothing. */
+  async #write(em: EntityManager, events: readonly NewEvent[], progress: number | undefined): Promise<void> {
+    const { rows } = await sql`
+      update run set progress = coalesce(${progress ?? null}::float8, progress)
+      where id = ${this.#attempt.runId} and job_id = ${this.#attempt.job.id} and state = 'RUNNING'
+      returning id
+    `.execute(em.getKysely());
+    if (rows.length === 1) await appendEvents(em, events);
+  }
+}

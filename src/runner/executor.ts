@@ -1,0 +1,236 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { sql } from 'kysely';
+import nodeSchedule from 'node-schedule';
+import type { Logger } from 'pino';
+import { Coalesced } from '../coalesced.ts';
+import type { Notifications } from '../database/notifications.ts';
+import { runBody, type StopReason } from './attempt-body.ts';
+import { AttemptLog } from './attempt-log.ts';
+import { type Attempt, type EndedAttempt, settleAttempts, takeAttempts } from './attempts.ts';
+import type { Jobs } from './jobs.ts';
+import { handBackAttempts, recoverLostAttempts, resendMissingJobs } from './recovery.ts';
+
+export interface ExecutorOptions {
+  em: EntityManager;
+  jobs: Jobs;
+  notifications: Notifications;
+  log: Logger;
+  /** Attempts under way at once. */
+  concurrency: number;
+}
+
+/** A third of pg-boss' heartbeat, so that one late beat does not cost an attempt. */
+const HEARTBEAT_MS = 3_000;
+/** Makes up for wake-ups that were lost. */
+const POLL_MS = 2_000;
+const RECOVER_MS = 5_000;
+const RESEND_MS = 30_000;
+const RETRY_SETTLE_MS = 1_000;
+const SETTLE_BATCH = 50;
+
+interface Active {
+  attempt: Attempt;
+  controller: AbortController;
+}
+
+/**
+ * Makes attempts: pulls as many jobs as it has free places, runs their code, and settles what ends together in one
+ * transaction. The composition root starts and drains it.
+ */
+export class Executor {
+  readonly #options: ExecutorOptions;
+  readonly #active = new Map<string, Active>();
+  readonly #running = new Set<Promise<void>>();
+  readonly #timers: NodeJS.Timeout[] = [];
+  readonly #unlisten: (() => void)[] = [];
+  readonly #busy = new Set<Promise<void>>();
+  #ended: EndedAttempt[] = [];
+  #settling: Promise<void> | undefined;
+  readonly #pulling: Coalesced;
+  #alarm: nodeSchedule.Job | undefined;
+  #draining = false;
+
+  constructor(options: ExecutorOptions) {
+    this.#options = options;
+    this.#pulling = new Coalesced(
+      () => this.#pullWhileFree(),
+      (error) => options.log.warn({ err: error }, 'could not pull jobs; trying again'),
+    );
+  }
+
+  get activeCount(): number {
+    return this.#active.size;
+  }
+
+  start(): void {
+    const { notifications, em, jobs } = this.#options;
+    this.#unlisten.push(
+      notifications.on('slotkeeper_jobs', () => this.#pull()),
+      notifications.on('slotkeeper_cancel', () => this.#do('look for cancelled runs', () => this.#stopCancelled())),
+    );
+    this.#timers.push(setInterval(() => this.#pull(), POLL_MS));
+    this.#every(HEARTBEAT_MS, 'send heartbeats', () => this.#beat());
+    this.#every(RECOVER_MS, 'recover lost attempts', async () => {
+      if ((await recoverLostAttempts(em, jobs)) > 0) this.#announce();
+    });
+    this.#every(RESEND_MS, 'look for missing jobs', async () => {
+      if ((await resendMissingJobs(em, jobs)) > 0) this.#announce();
+    });
+    this.#pull();
+  }
+
+  /** Stops pulling, gives what runs `graceMs` to end, hands the rest back, and returns when nothing is under way. */
+  async drain(graceMs: number): Promise<void> {
+    this.#draining = true;
+    for (const unlisten of this.#unlisten) unlisten();
+    for (const timer of this.#timers.slice(2)) clearInterval(timer);
+    clearInterval(this.#timers[0]);
+    this.#alarm?.cancel();
+    const deadline = new Promise<void>((resolve) => setTimeout(resolve, graceMs).unref());
+    await Promise.race([this.#idle(), deadline]);
+    await this.#handBack();
+    await this.#idle();
+    for (const timer of this.#timers) clearInterval(timer);
+  }
+
+  async #idle(): Promise<void> {
+    await this.#pulling.idle();
+    while (this.#running.size + this.#busy.size > 0) {
+      await Promise.allSettled([...this.#running, ...this.#busy]);
+    }
+  }
+
+  #every(milliseconds: number, what: string, work: () => Promise<void>): void {
+    let working = false;
+    const tick = () => {
+      if (working) return;
+      working = true;
+      this.#do(what, work).finally(() => {
+        working = false;
+      });
+    };
+    this.#timers.push(setInterval(tick, milliseconds));
+  }
+
+  /** Background work: waited for by `drain`, and a failure (the database is away) is tried again by the next tick. */
+  async #do(what: string, work: () => Promise<void>): Promise<void> {
+    const working = work().catch((error: unknown) => {
+      this.#options.log.warn({ err: error }, `could not ${what}; trying again`);
+    });
+    this.#busy.add(working);
+    await working;
+    this.#busy.delete(working);
+  }
+
+  #announce(): void {
+    this.#options.notifications.notify('slotkeeper_events', 'slotkeeper_jobs');
+  }
+
+  #pull(): void {
+    if (!this.#draining) this.#pulling.request();
+  }
+
+  async #pullWhileFree(): Promise<void> {
+    const { em, jobs, concurrency, notifications } = this.#options;
+    for (;;) {
+      const free = concurrency - this.#active.size;
+      if (free <= 0 || this.#draining) return;
+      const { fetched, attempts } = await takeAttempts(em, jobs, free);
+      for (const attempt of attempts) this.#begin(attempt);
+      if (attempts.length > 0) notifications.notify('slotkeeper_events');
+      if (fetched < free) return this.#armAlarm();
+    }
+  }
+
+  /** Delayed attempts announce nothing when their time comes. */
+  async #armAlarm(): Promise<void> {
+    const { rows } = await sql<{ delay: number | null }>`
+      select extract(epoch from min(next_attempt_at) - clock_timestamp())::float8 * 1000 as delay
+      from run where next_attempt_at is not null
+    `.execute(this.#options.em.fork().getKysely());
+    const delay = rows[0]?.delay ?? null;
+    this.#alarm?.cancel();
+    // What is due already and was not taken is another runner's, or waits for a free place here.
+    if (delay === null || delay <= 0 || this.#draining) return;
+    this.#alarm = nodeSchedule.scheduleJob(new Date(Date.now() + Math.ceil(delay)), () => this.#pull());
+  }
+
+  #begin(attempt: Attempt): void {
+    const controller = new AbortController();
+    this.#active.set(attempt.job.id, { attempt, controller });
+    const running = this.#run(attempt, controller).finally(() => this.#running.delete(running));
+    this.#running.add(running);
+  }
+
+  async #run(attempt: Attempt, controller: AbortController): Promise<void> {
+    const { em, notifications } = this.#options;
+    const log = new AttemptLog(em, attempt, () => notifications.notify('slotkeeper_events'));
+    const outcome = await runBody(em, attempt, log, controller);
+    const unwritten = await log.close();
+    const reason: StopReason | undefined = controller.signal.reason;
+    if (reason === 'LOST' || reason === 'STOPPING') {
+      this.#active.delete(attempt.job.id);
+      return;
+    }
+    this.#ended.push({ attempt, outcome, log: unwritten });
+    this.#settling ??= this.#settle();
+    await this.#settling;
+  }
+
+  async #settle(): Promise<void> {
+    const { em, jobs, log } = this.#options;
+    while (this.#ended.length > 0) {
+      const batch = this.#ended.slice(0, SETTLE_BATCH);
+      try {
+        const lost = await settleAttempts(em, jobs, batch);
+        for (const { runId } of lost) log.warn({ runId }, 'the attempt was no longer ours; its outcome is dropped');
+      } catch (error) {
+        // The attempts stay ours as long as the heartbeats get through; the database will come back.
+        log.warn({ err: error }, 'could not settle; trying again');
+        await new Promise((resolve) => setTimeout(resolve, RETRY_SETTLE_MS));
+        continue;
+      }
+      this.#ended = this.#ended.slice(batch.length);
+      for (const { attempt } of batch) this.#active.delete(attempt.job.id);
+      this.#announce();
+      this.#pull();
+    }
+    // In the same turn as the last look at #ended: no outcome falls between.
+    this.#settling = undefined;
+  }
+
+  async #beat(): Promise<void> {
+    const active = [...this.#active.values()];
+    if (active.length === 0) return;
+    const held = await this.#options.jobs.touch(active.map(({ attempt }) => attempt.job));
+    for (const { attempt, controller } of active) {
+      // One that was settled while the heartbeat was under way is no longer active, and not lost.
+      if (!held.has(attempt.job.id) && this.#active.has(attempt.job.id)) controller.abort('LOST' satisfies StopReason);
+    }
+    await this.#stopCancelled();
+  }
+
+  async #stopCancelled(): Promise<void> {
+    if (this.#active.size === 0) return;
+    const ids = [...this.#active.keys()];
+    const { rows } = await sql<{ job_id: string }>`
+      select job_id from run where job_id = any(${ids}::uuid[]) and cancel_requested_at is not null
+    `.execute(this.#options.em.fork().getKysely());
+    for (const { job_id } of rows) this.#active.get(job_id)?.controller.abort('CANCELLED' satisfies StopReason);
+  }
+
+  async #handBack(): Promise<void> {
+    const ended = new Set(this.#ended.map(({ attempt }) => attempt));
+    const rest = [...this.#active.values()].filter(
+      ({ attempt, controller }) => !controller.signal.aborted && !ended.has(attempt),
+    );
+    if (rest.length === 0) return;
+    for (const { controller } of rest) controller.abort('STOPPING' satisfies StopReason);
+    await handBackAttempts(
+      this.#options.em,
+      this.#options.jobs,
+      rest.map(({ attempt }) => attempt),
+    );
+    this.#announce();
+  }
+}

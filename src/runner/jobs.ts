@@ -1,0 +1,130 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { fromKysely, type Job, PgBoss } from 'pg-boss';
+import type { Logger } from 'pino';
+
+/** One job is one attempt of a run. */
+export interface AttemptJob {
+  runId: number;
+  attempt: number;
+}
+
+export interface NewJob extends AttemptJob {
+  /** Chosen by the caller, so that the run can carry it: a lost or doubled job is then told by its id. */
+  id: string;
+  timeoutSeconds: number;
+  /** For a retry. */
+  delaySeconds?: number;
+}
+
+const ATTEMPTS = 'attempt';
+const LOST_ATTEMPTS = 'attempt-lost';
+
+/** A worker that has not touched its job for so long is taken for dead; pg-boss' minimum. */
+const HEARTBEAT_SECONDS = 10;
+/** How often pg-boss looks for dead workers and expired jobs. */
+const MONITOR_SECONDS = 5;
+/** Our own timeout settles a run long before pg-boss would expire its job. */
+const EXPIRY_MARGIN_SECONDS = 120;
+const TEN_YEARS_SECONDS = 10 * 365 * 86_400;
+const KEEP_FINISHED_SECONDS = 3_600;
+const POOL_SIZE = 4;
+
+/**
+ * The job engine: pg-boss, with the calls that take part in our own transactions. A job carries no state that the run
+ * does not have; it is the right to make one attempt. The composition root starts and stops it.
+ */
+export class Jobs {
+  readonly #boss: PgBoss;
+
+  /** Only runners look for dead workers. */
+  constructor(url: string, log: Logger, supervise: boolean) {
+    this.#boss = new PgBoss({
+      connectionString: url,
+      application_name: 'slotkeeper jobs',
+      schema: 'pgboss',
+      max: POOL_SIZE,
+      schedule: false,
+      supervise,
+      superviseIntervalSeconds: MONITOR_SECONDS,
+      monitorIntervalSeconds: MONITOR_SECONDS,
+    });
+    this.#boss.on('error', (error) => log.warn({ err: error }, 'the job engine reports an error'));
+    this.#boss.on('warning', (warning) => log.debug({ warning }, 'the job engine reports a warning'));
+  }
+
+  async start(): Promise<void> {
+    await this.#boss.start();
+    const common = { retryLimit: 0, retentionSeconds: TEN_YEARS_SECONDS, deleteAfterSeconds: KEEP_FINISHED_SECONDS };
+    await this.#boss.createQueue(LOST_ATTEMPTS, common);
+    await this.#boss.createQueue(ATTEMPTS, {
+      ...common,
+      heartbeatSeconds: HEARTBEAT_SECONDS,
+      deadLetter: LOST_ATTEMPTS,
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#boss.stop({ graceful: false, close: true });
+  }
+
+  /** Sends the jobs in the transaction of `em`. */
+  async send(em: EntityManager, jobs: readonly NewJob[]): Promise<void> {
+    if (jobs.length === 0) return;
+    await this.#boss.insert(
+      ATTEMPTS,
+      jobs.map(({ id, runId, attempt, timeoutSeconds, delaySeconds }) => ({
+        id,
+        data: { runId, attempt } satisfies AttemptJob,
+        expireInSeconds: timeoutSeconds + EXPIRY_MARGIN_SECONDS,
+        ...(delaySeconds === undefined ? {} : { startAfter: delaySeconds }),
+      })),
+      { db: transactionOf(em) },
+    );
+  }
+
+  /** Takes up to `count` jobs in the transaction of `em`: they are taken if and only if it commits. */
+  fetch(em: EntityManager, count: number): Promise<Job<AttemptJob>[]> {
+    return this.#boss.fetch<AttemptJob>(ATTEMPTS, { batchSize: count, db: transactionOf(em) });
+  }
+
+  /** Takes jobs whose worker died or that expired. */
+  fetchLost(em: EntityManager, count: number): Promise<Job<AttemptJob>[]> {
+    return this.#boss.fetch<AttemptJob>(LOST_ATTEMPTS, { batchSize: count, db: transactionOf(em) });
+  }
+
+  completeLost(em: EntityManager, jobs: readonly Job<AttemptJob>[]): Promise<unknown> {
+    return this.#boss.complete(LOST_ATTEMPTS, [...jobs], null, { db: transactionOf(em) });
+  }
+
+  /**
+   * Ends the jobs that this worker holds, in the transaction of `em`, and returns the ids of those that it still held:
+   * the fence that keeps a worker which was taken for dead from writing. Given as jobs, never as ids, since an id would
+   * settle another worker's attempt.
+   */
+  async complete(em: EntityManager, jobs: readonly Job<AttemptJob>[]): Promise<Set<string>> {
+    if (jobs.length === 0) return new Set();
+    return settledIds(await this.#boss.complete(ATTEMPTS, [...jobs], null, { db: transactionOf(em) }));
+  }
+
+  /** Says that this worker is alive; returns the ids of the jobs that it still holds. */
+  async touch(jobs: readonly Job<AttemptJob>[]): Promise<Set<string>> {
+    if (jobs.length === 0) return new Set();
+    return settledIds(await this.#boss.touch(ATTEMPTS, [...jobs]));
+  }
+
+  /** Removes jobs that nobody has taken, or that the caller hands back, in the transaction of `em`. */
+  async remove(em: EntityManager, ids: readonly string[]): Promise<void> {
+    if (ids.length > 0) await this.#boss.deleteJob(ATTEMPTS, [...ids], { db: transactionOf(em) });
+  }
+}
+
+function transactionOf(em: EntityManager) {
+  return fromKysely(em.getKysely());
+}
+
+/** pg-boss returns the ids it changed, though its types do not say so. */
+function settledIds(response: unknown): Set<string> {
+  const settled = (response as { settled?: string[] }).settled;
+  if (!Array.isArray(settled)) throw new Error('pg-boss no longer says which jobs it settled');
+  return new Set(settled);
+}

@@ -1,0 +1,99 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { sql } from 'kysely';
+import nodeSchedule from 'node-schedule';
+import type { Logger } from 'pino';
+import { Coalesced } from '../coalesced.ts';
+import type { Notifications } from '../database/notifications.ts';
+import type { Jobs } from './jobs.ts';
+import { anyDue, computeFollowing, fireDue } from './planner.ts';
+
+/** Alarms are armed for the due minutes within so long; the sweep arms later ones in time. */
+const HORIZON_SECONDS = 300;
+/** More alarms than there are minutes in the horizon are never needed. */
+const MAX_ALARMS = 10;
+/** Makes up for alarms that a clock change or a sleeping machine upset, and for lost wake-ups. */
+const SWEEP_MS = 15_000;
+/** Due tasks that another process holds locked are looked at again after so long. */
+const LOCKED_RETRY_MS = 50;
+
+/**
+ * Wakes the planner: at each due minute, when a schedule changed, and now and then. Which slots are due is the
+ * database's clock's to say; this process' clock only sets alarms, by the delay that the database returns. Any number
+ * of processes may run it at once. The composition root starts and stops it.
+ */
+export class PlannerLoop {
+  readonly #em: EntityManager;
+  readonly #jobs: Jobs;
+  readonly #notifications: Notifications;
+  readonly #firing: Coalesced;
+  #alarms: nodeSchedule.Job[] = [];
+  #sweep: NodeJS.Timeout | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #unlisten: (() => void) | undefined;
+  #stopped = false;
+
+  constructor(em: EntityManager, jobs: Jobs, notifications: Notifications, log: Logger) {
+    this.#em = em;
+    this.#jobs = jobs;
+    this.#notifications = notifications;
+    this.#firing = new Coalesced(
+      () => this.#fire(),
+      (error) => log.warn({ err: error }, 'could not fire what is due; trying again'),
+    );
+  }
+
+  start(): void {
+    this.#unlisten = this.#notifications.on('slotkeeper_schedule', () => this.#firing.request());
+    this.#sweep = setInterval(() => this.#firing.request(), SWEEP_MS);
+    this.#firing.request();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#unlisten?.();
+    clearInterval(this.#sweep);
+    clearTimeout(this.#retry);
+    await this.#firing.idle();
+    this.#disarm();
+    clearTimeout(this.#retry);
+  }
+
+  async #fire(): Promise<void> {
+    while (!this.#stopped && (await fireDue(this.#em, this.#jobs)) > 0) {
+      this.#notifications.notify('slotkeeper_jobs', 'slotkeeper_events');
+    }
+    if (this.#stopped) return;
+    if (await anyDue(this.#em.fork())) {
+      this.#retry = setTimeout(() => this.#firing.request(), LOCKED_RETRY_MS);
+    }
+    await this.#arm();
+    while (!this.#stopped && (await computeFollowing(this.#em.fork())) > 0);
+  }
+
+  /** One alarm per distinct due minute, found by one index look-up each, however many tasks are due then. */
+  async #arm(): Promise<void> {
+    const { rows } = await sql<{ delay: number }>`
+      with recursive due as (
+        select min(next_run_at) as at, 1 as n from task where next_run_at > now()
+        union all
+        select (select min(next_run_at) from task where next_run_at > due.at), n + 1 from due
+        where due.at < now() + make_interval(secs => ${HORIZON_SECONDS}) and n < ${MAX_ALARMS}
+      )
+      select extract(epoch from at - clock_timestamp())::float8 * 1000 as delay from due
+      where at < now() + make_interval(secs => ${HORIZON_SECONDS})
+    `.execute(this.#em.fork().getKysely());
+    this.#disarm();
+    if (this.#stopped) return;
+    for (const { delay } of rows) {
+      const alarm = nodeSchedule.scheduleJob(new Date(Date.now() + Math.ceil(delay)), () => this.#firing.request());
+      // Not armed: the minute came while the answer was on its way.
+      if (alarm === null) this.#firing.request();
+      else this.#alarms.push(alarm);
+    }
+  }
+
+  #disarm(): void {
+    for (const alarm of this.#alarms) alarm.cancel();
+    this.#alarms = [];
+  }
+}

@@ -1,0 +1,89 @@
+// Finds what is due and fires it. Everything works under the tasks' row locks (FOR NO KEY UPDATE), in one transaction
+// with the jobs and the events: a process killed before the commit has fired nothing, after it everything.
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { sql } from 'kysely';
+import { inTransaction } from '../database/transaction.ts';
+import { compileSchedule, type RepeatRule } from './calendar.ts';
+import type { Jobs } from './jobs.ts';
+import { type DueTask, settleDueSlots } from './settle-slots.ts';
+
+const BATCH = 1_000;
+
+const epoch = (column: string) => sql`(extract(epoch from ${sql.ref(column)}) * 1000)::float8`;
+
+/** The columns of a `DueTask`, `at` being the instant that counts as now (null: the database's clock). */
+function dueColumns(at: Date | null) {
+  return sql`id, name, owner_id, time_zone, overlap, queue_limit, catch_up, misfire_grace_seconds,
+    catch_up_max_age_seconds, timeout_seconds, ${epoch('next_run_at')} as next_run_at,
+    ${epoch('following_run_at')} as following_run_at, ${epoch('following_of')} as following_of,
+    (extract(epoch from coalesce(${at}::timestamptz, now())) * 1000)::float8 as now`;
+}
+
+/**
+ * Fires up to 1,000 due tasks that no other process is firing, and says how many. Any number of processes may call it
+ * at once: SKIP LOCKED shares the tasks out, and the unique index `run_ledger` lets one run per slot exist. `at` is
+ * for tests; what is due is otherwise the database's clock's to say.
+ */
+export function fireDue(em: EntityManager, jobs: Jobs, at: Date | null = null): Promise<number> {
+  return inTransaction(em, async (transaction) => {
+    const { rows } = await sql<DueTask>`
+      select ${dueColumns(at)} from task
+      where next_run_at <= coalesce(${at}::timestamptz, now())
+      order by id limit ${BATCH} for no key update skip locked
+    `.execute(transaction.getKysely());
+    await settleDueSlots(transaction, jobs, rows);
+    return rows.length;
+  });
+}
+
+/**
+ * Locks one task and settles its slots up to now under the schedule that it has, as every change of a schedule must
+ * before it switches: an edit while due loses nothing. Returns the database's time of that.
+ */
+export async function lockAndSettle(em: EntityManager, jobs: Jobs, taskId: number): Promise<Date> {
+  const database = em.getKysely();
+  await sql`select from task where id = ${taskId} for no key update`.execute(database);
+  // The clock is read after the lock is held: what became due while waiting for it is due under the old schedule.
+  const { rows: clock } = await sql<{ now: Date }>`select clock_timestamp() as now`.execute(database);
+  const now = new Date(clock[0]?.now ?? Number.NaN);
+  const { rows } = await sql<DueTask>`
+    select ${dueColumns(now)} from task where id = ${taskId} and next_run_at <= ${now}
+  `.execute(database);
+  await settleDueSlots(em, jobs, rows);
+  return now;
+}
+
+/** Whether any task is due at this moment. */
+export async function anyDue(em: EntityManager, at: Date | null = null): Promise<boolean> {
+  const { rows } = await sql<{ due: boolean }>`
+    select exists (select from task where next_run_at <= coalesce(${at}::timestamptz, now())) as due
+  `.execute(em.getKysely());
+  return rows[0]?.due ?? false;
+}
+
+/**
+ * Computes the slot after the next one for up to 1,000 tasks where it is unknown, and says how many there were. Not
+ * under a lock: the update takes a task only if its pointer and its schedule are still those that were computed from.
+ */
+export async function computeFollowing(em: EntityManager): Promise<number> {
+  const database = em.getKysely();
+  const { rows } = await sql<{ id: number; version_id: number; rules: RepeatRule[]; time_zone: string; next: number }>`
+    select task.id, v.id as version_id, v.rules, v.time_zone, ${epoch('task.next_run_at')} as next
+    from task join schedule_version v on v.task_id = task.id and v.valid_to is null
+    where task.next_run_at is not null and task.following_of is distinct from task.next_run_at
+    limit ${BATCH}
+  `.execute(database);
+  if (rows.length === 0) return 0;
+  const computed = rows.map(({ id, version_id, rules, time_zone, next }) => {
+    const of = new Date(next);
+    return { id, version: version_id, of, following: compileSchedule(rules, time_zone).next(of) };
+  });
+  await sql`
+    update task set following_run_at = c.following, following_of = c."of"
+    from json_to_recordset(${JSON.stringify(computed)}::json) as c (
+      id int, version int, "of" timestamptz, following timestamptz)
+    where task.id = c.id and task.next_run_at = c."of"
+      and exists (select from schedule_version v where v.id = c.version and v.valid_to is null)
+  `.execute(database);
+  return rows.length;
+}

@@ -1,0 +1,35 @@
+import { randomUUID } from 'node:crypto';
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { sql } from 'kysely';
+import type { Jobs } from './jobs.ts';
+
+/**
+ * Sends the job of the oldest waiting run of each task that has none under way, or of all its waiting runs where the
+ * policy allows overlap. The caller holds the tasks' row locks, so one process at a time decides this.
+ */
+export async function releaseWaiting(em: EntityManager, jobs: Jobs, taskIds: readonly number[]): Promise<void> {
+  const { rows } = await sql<{ id: number; attempt: number; timeout_seconds: number }>`
+    select run.id, run.attempt, task.timeout_seconds
+    from run join task on task.id = run.task_id
+    where run.task_id = any(${taskIds}) and run.state = 'QUEUED' and run.job_id is null
+      and (task.overlap = 'ALLOW' or (
+        not exists (
+          select from run busy
+          where busy.task_id = run.task_id and busy.state in ('QUEUED', 'RUNNING') and busy.job_id is not null)
+        and not exists (
+          select from run older
+          where older.task_id = run.task_id and older.state = 'QUEUED' and older.job_id is null and older.id < run.id)))
+  `.execute(em.getKysely());
+  if (rows.length === 0) return;
+  const sent = rows.map((row) => ({
+    id: randomUUID(),
+    runId: row.id,
+    attempt: row.attempt + 1,
+    timeoutSeconds: row.timeout_seconds,
+  }));
+  await sql`
+    update run set job_id = s.id from json_to_recordset(${JSON.stringify(sent)}::json) as s (id uuid, "runId" bigint)
+    where run.id = s."runId"
+  `.execute(em.getKysely());
+  await jobs.send(em, sent);
+}

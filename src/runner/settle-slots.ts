@@ -1,0 +1,209 @@
+// Turns the due slots of locked tasks into runs, jobs and events, and moves the tasks' pointers.
+import { randomUUID } from 'node:crypto';
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { type Kysely, sql } from 'kysely';
+import type { RunState, SkipReason } from '../entities/run.ts';
+import type { CatchUpPolicy, OverlapPolicy } from '../entities/task.ts';
+import { appendEvents } from '../events/log.ts';
+import { compileSchedule, type RepeatRule } from './calendar.ts';
+import { type DuePlan, planDueSlots } from './catch-up.ts';
+import type { Jobs } from './jobs.ts';
+import { cancelOpenRuns, countOpenRuns, decideOverlap, type OpenRuns } from './overlap.ts';
+
+/** A due task as the planner reads it; times in milliseconds since 1970. */
+export interface DueTask {
+  id: number;
+  name: string;
+  owner_id: number;
+  time_zone: string;
+  overlap: OverlapPolicy;
+  queue_limit: number;
+  catch_up: CatchUpPolicy;
+  misfire_grace_seconds: number;
+  catch_up_max_age_seconds: number | null;
+  timeout_seconds: number;
+  next_run_at: number;
+  following_run_at: number | null;
+  following_of: number | null;
+  now: number;
+}
+
+interface NewRun {
+  taskId: number;
+  slot: Date;
+  state: RunState;
+  skipReason: SkipReason | null;
+  message: string | null;
+  jobId: string | null;
+}
+
+/** Settles every due slot of the tasks, whose row locks the caller's transaction holds. */
+export async function settleDueSlots(em: EntityManager, jobs: Jobs, tasks: readonly DueTask[]): Promise<void> {
+  if (tasks.length === 0) return;
+  const plans = await planTasks(em, tasks);
+  const firing = tasks.filter((task) => (plans.get(task.id)?.fire.length ?? 0) > 0);
+  await cancelOpenRuns(
+    em,
+    firing.filter((task) => task.overlap === 'CANCEL_RUNNING').map((task) => task.id),
+  );
+  const watched = firing.filter((task) => task.overlap !== 'ALLOW').map((task) => task.id);
+  const open = await countOpenRuns(em, watched);
+  const runs = tasks.flatMap((task) => runsOf(task, planOf(plans, task), open.get(task.id) ?? { open: 0, waiting: 0 }));
+  await insertRuns(em, jobs, new Map(tasks.map((task) => [task.id, task])), runs);
+  await insertGaps(em, tasks, plans);
+  await movePointers(em, tasks, plans);
+}
+
+function planOf(plans: ReadonlyMap<number, DuePlan>, task: DueTask): DuePlan {
+  const plan = plans.get(task.id);
+  if (plan === undefined) throw new Error(`task ${task.id} was not planned`);
+  return plan;
+}
+
+/** A task whose only due slot is on time and whose following one is known needs no arithmetic. */
+async function planTasks(em: EntityManager, tasks: readonly DueTask[]): Promise<Map<number, DuePlan>> {
+  const plans = new Map<number, DuePlan>();
+  const rest: DueTask[] = [];
+  for (const task of tasks) {
+    const known = task.following_of === task.next_run_at;
+    const alone = task.following_run_at === null || task.following_run_at > task.now;
+    const onTime = task.now - task.next_run_at < task.misfire_grace_seconds * 1_000;
+    if (!known || !alone || !onTime) {
+      rest.push(task);
+      continue;
+    }
+    const next = task.following_run_at === null ? null : new Date(task.following_run_at);
+    plans.set(task.id, { fire: [{ slot: new Date(task.next_run_at), late: false }], skip: [], gaps: [], next });
+  }
+  const rules = await readRules(
+    em.getKysely(),
+    rest.map((task) => task.id),
+  );
+  for (const task of rest) {
+    const schedule = compileSchedule(rules.get(task.id) ?? [], task.time_zone);
+    const rule = {
+      policy: task.catch_up,
+      misfireGraceSeconds: task.misfire_grace_seconds,
+      maxAgeSeconds: task.catch_up_max_age_seconds,
+    };
+    plans.set(task.id, planDueSlots(schedule, rule, new Date(task.next_run_at), new Date(task.now)));
+  }
+  return plans;
+}
+
+async function readRules(database: Kysely<unknown>, taskIds: readonly number[]): Promise<Map<number, RepeatRule[]>> {
+  if (taskIds.length === 0) return new Map();
+  const { rows } = await sql<{ task_id: number; rules: RepeatRule[] }>`
+    select task_id, rules from schedule_version where task_id = any(${taskIds}) and valid_to is null
+  `.execute(database);
+  return new Map(rows.map(({ task_id, rules }) => [task_id, rules]));
+}
+
+const SKIP_MESSAGES: Record<SkipReason, string> = {
+  OVERLAP: 'Skipped: an earlier run of the task was not finished.',
+  MISSED: 'Skipped: the slot was not fired in time, and the catch-up policy leaves it out.',
+  TOO_OLD: 'Skipped: the slot was not fired in time and is older than the catch-up age.',
+  NO_RUNNER: 'Skipped: no live runner has the class of the task.',
+};
+
+function skipped(taskId: number, slot: Date, reason: SkipReason): NewRun {
+  return { taskId, slot, state: 'SKIPPED', skipReason: reason, message: SKIP_MESSAGES[reason], jobId: null };
+}
+
+function runsOf(task: DueTask, plan: DuePlan, counted: OpenRuns): NewRun[] {
+  const runs = plan.skip.map(({ slot, reason }) => skipped(task.id, slot, reason));
+  const open = { ...counted };
+  const last = plan.fire.at(-1);
+  for (const due of plan.fire) {
+    if (task.overlap === 'CANCEL_RUNNING' && due !== last) {
+      const message = 'Cancelled: a newer slot of the task is due.';
+      runs.push({ taskId: task.id, slot: due.slot, state: 'CANCELLED', skipReason: null, message, jobId: null });
+      continue;
+    }
+    const decision = decideOverlap(task.overlap, open, task.queue_limit, due.late);
+    if (decision === 'SKIP') {
+      runs.push(skipped(task.id, due.slot, 'OVERLAP'));
+      continue;
+    }
+    open.open += 1;
+    if (decision === 'WAIT') open.waiting += 1;
+    const jobId = decision === 'SEND' ? randomUUID() : null;
+    runs.push({ taskId: task.id, slot: due.slot, state: 'QUEUED', skipReason: null, message: null, jobId });
+  }
+  return runs;
+}
+
+interface InsertedRun {
+  id: number;
+  task_id: number;
+  state: 'QUEUED' | 'SKIPPED' | 'CANCELLED';
+  message: string | null;
+  job_id: string | null;
+}
+
+/** Only the rows that the ledger's unique index let in get a job and events. */
+async function insertRuns(
+  em: EntityManager,
+  jobs: Jobs,
+  tasks: ReadonlyMap<number, DueTask>,
+  runs: readonly NewRun[],
+): Promise<void> {
+  if (runs.length === 0) return;
+  const values = runs.map((run) => ({ ...run, actorId: tasks.get(run.taskId)?.owner_id }));
+  const { rows } = await sql<InsertedRun>`
+    insert into run (task_id, slot, trigger, state, skip_reason, message, job_id, actor_id, queued_at, finished_at)
+    select "taskId", slot, 'SCHEDULE', state, "skipReason", message, "jobId", "actorId", now(),
+      case when state <> 'QUEUED' then now() end
+    from json_to_recordset(${JSON.stringify(values)}::json) as r (
+      "taskId" int, slot timestamptz, state text, "skipReason" text, message text, "jobId" uuid, "actorId" int)
+    on conflict (task_id, slot) where trigger = 'SCHEDULE' do nothing
+    returning id, task_id, state, message, job_id
+  `.execute(em.getKysely());
+  await jobs.send(
+    em,
+    rows.flatMap(({ id, task_id, job_id }) => {
+      const timeoutSeconds = tasks.get(task_id)?.timeout_seconds;
+      if (job_id === null || timeoutSeconds === undefined) return [];
+      return [{ id: job_id, runId: id, attempt: 1, timeoutSeconds }];
+    }),
+  );
+  await appendEvents(
+    em,
+    rows.flatMap((run) => {
+      const task = tasks.get(run.task_id);
+      if (task === undefined) return [];
+      return [
+        {
+          type: run.state,
+          taskId: task.id,
+          taskName: task.name,
+          actorId: task.owner_id,
+          message: run.message,
+          runId: run.id,
+          runState: run.state,
+          attempt: 0,
+        },
+      ];
+    }),
+  );
+}
+
+async function insertGaps(em: EntityManager, tasks: readonly DueTask[], plans: ReadonlyMap<number, DuePlan>) {
+  const gaps = tasks.flatMap((task) => planOf(plans, task).gaps.map((gap) => ({ ...gap, taskId: task.id })));
+  if (gaps.length === 0) return;
+  await sql`
+    insert into slot_gap (task_id, from_slot, to_slot, reason, count)
+    select "taskId", "from", "to", reason, count from json_to_recordset(${JSON.stringify(gaps)}::json) as g (
+      "taskId" int, "from" timestamptz, "to" timestamptz, reason text, count int)
+    on conflict (task_id, from_slot) do nothing
+  `.execute(em.getKysely());
+}
+
+async function movePointers(em: EntityManager, tasks: readonly DueTask[], plans: ReadonlyMap<number, DuePlan>) {
+  const pointers = tasks.map((task) => ({ id: task.id, next: planOf(plans, task).next }));
+  await sql`
+    update task set next_run_at = p.next
+    from json_to_recordset(${JSON.stringify(pointers)}::json) as p (id int, next timestamptz)
+    where task.id = p.id
+  `.execute(em.getKysely());
+}
