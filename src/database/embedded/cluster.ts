@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { codeOf, reasonOf, StartupError } from '../startup-error.ts';
 import { syncToDisk } from './files.ts';
 import type { Place } from './place.ts';
-import { isAlive } from './process.ts';
+import { isRunning } from './process.ts';
 import { lastLine, run } from './run.ts';
 
 /** The server's one role, a superuser: the cluster is the product's own and nobody else's. */
@@ -120,7 +120,8 @@ async function removeLeftovers(home: string): Promise<void> {
   for (const name of names.filter((each) => each.startsWith(prefix))) {
     const leftover = join(dirname(home), name);
     if (await isInUse(leftover, name.slice(prefix.length))) continue;
-    await rm(leftover, { recursive: true, force: true, maxRetries: 3 });
+    // One that cannot be removed does no harm but to the disk.
+    await rm(leftover, { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined);
   }
 }
 
@@ -128,9 +129,9 @@ async function isInUse(leftover: string, suffix: string): Promise<boolean> {
   const found = await stat(leftover).catch(() => undefined);
   if (!found || Date.now() - found.mtimeMs > LEFTOVER_SECONDS * 1000) return false;
   const [pid, maker] = suffix.split('-');
-  const isMakerAlive = Number(pid) === process.pid ? maker === thisProcess : isAlive(Number(pid));
-  if (isMakerAlive) return true;
+  const isMakerRunning = Number(pid) === process.pid ? maker === thisProcess : await isRunning(Number(pid));
+  if (isMakerRunning) return true;
   // Its maker was killed, but initdb may still be writing.
   const initdb = Number(await readFile(join(leftover, 'initdb.pid'), 'utf8').catch(() => Number.NaN));
-  return isAlive(initdb);
+  return isRunning(initdb);
 }

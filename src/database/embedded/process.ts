@@ -15,6 +15,11 @@ export function isAlive(pid: number): boolean {
   }
 }
 
+/** Whether a process has this id and is more than the zombie of one: in a container nobody may ever wait for an orphan. */
+export async function isRunning(pid: number): Promise<boolean> {
+  return isAlive(pid) && (process.platform === 'win32' || (await commandLine(pid)) !== '');
+}
+
 /** The command line of a process, its parts joined by blanks; empty for a zombie or where there is none. */
 export async function commandLine(pid: number): Promise<string> {
   if (process.platform === 'linux') {

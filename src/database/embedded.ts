@@ -1,0 +1,192 @@
+// The PostgreSQL server that comes with the product, one for a data folder, shared by all processes that use the folder.
+// It belongs to none of them: whoever comes first starts it, whoever leaves last stops it, and one that is killed leaves
+// a running server to the next.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Cluster, openCluster, ROLE } from './embedded/cluster.ts';
+import { findPlace, type Place } from './embedded/place.ts';
+import { inspect, start, stop } from './embedded/postmaster.ts';
+import { type Address, connect, isPassing, Share } from './embedded/share.ts';
+import { codeOf, reasonOf, StartupError } from './startup-error.ts';
+
+const DATABASE = 'slotkeeper';
+const DEADLINE_SECONDS = 60;
+const STOP_SECONDS = 60;
+const LOOK_AGAIN_MILLISECONDS = 10;
+/** After a killed postmaster its backends need some moments to go; until then each start fails. */
+const START_AGAIN_MILLISECONDS = 250;
+/** A start that fails for a reason that does not pass by itself is not tried more often than this. */
+const MOST_HOPELESS_STARTS = 3;
+const PASSING_START_FAILURE = /lock file|shared memory block|in use|TCP\/IP socket|shutting down|starting up/;
+
+type Log = (message: string) => void;
+
+export interface EmbeddedOptions {
+  /** Made where it does not exist. */
+  readonly dataDir: string;
+  readonly log: Log;
+  /** How long all of it may take, 60 unless given: making a cluster takes one, a recovery after a crash may take some. */
+  readonly deadlineSeconds?: number;
+  /** Settings of PostgreSQL for the server, if it is this call that starts it. `fsync` off also spares initdb the wait. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+export interface EmbeddedServer {
+  /** The connection URL of the `slotkeeper` database. */
+  readonly url: string;
+  /** Gives up this process' share; whoever is last stops the server. Never throws for a server that is already gone. */
+  release(): Promise<void>;
+}
+
+/**
+ * Attaches to the server of the data folder, and starts it, or makes it, where need be.
+ *
+ * @throws StartupError with one sentence that an operator can act on.
+ */
+export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedServer> {
+  const deadline = new Deadline(options.deadlineSeconds ?? DEADLINE_SECONDS);
+  const place = await findPlace(options.dataDir, options.log);
+  const sync = options.settings?.fsync !== 'off';
+  const cluster = await openCluster(place, { timeoutSeconds: deadline.secondsLeft(), sync });
+  if (cluster.isNew) options.log(`Made a new PostgreSQL database in ${place.home}.`);
+  const { share, address } = await attach(place, cluster, deadline, options);
+  let released: Promise<void> | undefined;
+  return {
+    url: `postgresql://${ROLE}:${address.password}@127.0.0.1:${address.port}/${DATABASE}`,
+    release() {
+      released ??= release(share, place, cluster, options.log);
+      return released;
+    },
+  };
+}
+
+class Deadline {
+  readonly seconds: number;
+  readonly #at: number;
+
+  constructor(seconds: number) {
+    this.seconds = seconds;
+    this.#at = performance.now() + seconds * 1000;
+  }
+
+  secondsLeft(): number {
+    return Math.max(0, (this.#at - performance.now()) / 1000);
+  }
+}
+
+interface Attached {
+  readonly share: Share;
+  readonly address: Address;
+}
+
+/** Connects, else starts, until one of them succeeds: the server may be coming, going or crashed at any moment. */
+async function attach(place: Place, cluster: Cluster, deadline: Deadline, options: EmbeddedOptions): Promise<Attached> {
+  const starter = new Starter(place, cluster, deadline, options);
+  let reason = 'it was never ready';
+  while (deadline.secondsLeft() > 0) {
+    const state = await inspect(cluster, options.log);
+    if (state.kind === 'ready') {
+      const address = { port: state.port, password: cluster.password };
+      const share = await take(address, place, cluster, options.log).catch((error: unknown) => {
+        if (!isPassing(error)) throw error;
+        reason = reasonOf(error);
+        return undefined;
+      });
+      if (share) return { share, address };
+    } else if (state.kind === 'down') {
+      starter.start();
+    }
+    starter.throwIfHopeless();
+    await sleep(LOOK_AGAIN_MILLISECONDS);
+  }
+  throw new StartupError(
+    `PostgreSQL did not start in ${place.home} within ${deadline.seconds} s: ${starter.failure ?? reason} ` +
+      `(its log is ${cluster.logFile}).`,
+  );
+}
+
+/** Starts the server in the background, one attempt at a time. */
+class Starter {
+  failure: string | undefined;
+  readonly #place: Place;
+  readonly #cluster: Cluster;
+  readonly #deadline: Deadline;
+  readonly #options: EmbeddedOptions;
+  #isBusy = false;
+  #hopelessStarts = 0;
+  #thrown: unknown;
+
+  constructor(place: Place, cluster: Cluster, deadline: Deadline, options: EmbeddedOptions) {
+    this.#place = place;
+    this.#cluster = cluster;
+    this.#deadline = deadline;
+    this.#options = options;
+  }
+
+  start(): void {
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    this.#attempt()
+      .catch((error: unknown) => {
+        this.#thrown = error;
+      })
+      .finally(() => {
+        this.#isBusy = false;
+      });
+  }
+
+  throwIfHopeless(): void {
+    if (this.#thrown) throw this.#thrown;
+    if (this.#hopelessStarts < MOST_HOPELESS_STARTS) return;
+    throw new StartupError(
+      `PostgreSQL does not start in ${this.#place.home}: ${this.failure} (its log is ${this.#cluster.logFile}).`,
+    );
+  }
+
+  async #attempt(): Promise<void> {
+    const settings = this.#options.settings ?? {};
+    const timeoutSeconds = this.#deadline.secondsLeft();
+    this.failure = await start(this.#place, this.#cluster, { settings, timeoutSeconds });
+    if (this.failure === undefined) return;
+    if (!PASSING_START_FAILURE.test(this.failure)) this.#hopelessStarts += 1;
+    await sleep(START_AGAIN_MILLISECONDS, undefined, { ref: false });
+  }
+}
+
+/** Takes a share and makes sure of the database; undefined where the server is being stopped. */
+async function take(address: Address, place: Place, cluster: Cluster, log: Log): Promise<Share | undefined> {
+  try {
+    const share = await Share.take(address);
+    if (!share) return undefined;
+    await createDatabase(address).catch(async (error: unknown) => {
+      await release(share, place, cluster, log);
+      throw error;
+    });
+    return share;
+  } catch (error) {
+    if (isPassing(error)) throw error;
+    const hint = codeOf(error) === '28P01' ? `; is ${place.home}/password the one of another cluster?` : '.';
+    throw new StartupError(`The database in ${place.home} cannot be used: ${reasonOf(error)}${hint}`);
+  }
+}
+
+async function createDatabase(address: Address): Promise<void> {
+  const client = await connect(address);
+  try {
+    const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [DATABASE]);
+    if (rowCount === 0) await client.query(`CREATE DATABASE ${DATABASE} TEMPLATE template0`);
+  } catch (error) {
+    // Another process was first.
+    if (codeOf(error) !== '42P04' && codeOf(error) !== '23505') throw error;
+  } finally {
+    await client.end();
+  }
+}
+
+async function release(share: Share, place: Place, cluster: Cluster, log: Log): Promise<void> {
+  const isLast = await share.leave();
+  if (isLast) {
+    const failure = await stop(place, cluster, STOP_SECONDS).catch(reasonOf);
+    if (failure !== undefined) log(`PostgreSQL in ${place.home} could not be stopped: ${failure}.`);
+  }
+  await share.finish();
+}

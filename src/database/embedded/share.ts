@@ -1,0 +1,127 @@
+// A process' share in the running server: a shared advisory lock in a session that does nothing else. The server frees
+// the lock of a killed process by itself, so the locks are always the truth about who is there.
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { codeOf, reasonOf } from '../startup-error.ts';
+import { ROLE } from './cluster.ts';
+
+/** Any number will do, in the maintenance database nobody else takes advisory locks. */
+const LOCK = 7_563_017;
+const CONNECT_SECONDS = 5;
+const QUERY_SECONDS = 30;
+const RETAKE_SECONDS = { first: 0.2, most: 5 };
+
+export interface Address {
+  readonly port: number;
+  readonly password: string;
+}
+
+/** A session in the maintenance database, so that the product's own database may be dropped, restored or copied. */
+export async function connect({ port, password }: Address): Promise<pg.Client> {
+  const client = new pg.Client({
+    host: '127.0.0.1',
+    port,
+    user: ROLE,
+    password,
+    database: 'postgres',
+    ssl: false,
+    application_name: 'slotkeeper: holds a share in the embedded server',
+    keepAlive: true,
+    connectionTimeoutMillis: CONNECT_SECONDS * 1000,
+    query_timeout: QUERY_SECONDS * 1000,
+  });
+  // A server that goes away is told through 'end' and rejected queries; without a listener it would end the process.
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+  } catch (error) {
+    void client.end();
+    throw error;
+  }
+  return client;
+}
+
+/** Whether an error is one of a server that is starting, stopping, crashing or full: to be tried again. */
+export function isPassing(error: unknown): boolean {
+  const codes = ['57P01', '57P02', '57P03', '53300', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT'];
+  return codes.includes(codeOf(error) ?? '') || /terminated|timeout|not queryable|was closed/i.test(reasonOf(error));
+}
+
+export class Share {
+  readonly #address: Address;
+  #client: pg.Client | undefined;
+  readonly #left = new AbortController();
+  #retaking: Promise<void> | undefined;
+
+  private constructor(address: Address, client: pg.Client) {
+    this.#address = address;
+    this.#hold(client);
+  }
+
+  /** Returns undefined where someone has everyone's: they are just stopping the server. */
+  static async take(address: Address): Promise<Share | undefined> {
+    const client = await lockShared(address);
+    return client && new Share(address, client);
+  }
+
+  /**
+   * Gives the share up. True where nobody else has one: then nobody can get one until `finish` is called, and the
+   * caller must stop the server before. Of several that leave at once exactly one gets true.
+   */
+  async leave(): Promise<boolean> {
+    this.#left.abort();
+    await this.#retaking;
+    try {
+      // Without a session of its own, because the server dropped it, it asks in a new one.
+      this.#client ??= await connect(this.#address);
+      await this.#client.query('SELECT pg_advisory_unlock_shared($1)', [LOCK]);
+      const { rows } = await this.#client.query<{ isLast: boolean }>('SELECT pg_try_advisory_lock($1) AS "isLast"', [
+        LOCK,
+      ]);
+      return rows[0]?.isLast === true;
+    } catch {
+      return false;
+    }
+  }
+
+  async finish(): Promise<void> {
+    await this.#client?.end().catch(() => undefined);
+  }
+
+  #hold(client: pg.Client): void {
+    this.#client = client;
+    client.once('end', () => {
+      if (this.#left.signal.aborted) return;
+      this.#client = undefined;
+      this.#retaking = this.#retake();
+    });
+  }
+
+  /** The server drops every session when one of its processes crashes, and then goes on: so must the share. */
+  async #retake(): Promise<void> {
+    let pause = RETAKE_SECONDS.first;
+    while (!this.#left.signal.aborted) {
+      await sleep(pause * 1000, undefined, { signal: this.#left.signal, ref: false }).catch(() => undefined);
+      if (this.#left.signal.aborted) return;
+      pause = Math.min(pause * 2, RETAKE_SECONDS.most);
+      const client = await lockShared(this.#address).catch(() => undefined);
+      if (!client) continue;
+      if (this.#left.signal.aborted) await client.end().catch(() => undefined);
+      else this.#hold(client);
+      return;
+    }
+  }
+}
+
+async function lockShared(address: Address): Promise<pg.Client | undefined> {
+  const client = await connect(address);
+  try {
+    const { rows } = await client.query<{ taken: boolean }>('SELECT pg_try_advisory_lock_shared($1) AS taken', [LOCK]);
+    if (rows[0]?.taken) return client;
+  } catch (error) {
+    void client.end();
+    throw error;
+  }
+  await client.end();
+  return undefined;
+}
