@@ -2,3 +2,7 @@
 export class LegacyError extends Error {
   override readonly name = 'LegacyError';
 }
+
+export function noTask(parameter: string, id: number): LegacyError {
+  return new LegacyError(`${parameter}: no task has the id ${id}`);
+}

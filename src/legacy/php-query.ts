@@ -28,8 +28,8 @@ export function parsePhpQuery(raw: string | Buffer): PhpArray {
  * credentials, which decide before anything else of a call is looked at.
  */
 export function lastTextOf(rawQuery: string, name: string): string | null {
-  const raw = rawQuery.split('&').findLast((pair) => urlDecode(pair.split('=', 1)[0] ?? '') === name);
-  return raw === undefined ? null : decodeUtf8(urlDecode(raw.slice(raw.indexOf('=') + 1)));
+  const pair = rawQuery.split('&').findLast((candidate) => urlDecode(candidate.split('=', 1)[0] ?? '') === name);
+  return pair === undefined ? null : decodeUtf8(urlDecode(pair.split('=').slice(1).join('=')));
 }
 
 function addEncoded(pairs: PhpPairs, pair: string): void {

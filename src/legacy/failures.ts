@@ -1,0 +1,80 @@
+// Errors of our own documents, told in the words of the old API.
+import type { LegacyAction } from './actions.ts';
+import { LegacyError, noTask } from './legacy-error.ts';
+import { show } from './parameters.ts';
+import { PhpArray, type PhpValue } from './php-value.ts';
+import { REPEAT_FIELDS, repeatFieldName } from './repeat-items.ts';
+
+export interface GraphQLErrorLike {
+  readonly message: string;
+  readonly extensions?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** The codes whose message a caller is meant to see; see `src/errors.ts`. */
+const EXPECTED: readonly unknown[] = ['BAD_USER_INPUT', 'NOT_FOUND', 'CONFLICT', 'FORBIDDEN', 'UNAUTHENTICATED'];
+
+/** What to throw for the errors of a document: a LegacyError for one that the caller can mend. */
+export function toLegacyError(
+  errors: readonly GraphQLErrorLike[],
+  action: LegacyAction,
+  parameters: PhpArray,
+): LegacyError | Error {
+  const error = errors.find(({ extensions }) => EXPECTED.includes(extensions?.code));
+  if (error === undefined) {
+    const texts = errors.map(({ message }) => message).join('; ');
+    return new Error(`the document of ${action.name} failed: ${texts}`, { cause: errors[0] });
+  }
+  const { code, field } = error.extensions ?? {};
+  const path = typeof field === 'string' ? field.split('.') : [];
+  if (code === 'NOT_FOUND') return notFound(error.message, path, action, parameters);
+  if (code === 'BAD_USER_INPUT' && path.length > 0) return badInput(error.message, path, action, parameters);
+  return new LegacyError(error.message);
+}
+
+function notFound(message: string, path: string[], action: LegacyAction, parameters: PhpArray): LegacyError {
+  if (path.includes('ownerLegacyId')) {
+    return new LegacyError(`user_id: no user has the id ${idOf(parameters, 'user_id')}`);
+  }
+  const task = action.parameters.find(({ field }) => field === 'task');
+  return task === undefined ? new LegacyError(message) : noTask(task.name, idOf(parameters, task.name));
+}
+
+function idOf(parameters: PhpArray, name: string): number {
+  return Number(parameters.get(name));
+}
+
+function badInput(message: string, path: string[], action: LegacyAction, parameters: PhpArray): LegacyError {
+  const { name, value } = findParameter(path, action, parameters);
+  const fault = spellOldNames(message.replace(`${path.join('.')}: `, ''), path);
+  const got = value === undefined || fault.includes(show(value)) ? '' : `got ${show(value)}; `;
+  return new LegacyError(`${name}: ${got}${fault}`);
+}
+
+/** From `input.repeatItems.0.hour` to `repeat_items[0][repeat_hour]`, from `input.data.keep` to `data[keep]`. */
+function findParameter(path: string[], action: LegacyAction, parameters: PhpArray) {
+  const [first = '', ...inner] = path[0] === 'input' || path[0] === 'filter' ? path.slice(1) : path;
+  const field = first === 'data' ? 'dataText' : first;
+  if (field === 'repeatItems') {
+    const name = repeatFieldName(parameters, Number(inner[0]), inner[1]);
+    return { name, value: undefined };
+  }
+  const parameter = action.parameters.find((candidate) => candidate.field === field);
+  if (parameter === undefined) return { name: path.join('.'), value: undefined };
+  const sent = parameters.get(parameter.name);
+  if (field !== 'dataText') return { name: parameter.name, value: sent };
+  return { name: [parameter.name, ...inner.map((key) => `[${key}]`)].join(''), value: valueAt(sent, inner) };
+}
+
+function valueAt(sent: PhpValue | undefined, keys: string[]): PhpValue | undefined {
+  return keys.reduce<PhpValue | undefined>(
+    (value, key) => (value instanceof PhpArray ? value.get(key) : undefined),
+    sent,
+  );
+}
+
+/** A rule's fault speaks of `dayOfMonth` and `end`, which the caller knows as `repeat_day` and `repeat_end`. */
+function spellOldNames(message: string, path: string[]): string {
+  if (!path.includes('repeatItems')) return message;
+  const names = new Map<string, string>(REPEAT_FIELDS.map(({ field, name }) => [field, name]));
+  return message.replace(/\b[a-zA-Z]+\b/g, (word) => names.get(word) ?? word);
+}

@@ -1,0 +1,123 @@
+// How results are spelled in the old API. Every scalar of a row is a string or null, `active` alone a boolean.
+import type { EventType } from '../entities/event.ts';
+import type { RepeatRule } from '../runner/repeat-rule.ts';
+import { zoneClock } from '../runner/zone-clock.ts';
+import { phpJsonEncode, phpRecode, RawJson } from './php-json.ts';
+import { REPEAT_FIELDS } from './repeat-items.ts';
+
+export interface TaskName {
+  legacyId: number;
+  name: string;
+}
+
+export interface TaskRow extends TaskName {
+  className: string;
+  active: boolean;
+  dataText: string | null;
+  owner: { legacyId: number } | null;
+  /** The scalar's own value or its ISO 8601 text. */
+  lastRunAt: Date | string | null;
+  repeatItems: readonly (RepeatRule & { legacyId: number })[];
+}
+
+export interface EventRow {
+  logId: number;
+  at: Date | string;
+  type: EventType;
+  message: string | null;
+  actor: { legacyId: number; name: string } | null;
+  taskName: string;
+}
+
+export function successReply(parts: { message?: string; data?: unknown }): string {
+  return phpJsonEncode({ success: 1, ...parts });
+}
+
+/** `rows` are texts that taskRow and historyRow made, so that a long list is held once only. */
+export function listReply(rows: readonly string[]): string {
+  return successReply({ data: new RawJson(`[${rows.join(',')}]`) });
+}
+
+export function errorReply(message: string): string {
+  return phpJsonEncode({ success: 0, message });
+}
+
+export type Deed = 'added' | 'updated' | 'deleted';
+
+/** The old page: `Task "New Task" (2) deleted`, in replies and in the history alike. */
+export function taskMessage({ name, legacyId }: TaskName, deed: Deed): string {
+  return `Task "${name}" (${legacyId}) ${deed}`;
+}
+
+export function taskRow(task: TaskRow, timeZone: string): string {
+  return phpJsonEncode({
+    id: String(task.legacyId),
+    user_id: textOrNull(task.owner?.legacyId),
+    name: task.name,
+    class_name: task.className,
+    active: task.active,
+    data: task.dataText === null ? null : new RawJson(phpRecode(task.dataText)),
+    last_run: task.lastRunAt === null ? null : localTime(task.lastRunAt, timeZone),
+    repeat_items: task.repeatItems.map((item) => itemRow(item, task.legacyId)),
+  });
+}
+
+function itemRow(item: TaskRow['repeatItems'][number], taskId: number): Record<string, string | null> {
+  const fields = REPEAT_FIELDS.map(({ name, field, isCalendar }) => {
+    return [name, textOrNull(item[field]) ?? (isCalendar ? '*' : null)];
+  });
+  return { id: String(item.legacyId), task_id: String(taskId), ...Object.fromEntries(fields) };
+}
+
+/** The events that the old history shows; what happens to a run in between it does not. */
+const DEEDS: Partial<Record<EventType, Deed>> = {
+  TASK_ADDED: 'added',
+  TASK_UPDATED: 'updated',
+  TASK_PAUSED: 'updated',
+  TASK_RESUMED: 'updated',
+  TASK_DELETED: 'deleted',
+};
+const ACTIONS: Partial<Record<EventType, string>> = {
+  SUCCEEDED: 'finished',
+  FAILED: 'failed',
+  CANCELLED: 'cancelled',
+};
+export const HISTORY_TYPES = [...Object.keys(DEEDS), ...Object.keys(ACTIONS)];
+
+/** Syslog's numbers. */
+const INFO = '6';
+const ERROR = '3';
+
+/** `taskId` is the id that was asked for; the task itself may be gone. */
+export function historyRow(event: EventRow, taskId: number, timeZone: string): string {
+  return phpJsonEncode({
+    log_id: String(event.logId),
+    time: localTime(event.at, timeZone),
+    log_level: event.type === 'FAILED' ? ERROR : INFO,
+    user_id: textOrNull(event.actor?.legacyId),
+    username: event.actor?.name ?? null,
+    log_category: 'System',
+    message: historyMessage(event, taskId),
+    ip: null,
+  });
+}
+
+/** The old page: the copy of a run's message has no blank at its end, which executeTask's reply has. */
+function historyMessage({ type, taskName, message }: EventRow, taskId: number): string {
+  const deed = DEEDS[type];
+  if (deed !== undefined) return taskMessage({ name: taskName, legacyId: taskId }, deed);
+  return `task_id=${taskId} task=${taskName} action=${ACTIONS[type]} message=${(message ?? '').trimEnd()}`;
+}
+
+function textOrNull(value: string | number | null | undefined): string | null {
+  return value === null || value === undefined ? null : String(value);
+}
+
+const MS_PER_MINUTE = 60_000;
+
+/** `YYYY-MM-DD HH:MM:SS` on the clock of the zone. */
+function localTime(at: Date | string, timeZone: string): string {
+  const instant = new Date(at).getTime();
+  const { offset } = zoneClock(timeZone).stretchAt(Math.floor(instant / MS_PER_MINUTE));
+  return new Date(instant + offset * MS_PER_MINUTE).toISOString().slice(0, 19).replace('T', ' ');
+}
