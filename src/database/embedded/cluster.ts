@@ -109,7 +109,10 @@ async function initialize(
     // In time: initdb takes hundreds of milliseconds, and only who kills this process needs the file.
     onSpawn: (pid) => writeFileSync(pidFile, `${pid}\n`),
   });
-  if (code !== 0) throw new StartupError(`No database could be made in ${dirname(half)}: ${lastLine(output)}.`);
+  if (code !== 0) {
+    const why = code === null ? 'initdb was ended by a signal or its time limit' : lastLine(output);
+    throw new StartupError(`No database could be made in ${dirname(half)}: ${why}.`);
+  }
   await rm(pidFile);
 }
 

@@ -61,15 +61,15 @@ async function placeForOther(
     await handOver(account, inFolder);
     return { account, binaries: npmBinaries, home: inFolder };
   }
-  const elsewhere = await makeElsewhere(folder);
-  const binaries = reachesBinaries ? npmBinaries : await copyBinaries(npmBinaries, elsewhere);
-  const home = reachesFolder ? inFolder : join(elsewhere, 'postgres');
   if (!reachesFolder && (await stat(join(inFolder, 'cluster')).catch(() => undefined))) {
     throw new StartupError(
       `The database in ${inFolder} must run as ${account.name}, which cannot reach it: ` +
         `make ${folder} accessible to uid ${uid}, or set DATA_DIR to a folder that is.`,
     );
   }
+  const elsewhere = await makeElsewhere(folder);
+  const binaries = reachesBinaries ? npmBinaries : await copyBinaries(npmBinaries, elsewhere);
+  const home = reachesFolder ? inFolder : join(elsewhere, 'postgres');
   log(
     `PostgreSQL refuses to run as root; it runs as ${account.name}, ` +
       `with its programs in ${binaries.folder} and the database in ${home}.`,
