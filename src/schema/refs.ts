@@ -12,10 +12,10 @@ export type RunRow = Row<'run'>;
 export type IpBlockRow = Row<'ip_block'>;
 export type UserRow = Pick<Row<'app_user'>, 'id' | 'name' | 'role'>;
 
-type Name = 'task' | 'repeat_item' | 'run' | 'app_user' | 'ip_block';
+export type NodeTable = 'task' | 'repeat_item' | 'run' | 'app_user' | 'ip_block';
 
 /** The rows of the ids, in the order of the ids; null for one that does not exist. One query. */
-async function loadRows<Table extends Name>(em: EntityManager, table: Table, ids: readonly number[]) {
+export async function loadRows<Table extends NodeTable>(em: EntityManager, table: Table, ids: readonly number[]) {
   const { rows } = await sql<Row<Table> & { id: number }>`
     select * from ${sql.table(table)} where id = any(${[...new Set(ids)]}::bigint[])
   `.execute(readRows(em));
@@ -27,7 +27,7 @@ async function loadRows<Table extends Name>(em: EntityManager, table: Table, ids
  * Loads of one tick share a query and nothing is kept: what a later mutation of the same operation or a later event of
  * a subscription reads is what the database holds then.
  */
-function loader<Table extends Name>(table: Table) {
+function loader<Table extends NodeTable>(table: Table) {
   return {
     load: (ids: number[], { em }: Context) => loadRows(em, table, ids) as Promise<(Row<Table> & { id: number })[]>,
     loaderOptions: { cache: false },
@@ -35,8 +35,8 @@ function loader<Table extends Name>(table: Table) {
 }
 
 export const TaskRef = builder.loadableObjectRef('Task', loader('task'));
-export const RepeatItemRef = builder.loadableObjectRef('RepeatItem', loader('repeat_item'));
 export const RunRef = builder.loadableObjectRef('Run', loader('run'));
-export const UserRef = builder.loadableObjectRef('User', loader('app_user'));
+export const UserRef = builder.loadableObjectRef<UserRow, number>('User', loader('app_user'));
 export const IpBlockRef = builder.loadableObjectRef('IpBlock', loader('ip_block'));
+export const RepeatItemRef = builder.objectRef<RepeatItemRow>('RepeatItem');
 export const EventRef = builder.objectRef<LoggedEvent>('Event');

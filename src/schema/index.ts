@@ -1,0 +1,15 @@
+// The schema: every file is imported for what it adds to the builder. Mutations and subscriptions are files of their own.
+import { builder } from './builder.ts';
+import './event.ts';
+import './ip-block.ts';
+import './ip-block-mutations.ts';
+import './node.ts';
+import './preview-schedule.ts';
+import './repeat-item.ts';
+import './run.ts';
+import './scalars.ts';
+import './task.ts';
+import './task-class.ts';
+import './user.ts';
+
+export const schema = builder.toSchema();

@@ -1,0 +1,30 @@
+import { z } from 'zod';
+import { allTaskClasses } from '../runner/tasks/index.ts';
+import type { TaskClass } from '../runner/tasks/task-class.ts';
+import { builder } from './builder.ts';
+
+const TaskClassRef = builder.objectRef<TaskClass>('TaskClass').implement({
+  description: 'Code that a task can run.',
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'For `className` of a task.' }),
+    description: t.exposeString('description', { description: 'What it does.' }),
+    dataSchema: t.field({
+      type: 'JSON',
+      description: 'The JSON Schema of `data`; unknown keys are kept and not looked at.',
+      resolve: ({ dataSchema }) => toJsonSchema(dataSchema),
+    }),
+  }),
+});
+
+/** Of what a caller sends: a key with a default may be left out. */
+function toJsonSchema(schema: z.ZodType): unknown {
+  return z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+}
+
+builder.queryField('taskClasses', (t) =>
+  t.field({
+    type: [TaskClassRef],
+    description: 'The classes that tasks can have.',
+    resolve: () => allTaskClasses(),
+  }),
+);
