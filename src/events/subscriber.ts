@@ -15,10 +15,10 @@ export class Subscriber {
   }
 
   offer(row: EventRow): void {
-    const { taskId, runId } = this.#selection;
+    const { taskId, runId, runsOnly } = this.#selection;
     if (taskId !== undefined && row.task_id !== taskId) return;
     if (runId !== undefined && row.run_id !== runId) return;
-    if (this.#ended) return;
+    if (this.#ended || (runsOnly && row.run_id === null)) return;
     if (this.#waiting.length >= MAX_WAITING) {
       this.end();
     } else {

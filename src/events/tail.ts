@@ -15,6 +15,8 @@ export type EventRow = Selectable<Tables['event']> & { seq: number };
 export interface EventSelection {
   taskId?: number;
   runId?: number;
+  /** Leaves out what was done to a task itself. */
+  runsOnly?: boolean;
 }
 
 /** An event with the position after it. */
@@ -36,6 +38,7 @@ export class EventTail {
   readonly #subscribers = new Set<Subscriber>();
   readonly #unlisten: () => void;
   #poll: NodeJS.Timeout | undefined;
+  #stopped = false;
   /** Everything up to here has been handed to the subscribers of that time. */
   #position = 0;
   readonly #reading: Coalesced;
@@ -55,16 +58,41 @@ export class EventTail {
 
   /**
    * The selected events after the cursor in log order, then live ones, without end, gap or double. Without `after`,
-   * from now. Throws CURSOR_EXPIRED. Ends when `signal` aborts or the caller stops iterating.
+   * from now. The first `next` throws CURSOR_EXPIRED where the log cannot go on from the cursor. `return` ends it at
+   * once, also while it waits.
    */
-  async *subscribe(
+  subscribe(selection: EventSelection, after?: string): AsyncIterableIterator<LoggedEvent, void, undefined> {
+    const controller = new AbortController();
+    const events = this.#follow(selection, after, controller.signal);
+    return {
+      next: () => events.next(),
+      return: () => {
+        controller.abort();
+        return events.return();
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#unlisten();
+    for (const subscriber of this.#subscribers) subscriber.end();
+    this.#subscribers.clear();
+    clearInterval(this.#poll);
+    await this.#reading.idle();
+  }
+
+  async *#follow(
     selection: EventSelection,
     after: string | undefined,
     signal: AbortSignal,
   ): AsyncGenerator<LoggedEvent, void, undefined> {
     const log = await sequenceEvents(this.#em);
     let position = after === undefined ? log.head : decodeCursor(after, log);
-    while (!signal.aborted) {
+    while (!signal.aborted && !this.#stopped) {
       // Registered first, then the log is read up to where the live stream begins: no seam.
       const subscriber = new Subscriber(selection);
       try {
@@ -84,14 +112,6 @@ export class EventTail {
         this.#leave(subscriber);
       }
     }
-  }
-
-  async stop(): Promise<void> {
-    this.#unlisten();
-    for (const subscriber of this.#subscribers) subscriber.end();
-    this.#subscribers.clear();
-    clearInterval(this.#poll);
-    await this.#reading.idle();
   }
 
   /** From the returned position on, `subscriber` gets every new event. */
@@ -141,7 +161,7 @@ export class EventTail {
     }
   }
 
-  #page({ taskId, runId }: EventSelection, after: number, upTo: number): Promise<EventRow[]> {
+  #page({ taskId, runId, runsOnly }: EventSelection, after: number, upTo: number): Promise<EventRow[]> {
     let query = this.#em
       .fork()
       .getKysely<Tables>()
@@ -151,6 +171,7 @@ export class EventTail {
       .where('seq', '<=', upTo);
     if (taskId !== undefined) query = query.where('task_id', '=', taskId);
     if (runId !== undefined) query = query.where('run_id', '=', runId);
+    if (runsOnly) query = query.where('run_id', 'is not', null);
     return query.orderBy('seq').limit(PAGE).$narrowType<{ seq: number }>().execute();
   }
 }

@@ -4,6 +4,7 @@ import { defineTaskClass } from './task-class.ts';
 
 /** 30 unless given, 0 moves a block as soon as it is held: the old product's setting. */
 const DEFAULT_HOLDING_DAYS = 30;
+const MAX_HOLDING_DAYS = 9_999;
 
 /**
  * Address blocks that have been in the holding tank for longer than the holding days become available.
@@ -14,15 +15,20 @@ export const ProcessHoldingTask = defineTaskClass({
   name: '\\scheduler\\Tasks\\ProcessHoldingTask',
   description: 'Moves address blocks that have been in the holding tank for longer than the holding days to available.',
   dataSchema: z.looseObject({
-    holding_days: z.coerce
-      .number()
-      .int()
-      .min(0)
-      .max(36_500)
-      .default(DEFAULT_HOLDING_DAYS)
-      .describe('Days that a block stays in the holding tank; 0 moves it at once.'),
+    holding_days: z
+      .union([
+        z.int().min(0).max(MAX_HOLDING_DAYS),
+        z
+          .string()
+          .trim()
+          .regex(/^\d{1,4}$/)
+          .transform(Number),
+      ])
+      .nullish()
+      .describe('Days that a block stays in the holding tank; 0 moves it at once. 30 unless given.'),
   }),
-  async run({ em }, { holding_days: days }) {
+  async run({ em }, data) {
+    const days = data.holding_days ?? DEFAULT_HOLDING_DAYS;
     // One statement: blocks that another runner moves at the same time are counted by one of the two only.
     const { rows } = await sql<{ v4: number; v6: number }>`
       with moved as (

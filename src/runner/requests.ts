@@ -1,0 +1,72 @@
+// Runs that somebody asks for, and their cancellation. All of it under the task's row lock, which the caller holds.
+import { randomUUID } from 'node:crypto';
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { sql } from 'kysely';
+import type { Task, User } from '../entities/index.ts';
+import type { RunState, Trigger } from '../entities/run.ts';
+import { conflict } from '../errors.ts';
+import { appendEvents } from '../events/log.ts';
+import type { Jobs } from './jobs.ts';
+import { cancelOpenRuns, countOpenRuns, decideOverlap } from './overlap.ts';
+import { releaseWaiting } from './release.ts';
+
+export interface RunRequest {
+  trigger: Extract<Trigger, 'MANUAL' | 'RETRY'>;
+  actor: User;
+  /** Data for this run alone, JSON text. */
+  data?: string | null;
+  /** The slot and the run that a retry repeats. */
+  slot?: string | null;
+  retryOf?: number | null;
+}
+
+/**
+ * Makes a run of a task and sends its job, or lets it wait where the overlap policy runs one at a time: a run by
+ * request is never skipped. CONFLICT when as many wait as the task's queue limit allows. Returns the run's id.
+ */
+export async function requestRun(em: EntityManager, jobs: Jobs, task: Task, request: RunRequest): Promise<number> {
+  if (task.overlap === 'CANCEL_RUNNING') await cancelOpenRuns(em, [task.id]);
+  const open = (await countOpenRuns(em, [task.id])).get(task.id) ?? { open: 0, waiting: 0 };
+  const decision = decideOverlap(task.overlap, open, task.queueLimit, true);
+  if (decision === 'SKIP') throw conflict(`${open.waiting} runs of the task are waiting already, as many as may`);
+  const jobId = decision === 'SEND' ? randomUUID() : null;
+  const { rows } = await sql<{ id: number }>`
+    insert into run (task_id, slot, trigger, state, retry_of_id, actor_id, data, job_id, queued_at)
+    values (${task.id}, ${request.slot ?? null}, ${request.trigger}, 'QUEUED', ${request.retryOf ?? null},
+      ${request.actor.id}, ${request.data ?? null}, ${jobId}, now())
+    returning id
+  `.execute(em.getKysely());
+  const runId = rows[0]?.id;
+  if (runId === undefined) throw new Error('the run was not inserted');
+  if (jobId !== null) await jobs.send(em, [{ id: jobId, runId, attempt: 1, timeoutSeconds: task.timeoutSeconds }]);
+  const event = { taskId: task.id, taskName: task.name, actorId: request.actor.id, runId, attempt: 0 };
+  await appendEvents(em, [{ ...event, type: 'QUEUED', runState: 'QUEUED' }]);
+  return runId;
+}
+
+const CANCELLED = 'Cancelled on request.';
+
+/**
+ * Cancels a run: at once while it is queued, by asking its runner while it is running. CONFLICT for one that is
+ * finished. An executor that takes the run at this moment either finds it cancelled, or is seen as running here, since
+ * both update the run's row.
+ */
+export async function cancelRun(em: EntityManager, jobs: Jobs, task: Task, runId: number, actor: User): Promise<void> {
+  const database = em.getKysely();
+  const { rows: cancelled } = await sql<{ attempt: number }>`
+    update run set state = 'CANCELLED', finished_at = now(), job_id = null, next_attempt_at = null, message = ${CANCELLED}
+    where id = ${runId} and state = 'QUEUED' returning attempt
+  `.execute(database);
+  const queued = cancelled[0];
+  if (queued !== undefined) {
+    const event = { taskId: task.id, taskName: task.name, actorId: actor.id, runId, attempt: queued.attempt };
+    await appendEvents(em, [{ ...event, type: 'CANCELLED', message: CANCELLED, runState: 'CANCELLED' }]);
+    await releaseWaiting(em, jobs, [task.id]);
+    return;
+  }
+  const { rows } = await sql<{ state: RunState }>`
+    update run set cancel_requested_at = case when state = 'RUNNING' then coalesce(cancel_requested_at, now()) end
+    where id = ${runId} returning state
+  `.execute(database);
+  if (rows[0]?.state !== 'RUNNING') throw conflict(`the run is ${rows[0]?.state} already`, 'input.run');
+}

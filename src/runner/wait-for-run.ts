@@ -1,0 +1,59 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { sql } from 'kysely';
+import { FINAL_STATES } from '../entities/run.ts';
+import type { EventTail } from '../events/tail.ts';
+
+/** How often the run itself is looked at, for an event whose wake-up was lost. */
+const POLL_MS = 1_000;
+
+/**
+ * Waits until a run is finished or the time is over, whichever process runs it. It is woken by the event log and looks
+ * at the run: the events are only hints here. Returns whether the run is finished.
+ */
+export async function waitForRun(
+  em: EntityManager,
+  tail: EventTail,
+  runId: number,
+  waitSeconds: number,
+): Promise<boolean> {
+  const deadline = Date.now() + waitSeconds * 1_000;
+  const events = tail.subscribe({ runId });
+  let next = events.next();
+  // Looked at below, and only while it waits; a failure of the log leaves the polls.
+  next.catch(() => undefined);
+  try {
+    for (;;) {
+      if (await isFinished(em, runId)) return true;
+      const left = deadline - Date.now();
+      if (left <= 0) return false;
+      const woken = await wakeOrTimeout(next, Math.min(left, POLL_MS));
+      if (woken) {
+        next = events.next();
+        next.catch(() => undefined);
+      }
+    }
+  } finally {
+    await events.return?.();
+  }
+}
+
+async function wakeOrTimeout(event: Promise<unknown>, milliseconds: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), milliseconds);
+  });
+  try {
+    return await Promise.race([event.then(() => true), timeout]);
+  } catch {
+    return timeout;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function isFinished(em: EntityManager, runId: number): Promise<boolean> {
+  const { rows } = await sql<{ finished: boolean }>`
+    select state = any(${[...FINAL_STATES]}) as finished from run where id = ${runId}
+  `.execute(em.fork().getKysely());
+  return rows[0]?.finished ?? true;
+}

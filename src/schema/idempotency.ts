@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto';
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { sql } from 'kysely';
+import { inTransaction } from '../database/transaction.ts';
+import { conflict } from '../errors.ts';
+import type { Context } from './context.ts';
+import { readText } from './input.ts';
+
+/** An input object that may carry an idempotency key. */
+interface KeyedInput {
+  idempotencyKey?: string | null | undefined;
+}
+
+export const IDEMPOTENCY_KEY = {
+  description:
+    'A repeated call with the same key and input answers with what the first one did; with another input it is a CONFLICT.',
+};
+
+/**
+ * Runs a mutation in one transaction. With an idempotency key its work is done once: the key is inserted first, and its
+ * primary key makes a second call at the same instant wait until the first has committed (and then answer with its
+ * result) or rolled back (and then do the work). `work` returns the id of what it made or changed.
+ */
+export function once(
+  { em, viewer }: Context,
+  mutation: string,
+  input: KeyedInput,
+  work: (em: EntityManager) => Promise<number>,
+): Promise<number> {
+  const key = input.idempotencyKey;
+  if (key === undefined || key === null) return inTransaction(em, work);
+  readText(key, 'input.idempotencyKey', { least: 1 });
+  const fingerprint = createHash('sha256')
+    .update(JSON.stringify([mutation, input]))
+    .digest();
+  return inTransaction(em, async (transaction) => {
+    const database = transaction.getKysely();
+    const { rows: inserted } = await sql`
+      insert into idempotency_key (user_id, key, fingerprint) values (${viewer.id}, ${key}, ${fingerprint})
+      on conflict do nothing returning key
+    `.execute(database);
+    if (inserted.length === 0) return earlierResult(transaction, viewer.id, key, fingerprint);
+    const id = await work(transaction);
+    await sql`
+      update idempotency_key set result_id = ${id} where user_id = ${viewer.id} and key = ${key}
+    `.execute(database);
+    return id;
+  });
+}
+
+async function earlierResult(em: EntityManager, userId: number, key: string, fingerprint: Buffer): Promise<number> {
+  const { rows } = await sql<{ fingerprint: Buffer; result_id: number }>`
+    select fingerprint, result_id from idempotency_key where user_id = ${userId} and key = ${key}
+  `.execute(em.getKysely());
+  const earlier = rows[0];
+  if (earlier === undefined || !earlier.fingerprint.equals(fingerprint)) {
+    throw conflict('the idempotency key was used for another call', 'input.idempotencyKey');
+  }
+  return earlier.result_id;
+}

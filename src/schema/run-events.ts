@@ -1,0 +1,30 @@
+import { builder } from './builder.ts';
+import { readGlobalId } from './global-id.ts';
+import { EventRef } from './refs.ts';
+
+builder.subscriptionField('runEvents', (t) =>
+  t.field({
+    type: EventRef,
+    authScopes: { viewer: true },
+    description:
+      'What happens to runs: first everything after the cursor, in order, then live, with no gap and nothing twice. Without a cursor, from now.',
+    args: {
+      task: t.arg.id({ description: 'Only runs of this task.' }),
+      run: t.arg.id({ description: 'Only this run.' }),
+      after: t.arg.string({
+        description:
+          'The cursor of the last event seen. CURSOR_EXPIRED where the log cannot go on from it without a gap.',
+      }),
+    },
+    subscribe: (_root, { task, run, after }, { tail }) =>
+      tail.subscribe(
+        {
+          runsOnly: true,
+          ...(task ? { taskId: readGlobalId('Task', task, 'task') } : {}),
+          ...(run ? { runId: readGlobalId('Run', run, 'run') } : {}),
+        },
+        after ?? undefined,
+      ),
+    resolve: (event) => event,
+  }),
+);
