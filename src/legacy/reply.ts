@@ -15,14 +15,15 @@ export interface TaskRow extends TaskName {
   active: boolean;
   dataText: string | null;
   owner: { legacyId: number } | null;
-  /** The scalar's own value or its ISO 8601 text. */
-  lastRunAt: Date | string | null;
+  /** ISO 8601. */
+  lastRunAt: string | null;
   repeatItems: readonly (RepeatRule & { legacyId: number })[];
 }
 
 export interface EventRow {
-  logId: number;
-  at: Date | string;
+  logId: string | number;
+  /** ISO 8601. */
+  at: string;
   type: EventType;
   message: string | null;
   actor: { legacyId: number; name: string } | null;
@@ -116,7 +117,7 @@ function textOrNull(value: string | number | null | undefined): string | null {
 const MS_PER_MINUTE = 60_000;
 
 /** `YYYY-MM-DD HH:MM:SS` on the clock of the zone. */
-function localTime(at: Date | string, timeZone: string): string {
+function localTime(at: string, timeZone: string): string {
   const instant = new Date(at).getTime();
   const { offset } = zoneClock(timeZone).stretchAt(Math.floor(instant / MS_PER_MINUTE));
   return new Date(instant + offset * MS_PER_MINUTE).toISOString().slice(0, 19).replace('T', ' ');
