@@ -352,8 +352,11 @@ describe('an error of our own API is told in the words of the old one', () => {
   });
 
   test('about a right', async () => {
-    const message = "only an admin sets another's owner";
+    const message = 'only an admin may change the task of another';
     expect(await told(message, { code: 'FORBIDDEN' }, 'deleteTask&taskId=9')).toBe(message);
+    const owner = 'it is 31; only an admin may name another user';
+    const path = 'input.ownerLegacyId';
+    expect(await told(`${path}: ${owner}`, { code: 'FORBIDDEN' }, 'addTask', TASK)).toBe(`user_id: ${owner}`);
   });
 
   test('but what the caller cannot mend is thrown', async () => {

@@ -24,11 +24,15 @@ export function toLegacyError(
     const texts = errors.map(({ message }) => message).join('; ');
     return new Error(`the document of ${action.name} failed: ${texts}`, { cause: errors[0] });
   }
-  const { code, field } = error.extensions ?? {};
-  const path = typeof field === 'string' ? field.split('.') : [];
-  if (code === 'NOT_FOUND') return notFound(error.message, path, action, parameters);
-  if (code === 'BAD_USER_INPUT' && path.length > 0) return badInput(error.message, path, action, parameters);
-  return new LegacyError(error.message);
+  const path = pathOf(error);
+  if (error.extensions?.code === 'NOT_FOUND') return notFound(error.message, path, action, parameters);
+  return path.length > 0 ? badInput(error.message, path, action, parameters) : new LegacyError(error.message);
+}
+
+/** The value at fault: `extensions.field`, or where there is none what the message begins with. */
+function pathOf({ message, extensions }: GraphQLErrorLike): string[] {
+  const field = extensions?.field ?? /^(input\.[\w.]+): /.exec(message)?.[1];
+  return typeof field === 'string' ? field.split('.') : [];
 }
 
 function notFound(message: string, path: string[], action: LegacyAction, parameters: PhpArray): LegacyError {
