@@ -1,3 +1,88 @@
+// The only reader of process.env. All faults of the settings are reported together.
+import { z } from 'zod';
+import { parseMasterKey } from './credentials/master-key.ts';
+import { StartupError } from './database/startup-error.ts';
+import { isTimeZone } from './runner/calendar.ts';
+
+const ROLES = ['all', 'gateway', 'runner'] as const;
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+const wholeNumber = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/, `is no whole number from ${least} to ${most}`)
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, `is not between ${least} and ${most}`);
+
+const text = (most: number) =>
+  z
+    .string()
+    .min(1)
+    .max(most, `is longer than ${most} characters`)
+    // No control characters: a key and a secret travel in headers, and so do their signatures.
+    .regex(/^[\x21-\x7e]+$/, 'holds a blank or a character outside ASCII');
+
+const settings = z
+  .object({
+    HOST: z.string().min(1).default('127.0.0.1'),
+    PORT: wholeNumber(0, 65_535).default(4000),
+    DATABASE_URL: z
+      .string()
+      .regex(/^postgres(ql)?:\/\//, 'is no postgresql:// URL')
+      .optional(),
+    DATA_DIR: z.string().min(1).default('./data'),
+    TIME_ZONE: z.string().refine(isTimeZone, 'is no IANA time zone such as Europe/Berlin').default('UTC'),
+    ROLE: z.enum(ROLES, `is none of ${ROLES.join(', ')}`).default('all'),
+    CONCURRENCY: wholeNumber(1, 1_000).default(10),
+    GRACE_SECONDS: wholeNumber(0, 3_600).default(10),
+    MASTER_KEY: z
+      .string()
+      .transform((value, context) => {
+        const key = parseMasterKey(value);
+        if (key !== null) return key;
+        context.addIssue({ code: 'custom', message: 'is not 64 hexadecimal digits, nor 32 bytes in base64' });
+        return z.NEVER;
+      })
+      .optional(),
+    ADMIN_API_KEY: text(255)
+      .regex(/^[^.:]+$/, 'holds a dot or a colon, which separate it from the secret')
+      .optional(),
+    ADMIN_API_SECRET: text(255).optional(),
+    LOG_LEVEL: z.enum(LOG_LEVELS, `is none of ${LOG_LEVELS.join(', ')}`).default('info'),
+    LEGACY_PREFIX: z
+      .string()
+      .transform((value) => value.split(',').map((prefix) => `/${prefix.trim().replace(/^\/+|\/+$/g, '')}`))
+      .refine((prefixes) => prefixes.every((prefix) => /^(\/[\w.~-]+)+$/.test(prefix)), 'is no list of path prefixes')
+      .default([]),
+    LEGACY_CONTENT_TYPE: z
+      .string()
+      .regex(/^[\x20-\x7e]{1,100}$/, 'is no content type')
+      .default('application/json'),
+    LEGACY_EXECUTE_TIMEOUT: wholeNumber(1, 600).default(50),
+  })
+  .refine(
+    (value) => (value.ADMIN_API_KEY === undefined) === (value.ADMIN_API_SECRET === undefined),
+    'ADMIN_API_KEY and ADMIN_API_SECRET go together',
+  );
+
+export type Settings = z.infer<typeof settings>;
+
+/** The settings; an empty variable counts as none. Throws a StartupError that names every fault. */
+export function readSettings(): Settings {
+  const given = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ''));
+  const parsed = settings.safeParse(given);
+  if (parsed.success) return parsed.data;
+  // Values are left out: some of them are secrets.
+  const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`.trim());
+  throw new StartupError(`The settings are at fault: ${faults.join('; ')}.`);
+}
+
+/** For the migration command line, which needs no other setting. */
 export function readDatabaseUrl(): string | undefined {
-  return process.env.DATABASE_URL;
+  return process.env.DATABASE_URL || undefined;
+}
+
+/** For the command that signs old calls. */
+export function readSigningKey(): { key: string | undefined; secret: string | undefined } {
+  return { key: process.env.ADMIN_API_KEY || undefined, secret: process.env.ADMIN_API_SECRET || undefined };
 }

@@ -5,7 +5,7 @@ import { GraphQLError } from 'graphql';
 import pg from 'pg';
 import { entities } from '../entities/index.ts';
 
-const migrationsPath = fileURLToPath(new URL('./migrations', import.meta.url));
+export const MIGRATIONS_PATH = fileURLToPath(new URL('./migrations', import.meta.url));
 
 // Our bigint columns are counters far below 2^53; the driver's default, text, would have to be converted at every read.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
@@ -20,7 +20,14 @@ export function ormOptions(url: string, poolSize = POOL_SIZE) {
     extensions: [Migrator],
     pool: { min: 0, max: poolSize },
     driverOptions: { application_name: 'slotkeeper', connectionTimeoutMillis: 10_000 },
-    migrations: { path: migrationsPath, pathTs: migrationsPath, emit: 'ts', snapshot: false, allOrNothing: true },
+    migrations: {
+      path: MIGRATIONS_PATH,
+      pathTs: MIGRATIONS_PATH,
+      emit: 'ts',
+      snapshot: false,
+      silent: true,
+      allOrNothing: true,
+    },
     forceUtcTimezone: true,
     findOneOrFailHandler: (entityName) =>
       new GraphQLError(`${entityName} not found`, { extensions: { code: 'NOT_FOUND' } }),

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { Coalesced } from '../coalesced.ts';
 import type { Notifications } from '../database/notifications.ts';
 import type { Tables } from '../entities/index.ts';
-import { decodeCursor, encodeCursor } from './cursor.ts';
+import { decodeCursor, encodeCursor, type LogHead } from './cursor.ts';
 import { sequenceEvents } from './log.ts';
 import { Subscriber } from './subscriber.ts';
 
@@ -23,6 +23,14 @@ export interface EventSelection {
 export interface LoggedEvent {
   cursor: string;
   row: EventRow;
+}
+
+/** Instead of a cursor: the oldest event that the log still has. */
+export const FROM_START = Symbol('the start of the log');
+
+function startOf(after: string | typeof FROM_START | undefined, log: LogHead): number {
+  if (after === undefined) return log.head;
+  return after === FROM_START ? log.floor : decodeCursor(after, log);
 }
 
 /** Makes up for a wake-up that was lost: its sender was killed after the commit, or a connection dropped. */
@@ -61,7 +69,10 @@ export class EventTail {
    * from now. The first `next` throws CURSOR_EXPIRED where the log cannot go on from the cursor. `return` ends it at
    * once, also while it waits.
    */
-  subscribe(selection: EventSelection, after?: string): AsyncIterableIterator<LoggedEvent, void, undefined> {
+  subscribe(
+    selection: EventSelection,
+    after?: string | typeof FROM_START,
+  ): AsyncIterableIterator<LoggedEvent, void, undefined> {
     const controller = new AbortController();
     const events = this.#follow(selection, after, controller.signal);
     return {
@@ -87,11 +98,11 @@ export class EventTail {
 
   async *#follow(
     selection: EventSelection,
-    after: string | undefined,
+    after: string | typeof FROM_START | undefined,
     signal: AbortSignal,
   ): AsyncGenerator<LoggedEvent, void, undefined> {
     const log = await sequenceEvents(this.#em);
-    let position = after === undefined ? log.head : decodeCursor(after, log);
+    let position = startOf(after, log);
     while (!signal.aborted && !this.#stopped) {
       // Registered first, then the log is read up to where the live stream begins: no seam.
       const subscriber = new Subscriber(selection);

@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { FINAL_STATES } from '../entities/run.ts';
-import type { EventTail } from '../events/tail.ts';
+import { type EventTail, FROM_START } from '../events/tail.ts';
 
 /** How often the run itself is looked at, for an event whose wake-up was lost. */
 const POLL_MS = 1_000;
@@ -17,7 +17,7 @@ export async function waitForRun(
   waitSeconds: number,
 ): Promise<boolean> {
   const deadline = Date.now() + waitSeconds * 1_000;
-  const events = tail.subscribe({ runId });
+  const events = tail.subscribe({ runId }, FROM_START);
   let next = events.next();
   // Looked at below, and only while it waits; a failure of the log leaves the polls.
   next.catch(() => undefined);

@@ -50,7 +50,7 @@ export const builder = new SchemaBuilder<SchemaTypes>({
       const found = { Complexity: complexity, Depth: depth, Breadth: breadth }[kind];
       const most = { Complexity: LIMITS.complexity, Depth: LIMITS.depth, Breadth: LIMITS.breadth }[kind];
       return new GraphQLError(
-        `The operation's ${kind.toLowerCase()} is ${found} and may be ${most}: select less, nest less or ask for smaller pages`,
+        `The operation's ${kind.toLowerCase()} is ${found}, at most ${most} is accepted: select less, nest less or ask for smaller pages`,
         { extensions: { code: 'TOO_COMPLEX' } },
       );
     },

@@ -51,8 +51,8 @@ class Edge<Node> {
 }
 
 /**
- * `rows` are up to `fetchSize(page)`, in the order in which the page is read. At the end that was not read past, the
- * page is taken to have a neighbour where the client gave a cursor: the item of that cursor.
+ * `rows` are up to `fetchSize(page)`, in the order in which the page is read. At a side for which the client gave a
+ * cursor there is more: the item of that cursor.
  */
 export function toConnection<Node>(rows: readonly Node[], page: Page, toCursor: (node: Node) => string) {
   const nodes = rows.slice(0, page.size);
@@ -62,8 +62,8 @@ export function toConnection<Node>(rows: readonly Node[], page: Page, toCursor: 
   return {
     edges,
     pageInfo: {
-      hasNextPage: page.backward ? page.before !== null : more,
-      hasPreviousPage: page.backward ? more : page.after !== null,
+      hasNextPage: page.before !== null || (!page.backward && more),
+      hasPreviousPage: page.after !== null || (page.backward && more),
       startCursor: edges.at(0)?.cursor ?? null,
       endCursor: edges.at(-1)?.cursor ?? null,
     },

@@ -12,6 +12,10 @@ export interface Context {
   tail: EventTail;
   jobs: Jobs;
   notifications: Notifications;
+  /** What a reconnecting EventSource says it has seen; it is newer than the cursor in its address. */
+  lastEventId?: string | undefined;
+  /** The cursor of the event that a subscription hands out at this moment, for the transport. */
+  deliveredCursor?: string;
   /** The zone of a task that names none. */
   timeZone: string;
 }

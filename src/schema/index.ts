@@ -7,9 +7,12 @@ import './node.ts';
 import './preview-schedule.ts';
 import './repeat-item.ts';
 import './run.ts';
+import './run-events.ts';
+import './run-mutations.ts';
 import './scalars.ts';
 import './task.ts';
 import './task-class.ts';
+import './task-mutations.ts';
 import './user.ts';
 
 export const schema = builder.toSchema();

@@ -35,10 +35,13 @@ export function keysetPage<Database, Table extends keyof Database, Output>(
     if (cursor !== null) paged = paged.where(beyond(table, ordering, decodePosition(cursor, ordering, side), side));
   }
   const ascending = (ordering.direction === 'ASC') !== page.backward;
-  const way = ascending ? sql`asc` : sql`desc`;
-  const nulls = page.backward ? sql`nulls first` : sql`nulls last`;
-  if (ordering.by !== null) paged = paged.orderBy(sql.ref(`${table}.${ordering.by.column}`), sql`${way} ${nulls}`);
-  return paged.orderBy(sql.ref(`${table}.id`), way).limit(fetchSize(page));
+  if (ordering.by !== null) {
+    paged = paged.orderBy(sql.ref(`${table}.${ordering.by.column}`), (order) => {
+      const way = ascending ? order.asc() : order.desc();
+      return page.backward ? way.nullsFirst() : way.nullsLast();
+    });
+  }
+  return paged.orderBy(sql.ref(`${table}.id`), ascending ? 'asc' : 'desc').limit(fetchSize(page));
 }
 
 /** The fetched rows of keysetPage as a connection. */

@@ -16,15 +16,18 @@ builder.subscriptionField('runEvents', (t) =>
           'The cursor of the last event seen. CURSOR_EXPIRED where the log cannot go on from it without a gap.',
       }),
     },
-    subscribe: (_root, { task, run, after }, { tail }) =>
+    subscribe: (_root, { task, run, after }, { tail, lastEventId }) =>
       tail.subscribe(
         {
           runsOnly: true,
           ...(task ? { taskId: readGlobalId('Task', task, 'task') } : {}),
           ...(run ? { runId: readGlobalId('Run', run, 'run') } : {}),
         },
-        after ?? undefined,
+        lastEventId ?? after ?? undefined,
       ),
-    resolve: (event) => event,
+    resolve: (event, _arguments, context) => {
+      context.deliveredCursor = event.cursor;
+      return event;
+    },
   }),
 );

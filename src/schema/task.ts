@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { readRows } from '../database/rows.ts';
 import { builder } from './builder.ts';
 import { readPage } from './connection.ts';
@@ -44,7 +45,12 @@ TaskRef.implement({
       // Most tasks have few.
       complexity: { field: 1, multiplier: 4 },
       load: (taskIds: number[], { em }) =>
-        readRows(em).selectFrom('repeat_item').selectAll().where('task_id', 'in', taskIds).orderBy('id').execute(),
+        readRows(em)
+          .selectFrom('repeat_item')
+          .selectAll()
+          .where(sql<boolean>`task_id = any(${taskIds}::int[])`)
+          .orderBy('id')
+          .execute(),
       loaderOptions: { cache: false },
       group: ({ task_id }) => task_id,
       resolve: ({ id }) => id,

@@ -1,0 +1,98 @@
+// Builds the product from its parts: database, engine, gateway, runner; stops them in reverse.
+import type { Logger } from 'pino';
+import type { KeyAndSecret } from './credentials/authenticate.ts';
+import { checkMasterKey, makeFirstAdmin } from './credentials/first-admin.ts';
+import { readOrMakeMasterKey } from './credentials/master-key.ts';
+import { Vault } from './credentials/vault.ts';
+import { checkDatabase } from './database/connect.ts';
+import { startEmbedded } from './database/embedded.ts';
+import { migrate } from './database/migrate.ts';
+import { Notifications } from './database/notifications.ts';
+import { type Orm, openOrm } from './database/orm.ts';
+import type { Settings } from './env.ts';
+import { renewLogId } from './events/log.ts';
+import { EventTail } from './events/tail.ts';
+import { createServer, listen } from './http/server.ts';
+import { Releasers } from './releasers.ts';
+import { Executor } from './runner/executor.ts';
+import { Jobs } from './runner/jobs.ts';
+import { PlannerLoop } from './runner/planner-loop.ts';
+
+export interface App {
+  /** Where it listens; null for a runner. */
+  address: string | null;
+  /** The first admin's pair, if this start made it: it is stored sealed and can be shown only now. */
+  firstAdmin: KeyAndSecret | null;
+  /** Stops firing and pulling, lets runs end within GRACE_SECONDS, hands back the rest, and closes everything. */
+  stop(): Promise<void>;
+}
+
+/** Starts everything that the role asks for; a part that cannot start takes down those before it. */
+export async function startApp(settings: Settings, log: Logger): Promise<App> {
+  const releasers = new Releasers();
+  try {
+    return await startParts(settings, log, releasers);
+  } catch (error) {
+    await releasers.releaseAll().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function startParts(settings: Settings, log: Logger, releasers: Releasers): Promise<App> {
+  const url = await findDatabase(settings, log, releasers);
+  const orm = await openOrm(url);
+  releasers.push(() => orm.close());
+  await migrate(orm, url);
+  await renewLogId(orm.em.fork());
+  const vault = new Vault(settings.MASTER_KEY ?? (await readOrMakeMasterKey(settings.DATA_DIR)));
+  const firstAdmin = await makeFirstAdmin(orm.em, vault, {
+    ...(settings.ADMIN_API_KEY === undefined ? {} : { key: settings.ADMIN_API_KEY }),
+    ...(settings.ADMIN_API_SECRET === undefined ? {} : { secret: settings.ADMIN_API_SECRET }),
+  });
+  await checkMasterKey(orm.em, vault);
+
+  const jobs = new Jobs(url, log, settings.ROLE !== 'gateway');
+  await jobs.start();
+  releasers.push(() => jobs.stop());
+  const notifications = new Notifications(url, log);
+  releasers.push(() => notifications.stop());
+  await notifications.start();
+
+  if (settings.ROLE !== 'gateway') startRunner(settings, log, releasers, { orm, jobs, notifications });
+  let address: string | null = null;
+  if (settings.ROLE !== 'runner') {
+    const tail = new EventTail(orm.em, notifications, log);
+    const server = await createServer({ orm, vault, tail, jobs, notifications, settings, log });
+    releasers.push(() => server.close());
+    // Before the server: its streams end when their subscriptions do.
+    releasers.push(() => tail.stop());
+    address = await listen(server, settings.HOST, settings.PORT);
+  }
+  return { address, firstAdmin, stop: () => releasers.releaseAll() };
+}
+
+async function findDatabase(settings: Settings, log: Logger, releasers: Releasers): Promise<string> {
+  if (settings.DATABASE_URL !== undefined) {
+    await checkDatabase(settings.DATABASE_URL);
+    return settings.DATABASE_URL;
+  }
+  const server = await startEmbedded({ dataDir: settings.DATA_DIR, log: (message) => log.info(message) });
+  releasers.push(() => server.release());
+  return server.url;
+}
+
+interface RunnerParts {
+  orm: Orm;
+  jobs: Jobs;
+  notifications: Notifications;
+}
+
+function startRunner(settings: Settings, log: Logger, releasers: Releasers, parts: RunnerParts): void {
+  const { orm, jobs, notifications } = parts;
+  const executor = new Executor({ em: orm.em, jobs, notifications, log, concurrency: settings.CONCURRENCY });
+  executor.start();
+  releasers.push(() => executor.drain(settings.GRACE_SECONDS * 1_000));
+  const planner = new PlannerLoop(orm.em, jobs, notifications, log);
+  planner.start();
+  releasers.push(() => planner.stop());
+}

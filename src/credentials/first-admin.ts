@@ -1,0 +1,49 @@
+import { randomBytes } from 'node:crypto';
+import type { EntityManager } from '../database/orm.ts';
+import { StartupError } from '../database/startup-error.ts';
+import { inTransaction } from '../database/transaction.ts';
+import { ApiKey, User } from '../entities/index.ts';
+import type { KeyAndSecret } from './authenticate.ts';
+import type { Vault } from './vault.ts';
+
+const ADMIN_ID = 1;
+
+/**
+ * Makes the first admin (user 1, named `admin`) and their key where there is no user yet; returns the pair, to be shown
+ * this once, or null where there are users. Two processes that start at once: the user's primary key lets one make it.
+ */
+export async function makeFirstAdmin(
+  em: EntityManager,
+  vault: Vault,
+  wanted: Partial<KeyAndSecret>,
+): Promise<KeyAndSecret | null> {
+  return inTransaction(em, async (transaction) => {
+    const inserted = await transaction.execute<{ id: number }[]>(
+      `insert into app_user (id, name, role) select ?, 'admin', 'ADMIN' where not exists (select from app_user)
+       on conflict do nothing returning id`,
+      [ADMIN_ID],
+    );
+    if (inserted.length === 0) return null;
+    await transaction.execute("select setval(pg_get_serial_sequence('app_user', 'id'), ?)", [ADMIN_ID]);
+    const pair = {
+      key: wanted.key ?? `admin-${randomBytes(8).toString('hex')}`,
+      secret: wanted.secret ?? randomBytes(24).toString('hex'),
+    };
+    const user = transaction.getReference(User, ADMIN_ID, { wrapped: true });
+    transaction.create(ApiKey, { key: pair.key, sealedSecret: vault.seal(pair.secret), user });
+    return pair;
+  });
+}
+
+/** Refuses to start with a master key that does not open the secrets: every call would fail later. */
+export async function checkMasterKey(em: EntityManager, vault: Vault): Promise<void> {
+  const [newest] = await em.fork().find(ApiKey, {}, { orderBy: { id: 'desc' }, limit: 1 });
+  if (newest === undefined) return;
+  try {
+    vault.open(newest.sealedSecret);
+  } catch {
+    throw new StartupError(
+      'The master key does not open the stored API secrets: set MASTER_KEY, or DATA_DIR with its master.key, to those that this database was started with first.',
+    );
+  }
+}

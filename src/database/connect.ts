@@ -1,0 +1,62 @@
+import pg from 'pg';
+import { codeOf, reasonOf, StartupError } from './startup-error.ts';
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const OLDEST_VERSION = 14;
+
+/** Fails with one clear sentence where the database cannot be used. */
+export async function checkDatabase(url: string): Promise<void> {
+  const client = await connect(url);
+  try {
+    const { rows } = await client.query<{ version: number }>(
+      "select current_setting('server_version_num')::int / 10000 as version",
+    );
+    const version = rows[0]?.version ?? 0;
+    if (version < OLDEST_VERSION) {
+      throw new StartupError(`The database is PostgreSQL ${version}; ${OLDEST_VERSION} or newer is needed.`);
+    }
+  } finally {
+    await client.end();
+  }
+}
+
+/** A connection of its own; throws a StartupError that says what is wrong, without the password. */
+export async function connect(url: string): Promise<pg.Client> {
+  const client = new pg.Client({
+    connectionString: parse(url),
+    application_name: 'slotkeeper start',
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+  });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return client;
+  } catch (error) {
+    await client.end().catch(() => undefined);
+    throw new StartupError(explain(new URL(url), error));
+  }
+}
+
+function parse(url: string): string {
+  if (!URL.canParse(url))
+    throw new StartupError('DATABASE_URL is no URL such as postgresql://user:password@host/name.');
+  return url;
+}
+
+function explain({ hostname, port, pathname, username }: URL, error: unknown): string {
+  const server = `${hostname || 'localhost'}:${port || 5432}`;
+  switch (codeOf(error)) {
+    case 'ECONNREFUSED':
+      return `No PostgreSQL answers at ${server}: the connection was refused.`;
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `The database host ${hostname} cannot be found.`;
+    case '28P01':
+    case '28000':
+      return `PostgreSQL at ${server} refuses the user "${decodeURIComponent(username)}" or their password.`;
+    case '3D000':
+      return `PostgreSQL at ${server} has no database "${decodeURIComponent(pathname.slice(1))}".`;
+    default:
+      return `PostgreSQL at ${server} cannot be used: ${reasonOf(error)}.`;
+  }
+}

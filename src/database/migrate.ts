@@ -1,0 +1,31 @@
+import { readdir } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { connect } from './connect.ts';
+import { MIGRATIONS_PATH, type Orm } from './orm.ts';
+import { StartupError } from './startup-error.ts';
+
+/** An arbitrary constant: the advisory lock under which one process at a time migrates. */
+const MIGRATION_LOCK = 7_205_759;
+
+/**
+ * Brings the tables up to this version of the code. Processes that start at once wait for each other on an advisory
+ * lock of a session of its own, which ends with that session even if the process is killed; a migration is a transaction.
+ */
+export async function migrate(orm: Orm, url: string): Promise<void> {
+  const files = (await readdir(MIGRATIONS_PATH)).filter((name) => name.endsWith('.ts'));
+  const inCode = new Set(files.map((name) => basename(name, '.ts')));
+  const client = await connect(url);
+  try {
+    await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    const executed = (await orm.migrator.getExecuted()).map(({ name }) => name);
+    const unknown = executed.filter((name) => !inCode.has(name));
+    if (unknown.length > 0) {
+      throw new StartupError(
+        `The database was made by a newer version of Slotkeeper (it has ${unknown.join(', ')}): start that version, or restore a backup from before.`,
+      );
+    }
+    if (executed.length < inCode.size) await orm.migrator.up();
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,146 @@
+import websocket from '@fastify/websocket';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type ExecutionArgs, GraphQLError } from 'graphql';
+import { makeHandler } from 'graphql-ws/use/@fastify/websocket';
+import { createYoga, type YogaServerInstance } from 'graphql-yoga';
+import type { Logger } from 'pino';
+import { authenticate } from '../credentials/authenticate.ts';
+import type { User } from '../entities/index.ts';
+import type { Context } from '../schema/context.ts';
+import { schema } from '../schema/index.ts';
+import { maskError, withCode } from './errors.ts';
+import type { Parts } from './parts.ts';
+import { useServerSentEvents } from './server-sent-events.ts';
+
+/** What a transport knows of a call. */
+export interface Caller {
+  viewer: User;
+  lastEventId?: string | undefined;
+}
+
+export type Gateway = YogaServerInstance<Caller, Context>;
+
+const MAX_BODY_BYTES = 10 * 1024 * 1024;
+const PING_MS = 12_000;
+const INIT_TIMEOUT_MS = 5_000;
+const MAX_MESSAGE_BYTES = MAX_BODY_BYTES;
+
+/** The one envelope through which every operation goes: HTTP, SSE, WebSocket and the old API. */
+export function createGateway(parts: Parts): Gateway {
+  const { orm, tail, jobs, notifications, settings, log } = parts;
+  return createYoga<Caller, Context>({
+    schema,
+    graphqlEndpoint: '/graphql',
+    landingPage: false,
+    graphiql: false,
+    cors: false,
+    batching: false,
+    multipart: false,
+    logging: false,
+    maskedErrors: { errorMessage: 'unexpected', maskError: maskError(log) },
+    context: ({ viewer, lastEventId }) => ({
+      em: orm.em.fork(),
+      viewer,
+      tail,
+      jobs,
+      notifications,
+      lastEventId,
+      timeZone: settings.TIME_ZONE,
+    }),
+    plugins: [useServerSentEvents(), useErrorCodes()],
+  });
+}
+
+/** Gives the errors of parsing and validation, which never reach a resolver, their code. */
+function useErrorCodes() {
+  return {
+    onResultProcess({ result }: { result: unknown }) {
+      const errors = (result as { errors?: readonly unknown[] }).errors ?? [];
+      for (const error of errors) if (error instanceof GraphQLError) withCode(error);
+    },
+  };
+}
+
+/** `/graphql` over HTTP, Server-Sent Events and WebSocket (graphql-transport-ws). */
+export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gateway: Gateway }): Promise<void> {
+  const { gateway, log } = parts;
+  await app.register(websocket, { options: { maxPayload: MAX_MESSAGE_BYTES } });
+  // Yoga parses the body itself; it is only bounded here.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES }, (_request, body, done) =>
+    done(null, body),
+  );
+  const handler = async (request: FastifyRequest, reply: FastifyReply) => {
+    const viewer = await authenticate(parts.orm.em.fork(), parts.vault, request.headers.authorization);
+    if (viewer === null) return refuse(parts, request, reply);
+    const lastEventId = request.headers['last-event-id'];
+    return gateway.handleNodeRequestAndResponse(request, reply, {
+      viewer,
+      lastEventId: typeof lastEventId === 'string' && lastEventId !== '' ? lastEventId : undefined,
+    });
+  };
+  app.route({ method: 'POST', url: '/graphql', handler });
+  app.route({ method: 'GET', url: '/graphql', handler, wsHandler: webSocketHandler(parts, gateway, log) });
+}
+
+async function refuse(parts: Parts, request: FastifyRequest, reply: FastifyReply) {
+  const wait = await parts.countRefusal(request);
+  if (wait !== null) reply.header('retry-after', wait);
+  const message = 'Credentials are missing or wrong: send Authorization: Basic (key and secret) or Bearer key.secret.';
+  return reply.code(401).send({ errors: [{ message, extensions: { code: 'UNAUTHENTICATED' } }] });
+}
+
+type SocketExtra = { viewer?: User };
+
+function webSocketHandler(parts: Parts, gateway: Gateway, log: Logger) {
+  return makeHandler<{ authorization?: unknown }, SocketExtra>(
+    {
+      connectionInitWaitTimeout: INIT_TIMEOUT_MS,
+      // False closes the socket with 4403: Forbidden.
+      onConnect: async ({ connectionParams, extra }) => {
+        const given = connectionParams?.authorization ?? extra.request.headers.authorization;
+        const header = typeof given === 'string' ? given : undefined;
+        const viewer = await authenticate(parts.orm.em.fork(), parts.vault, header);
+        if (viewer === null) return false;
+        extra.viewer = viewer;
+        return true;
+      },
+      onSubscribe: async ({ extra }, _id, { query, variables, operationName }) => {
+        if (extra.viewer === undefined) throw new Error('the socket has no viewer');
+        const enveloped = gateway.getEnveloped({ viewer: extra.viewer } as never);
+        const document = parseOperation(enveloped.parse, query);
+        if (document instanceof GraphQLError) return [document];
+        const errors = enveloped.validate(enveloped.schema, document);
+        if (errors.length > 0) return errors.map(withCode);
+        return {
+          schema: enveloped.schema,
+          document,
+          operationName: operationName ?? null,
+          variableValues: variables ?? null,
+          contextValue: await enveloped.contextFactory(),
+          rootValue: { execute: enveloped.execute, subscribe: enveloped.subscribe },
+        } as ExecutionArgs;
+      },
+      execute: (args) => (args.rootValue as EnvelopedRoot).execute(args),
+      subscribe: (args) => (args.rootValue as EnvelopedRoot).subscribe(args),
+      onError: (_context, _id, _payload, errors) => {
+        log.debug({ errors }, 'an operation was refused');
+      },
+    },
+    PING_MS,
+  );
+}
+
+interface EnvelopedRoot {
+  execute: (args: ExecutionArgs) => never;
+  subscribe: (args: ExecutionArgs) => never;
+}
+
+function parseOperation<Document>(parse: (query: string) => Document, query: string): Document | GraphQLError {
+  try {
+    return parse(query);
+  } catch (error) {
+    if (error instanceof GraphQLError) return withCode(error);
+    throw error;
+  }
+}

@@ -1,0 +1,21 @@
+import type { FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import type { Vault } from '../credentials/vault.ts';
+import type { Notifications } from '../database/notifications.ts';
+import type { Orm } from '../database/orm.ts';
+import type { Settings } from '../env.ts';
+import type { EventTail } from '../events/tail.ts';
+import type { Jobs } from '../runner/jobs.ts';
+
+/** What the HTTP plugins share. */
+export interface Parts {
+  orm: Orm;
+  vault: Vault;
+  tail: EventTail;
+  jobs: Jobs;
+  notifications: Notifications;
+  settings: Settings;
+  log: Logger;
+  /** Counts a call with missing or wrong credentials; returns the seconds to wait where there were too many. */
+  countRefusal(request: FastifyRequest): Promise<number | null>;
+}

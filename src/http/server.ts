@@ -1,0 +1,58 @@
+import helmet from '@fastify/helmet';
+import rateLimit from '@fastify/rate-limit';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { codeOf, StartupError } from '../database/startup-error.ts';
+import { legacyPlugin } from '../legacy/plugin.ts';
+import { createGateway, graphqlPlugin } from './graphql.ts';
+import { healthPlugin } from './health.ts';
+import type { Parts } from './parts.ts';
+
+/** Calls with wrong credentials that one address may make in a minute before it is told to wait. */
+const REFUSALS_A_MINUTE = 30;
+const MAX_ADDRESSES = 10_000;
+
+/** The HTTP host: each door of the product is one plugin of it. */
+export async function createServer(parts: Omit<Parts, 'countRefusal'>): Promise<FastifyInstance> {
+  const loggerInstance: FastifyBaseLogger = parts.log;
+  const app = Fastify({
+    loggerInstance,
+    // Addresses of old calls carry keys and signatures.
+    disableRequestLogging: true,
+    forceCloseConnections: true,
+  });
+  await app.register(helmet);
+  await app.register(rateLimit, { global: false, cache: MAX_ADDRESSES });
+  const limit = app.createRateLimit({ max: REFUSALS_A_MINUTE, timeWindow: 60_000 });
+  const shared: Parts = {
+    ...parts,
+    countRefusal: async (request) => {
+      const result = await limit(request);
+      return !result.isAllowed && result.isExceeded ? Math.max(1, result.ttlInSeconds) : null;
+    },
+  };
+  const gateway = createGateway(shared);
+  await app.register((scope) => graphqlPlugin(scope, { ...shared, gateway }));
+  await app.register((scope) => legacyPlugin(scope, { ...shared, gateway }));
+  await app.register((scope) => healthPlugin(scope, shared));
+  return app;
+}
+
+/** Starts to listen; returns the address. */
+export async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (error) {
+    const place = `${host}:${port}`;
+    switch (codeOf(error)) {
+      case 'EADDRINUSE':
+        throw new StartupError(`Another process listens on ${place} already: stop it, or set PORT to another port.`);
+      case 'EACCES':
+        throw new StartupError(`This user may not listen on ${place}: set PORT to 1024 or above.`);
+      case 'EADDRNOTAVAIL':
+      case 'ENOTFOUND':
+        throw new StartupError(`This machine has no address ${host}: set HOST to one that it has.`);
+      default:
+        throw error;
+    }
+  }
+}

@@ -1,0 +1,70 @@
+// `npm start`: reads the settings, starts the product, says how to use it, and stops it on a signal.
+import { pino } from 'pino';
+import { type App, startApp } from './app.ts';
+import type { KeyAndSecret } from './credentials/authenticate.ts';
+import { StartupError } from './database/startup-error.ts';
+import { readSettings, type Settings } from './env.ts';
+import { signedQuery } from './legacy/signature.ts';
+
+async function main(): Promise<void> {
+  const settings = readSettings();
+  const log = pino({ name: 'slotkeeper', level: settings.LOG_LEVEL });
+  const stopping = waitForSignal();
+  const app = await startApp(settings, log);
+  print(introduction(settings, app));
+  await stopping;
+  log.info('stopping: no new runs are taken, those under way may end');
+  await app.stop();
+  log.info('stopped');
+}
+
+/** The first signal asks for an orderly stop; a second one ends the process at once. */
+function waitForSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    let asked = false;
+    const onSignal = () => {
+      if (asked) process.exit(1);
+      asked = true;
+      resolve();
+    };
+    process.on('SIGINT', onSignal);
+    process.on('SIGTERM', onSignal);
+  });
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function introduction({ ROLE }: Settings, { address, firstAdmin }: App): string {
+  if (address === null) return 'Slotkeeper runs tasks (a runner listens on no port).';
+  const head = `Slotkeeper (${ROLE}) listens on ${address}`;
+  return firstAdmin === null ? head : `${head}\n${firstSteps(address, firstAdmin)}`;
+}
+
+function firstSteps(address: string, { key, secret }: KeyAndSecret): string {
+  const query = JSON.stringify({ query: '{ viewer { name role } taskClasses { name } }' });
+  return `
+This is the first start. The admin's API key is shown this once; keep it:
+
+  ADMIN_API_KEY=${key}
+  ADMIN_API_SECRET=${secret}
+
+A GraphQL call:
+
+  curl -u '${key}:${secret}' -H 'content-type: application/json' -d '${query}' ${address}/graphql
+
+A call of the old API:
+
+  curl '${address}/api/v1/api.php?${signedQuery('target=scheduler&action=getTasks', key, secret)}'
+`;
+}
+
+try {
+  await main();
+} catch (error) {
+  // A fault that the operator can mend is one sentence; anything else shows where it happened.
+  const shown = error instanceof StartupError ? error.message : error instanceof Error ? error.stack : String(error);
+  process.stderr.write(`${shown}\n`);
+  process.exitCode = 1;
+}
