@@ -2,12 +2,13 @@ import { sql } from 'kysely';
 import { readRows } from '../database/rows.ts';
 import { toDate } from '../database/timestamp.ts';
 import { badInput } from '../errors.ts';
-import { compileSchedule, type DstNote, isTimeZone } from '../runner/calendar.ts';
+import { compileSchedule, type DstNote } from '../runner/calendar.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
 import { DstNoteEnum } from './enums.ts';
 import { formatLocal } from './local-time.ts';
 import { RepeatItemInput, readRepeatItems } from './repeat-item.ts';
+import { readTimeZone } from './task-input.ts';
 
 const DEFAULT_COUNT = 10;
 const MAX_COUNT = 1_000;
@@ -86,12 +87,6 @@ builder.queryField('previewSchedule', (t) =>
     },
   }),
 );
-
-/** `name`, if it is a zone; otherwise BAD_USER_INPUT at `path`. */
-export function readTimeZone(name: string, path: string): string {
-  if (isTimeZone(name)) return name;
-  throw badInput(path, `"${name.slice(0, 80)}" is no time zone; accepted is an IANA name such as "Europe/Berlin"`);
-}
 
 /** The database's clock decides what is due. */
 async function readNow({ em }: Context): Promise<Date> {

@@ -79,7 +79,7 @@ TaskRef.implement({
     lastRunAt: t.expose('last_run_at', {
       type: 'DateTime',
       nullable: true,
-      description: 'When its newest attempt ended; null before the first.',
+      description: 'When a run of it last succeeded; null before the first.',
     }),
     version: t.exposeInt('version', { description: 'Counts the edits by users; give it back as `expectedVersion`.' }),
     createdAt: t.expose('created_at', { type: 'DateTime', description: 'When it was added.' }),
@@ -105,7 +105,7 @@ const TaskOrderField = builder.enumType('TaskOrderField', {
     ID: { description: 'The order in which they were added.' },
     NAME: { description: 'The name, in the order of the database.' },
     NEXT_RUN_AT: { description: 'The next slot.' },
-    LAST_RUN_AT: { description: 'When the newest attempt ended.' },
+    LAST_RUN_AT: { description: 'When a run of it last succeeded.' },
   },
 });
 

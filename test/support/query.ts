@@ -1,0 +1,33 @@
+// Executes operations on the schema alone, without a server.
+import type { MikroORM } from '@mikro-orm/postgresql';
+import { type ExecutionResult, graphql } from 'graphql';
+import type { Role } from '../../src/entities/user.ts';
+import type { Context } from '../../src/schema/context.ts';
+import { schema } from '../../src/schema/index.ts';
+
+interface Asker {
+  role?: Role;
+  variables?: Record<string, unknown>;
+}
+
+/** The user with id 1, in that role, asks. What needs the tail or the scheduler cannot be asked here. */
+export function execute(orm: MikroORM, source: string, { role = 'ADMIN', variables = {} }: Asker = {}) {
+  const viewer = { id: 1, name: 'admin', role, createdAt: new Date(0) };
+  const contextValue = { em: orm.em.fork(), viewer, timeZone: 'UTC' } as Pick<Context, 'em' | 'timeZone'>;
+  return graphql({ schema, source, variableValues: variables, contextValue }) as Promise<ExecutionResult>;
+}
+
+/** The data of an operation that must succeed. */
+export async function query<Data>(orm: MikroORM, source: string, variables: Record<string, unknown> = {}) {
+  const { data, errors } = await execute(orm, source, { variables });
+  if (errors !== undefined) throw new AggregateError(errors, errors.map(({ message }) => message).join('; '));
+  return data as Data;
+}
+
+/** Code and field of the first error of an operation that must fail. */
+export async function refusal(orm: MikroORM, source: string, asker: Asker = {}) {
+  const { errors } = await execute(orm, source, asker);
+  const [error] = errors ?? [];
+  if (error === undefined) throw new Error(`nothing was refused: ${source}`);
+  return { code: error.extensions.code, field: error.extensions.field, message: error.message };
+}
