@@ -86,3 +86,8 @@ export function readDatabaseUrl(): string | undefined {
 export function readSigningKey(): { key: string | undefined; secret: string | undefined } {
   return { key: process.env.ADMIN_API_KEY || undefined, secret: process.env.ADMIN_API_SECRET || undefined };
 }
+
+/** Whether `npm start` is our launcher: it, or the shell between, does not pass every signal on. */
+export function startedByNpm(): boolean {
+  return process.env.npm_lifecycle_event === 'start';
+}

@@ -3,13 +3,14 @@ import { pino } from 'pino';
 import { type App, startApp } from './app.ts';
 import type { KeyAndSecret } from './credentials/authenticate.ts';
 import { StartupError } from './database/startup-error.ts';
-import { readSettings, type Settings } from './env.ts';
+import { readSettings, type Settings, startedByNpm } from './env.ts';
+import { watchLauncher } from './launcher.ts';
 import { signedQuery } from './legacy/signature.ts';
 
 async function main(): Promise<void> {
   const settings = readSettings();
   const log = pino({ name: 'slotkeeper', level: settings.LOG_LEVEL });
-  const stopping = waitForSignal();
+  const stopping = waitForEnd();
   const app = await startApp(settings, log);
   print(introduction(settings, app));
   await stopping;
@@ -18,7 +19,14 @@ async function main(): Promise<void> {
   log.info('stopped');
 }
 
-/** The first signal asks for an orderly stop; a second one ends the process at once. */
+/** A signal, or the end of the npm that started us, asks for an orderly stop; a second signal ends the process at once. */
+async function waitForEnd(): Promise<void> {
+  const launcherLost = Promise.withResolvers<void>();
+  const unwatch = startedByNpm() ? await watchLauncher(launcherLost.resolve) : () => undefined;
+  await Promise.race([waitForSignal(), launcherLost.promise]);
+  unwatch();
+}
+
 function waitForSignal(): Promise<void> {
   return new Promise((resolve) => {
     let asked = false;

@@ -1,6 +1,6 @@
 import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { codeOf, StartupError } from '../database/startup-error.ts';
 import { legacyPlugin } from '../legacy/plugin.ts';
 import { createGateway, graphqlPlugin } from './graphql.ts';
@@ -17,7 +17,7 @@ export async function createServer(parts: Omit<Parts, 'countRefusal'>): Promise<
   const app = Fastify({
     loggerInstance,
     // Addresses of old calls carry keys and signatures.
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: true,
   });
   await app.register(helmet);
@@ -40,7 +40,7 @@ export async function createServer(parts: Omit<Parts, 'countRefusal'>): Promise<
 /** Starts to listen; returns the address. */
 export async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
   try {
-    return await app.listen({ host, port });
+    return await listenPatiently(app, host, port);
   } catch (error) {
     const place = `${host}:${port}`;
     switch (codeOf(error)) {
@@ -53,6 +53,23 @@ export async function listen(app: FastifyInstance, host: string, port: number): 
         throw new StartupError(`This machine has no address ${host}: set HOST to one that it has.`);
       default:
         throw error;
+    }
+  }
+}
+
+/** A process that is on its way out may hold the port a moment longer. */
+const PORT_WAIT_MS = 3_000;
+const PORT_LOOK_MS = 200;
+
+async function listenPatiently(app: FastifyInstance, host: string, port: number): Promise<string> {
+  await app.ready();
+  const deadline = Date.now() + PORT_WAIT_MS;
+  for (;;) {
+    try {
+      return await app.listen({ host, port });
+    } catch (error) {
+      if (codeOf(error) !== 'EADDRINUSE' || Date.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, PORT_LOOK_MS));
     }
   }
 }
