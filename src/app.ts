@@ -17,6 +17,7 @@ import { Releasers } from './releasers.ts';
 import { Executor } from './runner/executor.ts';
 import { Jobs } from './runner/jobs.ts';
 import { PlannerLoop } from './runner/planner-loop.ts';
+import { builtInTaskClasses, type TaskClasses } from './runner/tasks/index.ts';
 
 export interface App {
   /** Where it listens; null for a runner. */
@@ -27,18 +28,23 @@ export interface App {
   stop(): Promise<void>;
 }
 
-/** Starts everything that the role asks for; a part that cannot start takes down those before it. */
-export async function startApp(settings: Settings, log: Logger): Promise<App> {
+/** Starts everything that the role asks for, with the given task classes; a part that cannot start takes down those before it. */
+export async function startApp(settings: Settings, log: Logger, taskClasses = builtInTaskClasses): Promise<App> {
   const releasers = new Releasers();
   try {
-    return await startParts(settings, log, releasers);
+    return await startParts(settings, log, taskClasses, releasers);
   } catch (error) {
     await releasers.releaseAll().catch(() => undefined);
     throw error;
   }
 }
 
-async function startParts(settings: Settings, log: Logger, releasers: Releasers): Promise<App> {
+async function startParts(
+  settings: Settings,
+  log: Logger,
+  taskClasses: TaskClasses,
+  releasers: Releasers,
+): Promise<App> {
   const url = await findDatabase(settings, log, releasers);
   const orm = await openOrm(url);
   releasers.push(() => orm.close());
@@ -58,11 +64,11 @@ async function startParts(settings: Settings, log: Logger, releasers: Releasers)
   releasers.push(() => notifications.stop());
   await notifications.start();
 
-  if (settings.ROLE !== 'gateway') startRunner(settings, log, releasers, { orm, jobs, notifications });
+  if (settings.ROLE !== 'gateway') startRunner(settings, log, releasers, { orm, jobs, notifications, taskClasses });
   let address: string | null = null;
   if (settings.ROLE !== 'runner') {
     const tail = new EventTail(orm.em, notifications, log);
-    const server = await createServer({ orm, vault, tail, jobs, notifications, settings, log });
+    const server = await createServer({ orm, vault, tail, jobs, notifications, taskClasses, settings, log });
     releasers.push(() => server.close());
     // Before the server: its streams end when their subscriptions do.
     releasers.push(() => tail.stop());
@@ -85,11 +91,19 @@ interface RunnerParts {
   orm: Orm;
   jobs: Jobs;
   notifications: Notifications;
+  taskClasses: TaskClasses;
 }
 
 function startRunner(settings: Settings, log: Logger, releasers: Releasers, parts: RunnerParts): void {
-  const { orm, jobs, notifications } = parts;
-  const executor = new Executor({ em: orm.em, jobs, notifications, log, concurrency: settings.CONCURRENCY });
+  const { orm, jobs, notifications, taskClasses } = parts;
+  const executor = new Executor({
+    em: orm.em,
+    jobs,
+    notifications,
+    taskClasses,
+    log,
+    concurrency: settings.CONCURRENCY,
+  });
   executor.start();
   releasers.push(() => executor.drain(settings.GRACE_SECONDS * 1_000));
   const planner = new PlannerLoop(orm.em, jobs, notifications, log);

@@ -27,7 +27,7 @@ const MAX_MESSAGE_BYTES = MAX_BODY_BYTES;
 
 /** The one envelope through which every operation goes: HTTP, SSE, WebSocket and the old API. */
 export function createGateway(parts: Parts): Gateway {
-  const { orm, tail, jobs, notifications, settings, log } = parts;
+  const { orm, tail, jobs, notifications, taskClasses, settings, log } = parts;
   return createYoga<Caller, Context>({
     schema,
     graphqlEndpoint: '/graphql',
@@ -44,6 +44,7 @@ export function createGateway(parts: Parts): Gateway {
       tail,
       jobs,
       notifications,
+      taskClasses,
       lastEventId,
       timeZone: settings.TIME_ZONE,
     }),

@@ -6,6 +6,7 @@ import type { Orm } from '../database/orm.ts';
 import type { Settings } from '../env.ts';
 import type { EventTail } from '../events/tail.ts';
 import type { Jobs } from '../runner/jobs.ts';
+import type { TaskClasses } from '../runner/tasks/index.ts';
 
 /** What the HTTP plugins share. */
 export interface Parts {
@@ -14,6 +15,7 @@ export interface Parts {
   tail: EventTail;
   jobs: Jobs;
   notifications: Notifications;
+  taskClasses: TaskClasses;
   settings: Settings;
   log: Logger;
   /** Counts a call with missing or wrong credentials; returns the seconds to wait where there were too many. */

@@ -2,7 +2,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { z } from 'zod';
 import { type AttemptLog, storable } from './attempt-log.ts';
 import type { Attempt, Outcome } from './attempts.ts';
-import { taskClassNamed } from './tasks/index.ts';
+import type { TaskClasses } from './tasks/index.ts';
 import type { TaskClass } from './tasks/task-class.ts';
 
 /** Why an attempt is to stop; the reason with which its signal aborts. */
@@ -15,6 +15,7 @@ const MAX_MESSAGE_LENGTH = 8_192;
 /** Runs the code of one attempt to its end, its time limit or its cancellation; never throws. */
 export async function runBody(
   em: EntityManager,
+  classes: TaskClasses,
   attempt: Attempt,
   log: AttemptLog,
   controller: AbortController,
@@ -26,7 +27,7 @@ export async function runBody(
     abandon = setTimeout(() => abandoned.resolve('abandoned'), ABANDON_MS);
   });
   try {
-    const message = await Promise.race([callClass(em, attempt, log, controller.signal), abandoned.promise]);
+    const message = await Promise.race([callClass(em, classes, attempt, log, controller.signal), abandoned.promise]);
     return stopped(attempt, controller.signal) ?? { state: 'SUCCEEDED', message: bounded(message) };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
@@ -46,8 +47,14 @@ function stopped(attempt: Attempt, signal: AbortSignal): Outcome | undefined {
   return { state: 'CANCELLED', message: 'Cancelled on request.' };
 }
 
-async function callClass(em: EntityManager, attempt: Attempt, log: AttemptLog, signal: AbortSignal): Promise<string> {
-  const taskClass = taskClassNamed(attempt.className);
+async function callClass(
+  em: EntityManager,
+  classes: TaskClasses,
+  attempt: Attempt,
+  log: AttemptLog,
+  signal: AbortSignal,
+): Promise<string> {
+  const taskClass = classes.named(attempt.className);
   if (taskClass === undefined) throw new Error(`This runner has no class ${attempt.className}.`);
   const data = parseData(taskClass, attempt.data, log);
   return taskClass.run(

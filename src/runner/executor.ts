@@ -9,12 +9,14 @@ import { AttemptLog } from './attempt-log.ts';
 import { type Attempt, type EndedAttempt, settleAttempts, takeAttempts } from './attempts.ts';
 import type { Jobs } from './jobs.ts';
 import { handBackAttempts, recoverLostAttempts, resendMissingJobs } from './recovery.ts';
+import type { TaskClasses } from './tasks/index.ts';
 
 export interface ExecutorOptions {
   em: EntityManager;
   jobs: Jobs;
   notifications: Notifications;
   log: Logger;
+  taskClasses: TaskClasses;
   /** Attempts under way at once. */
   concurrency: number;
 }
@@ -163,9 +165,9 @@ export class Executor {
   }
 
   async #run(attempt: Attempt, controller: AbortController): Promise<void> {
-    const { em, notifications } = this.#options;
+    const { em, notifications, taskClasses } = this.#options;
     const log = new AttemptLog(em, attempt, () => notifications.notify('slotkeeper_events'));
-    const outcome = await runBody(em, attempt, log, controller);
+    const outcome = await runBody(em, taskClasses, attempt, log, controller);
     const unwritten = await log.close();
     const reason: StopReason | undefined = controller.signal.reason;
     if (reason === 'LOST' || reason === 'STOPPING') {

@@ -3,6 +3,7 @@ import type { Notifications } from '../database/notifications.ts';
 import type { User } from '../entities/index.ts';
 import type { EventTail } from '../events/tail.ts';
 import type { Jobs } from '../runner/jobs.ts';
+import type { TaskClasses } from '../runner/tasks/index.ts';
 
 /** What one GraphQL operation works with. */
 export interface Context {
@@ -12,6 +13,7 @@ export interface Context {
   tail: EventTail;
   jobs: Jobs;
   notifications: Notifications;
+  taskClasses: TaskClasses;
   /** What a reconnecting EventSource says it has seen; it is newer than the cursor in its address. */
   lastEventId?: string | undefined;
   /** The cursor of the event that a subscription hands out at this moment, for the transport. */

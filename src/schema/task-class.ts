@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { allTaskClasses } from '../runner/tasks/index.ts';
 import type { TaskClass } from '../runner/tasks/task-class.ts';
 import { builder } from './builder.ts';
 
@@ -25,6 +24,6 @@ builder.queryField('taskClasses', (t) =>
   t.field({
     type: [TaskClassRef],
     description: 'The classes that tasks can have.',
-    resolve: () => allTaskClasses(),
+    resolve: (_root, _arguments, { taskClasses }) => [...taskClasses.all],
   }),
 );

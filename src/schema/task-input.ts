@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { badInput } from '../errors.ts';
 import { isTimeZone } from '../runner/calendar.ts';
-import { allTaskClasses, taskClassNamed } from '../runner/tasks/index.ts';
+import type { TaskClasses } from '../runner/tasks/index.ts';
 import { builder } from './builder.ts';
 import { CatchUpPolicyEnum, OverlapPolicyEnum } from './enums.ts';
 import { readText } from './input.ts';
@@ -85,9 +85,9 @@ export function readTimeZone(name: string, path: string): string {
 }
 
 /** A class that this build has; the message lists them, as the old page does. */
-export function readClassName(name: string, path: string): string {
-  if (taskClassNamed(name) !== undefined) return name;
-  const available = allTaskClasses().map((taskClass) => taskClass.name);
+export function readClassName(classes: TaskClasses, name: string, path: string): string {
+  if (classes.named(name) !== undefined) return name;
+  const available = classes.all.map((taskClass) => taskClass.name);
   throw badInput(path, `there is no task class "${name.slice(0, 200)}"; available: ${available.join(', ')}`);
 }
 
@@ -134,8 +134,8 @@ function parseJson(text: string, field: string): unknown {
 }
 
 /** Refuses data that the class could not run with; keys that the class does not know are fine. */
-export function checkData(className: string, data: string | null, path: string): void {
-  const parsed = taskClassNamed(className)?.dataSchema.safeParse(JSON.parse(data ?? '{}'));
+export function checkData(classes: TaskClasses, className: string, data: string | null, path: string): void {
+  const parsed = classes.named(className)?.dataSchema.safeParse(JSON.parse(data ?? '{}'));
   if (parsed === undefined || parsed.success) return;
   const issue = parsed.error.issues[0];
   const field = [path, 'data', ...(issue?.path ?? [])].join('.');

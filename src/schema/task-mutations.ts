@@ -159,9 +159,9 @@ function addItems(em: EntityManager, task: Task, rules: readonly RepeatRule[]): 
 
 async function addTask(context: Context, em: EntityManager, input: typeof AddTaskInput.$inferInput): Promise<number> {
   const timeZone = readTimeZone(input.timeZone ?? context.timeZone, 'input.timeZone');
-  const className = readClassName(input.className, 'input.className');
+  const className = readClassName(context.taskClasses, input.className, 'input.className');
   const data = readData(input, 'input') ?? null;
-  checkData(className, data, 'input');
+  checkData(context.taskClasses, className, data, 'input');
   const rules = readRepeatItems(input.repeatItems, timeZone, 'input.repeatItems');
   const owner = await readOwner(em, context.viewer, input.ownerLegacyId ?? context.viewer.id, 'input.ownerLegacyId');
   const now = await databaseClock(em);
@@ -195,11 +195,11 @@ async function updateTask(
   const { task, now } = await lockForChange(context, em, input.task, input.expectedVersion);
   if (input.name !== undefined && input.name !== null) task.name = readName(input.name, 'input.name');
   if (input.className !== undefined && input.className !== null) {
-    task.className = readClassName(input.className, 'input.className');
+    task.className = readClassName(context.taskClasses, input.className, 'input.className');
   }
   const data = readData(input, 'input');
   if (data !== undefined) task.data = data;
-  if (data !== undefined || input.className) checkData(task.className, task.data ?? null, 'input');
+  if (data !== undefined || input.className) checkData(context.taskClasses, task.className, task.data ?? null, 'input');
   if (input.ownerLegacyId !== undefined && input.ownerLegacyId !== null) {
     const owner = await readOwner(em, context.viewer, input.ownerLegacyId, 'input.ownerLegacyId');
     task.owner = task.owner.id === owner.id ? task.owner : em.getReference(User, owner.id, { wrapped: true });

@@ -2,6 +2,7 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { type ExecutionResult, graphql } from 'graphql';
 import type { Role } from '../../src/entities/user.ts';
+import { builtInTaskClasses, builtInTaskClasses } from '../../src/runner/tasks/index.ts';
 import type { Context } from '../../src/schema/context.ts';
 import { schema } from '../../src/schema/index.ts';
 
@@ -10,10 +11,15 @@ interface Asker {
   variables?: Record<string, unknown>;
 }
 
-/** The user with id 1, in that role, asks. What needs the tail or the scheduler cannot be asked here. */
+/** The user with id 1, in that role, asks. What needs the tail or the jobs cannot be asked here. */
 export function execute(orm: MikroORM, source: string, { role = 'ADMIN', variables = {} }: Asker = {}) {
   const viewer = { id: 1, name: 'admin', role, createdAt: new Date(0) };
-  const contextValue = { em: orm.em.fork(), viewer, timeZone: 'UTC' } as Pick<Context, 'em' | 'timeZone'>;
+  const asked: Pick<Context, 'em' | 'taskClasses' | 'timeZone'> = {
+    em: orm.em.fork(),
+    taskClasses: builtInTaskClasses,
+    timeZone: 'UTC',
+  };
+  const contextValue = { ...asked, viewer };
   return graphql({ schema, source, variableValues: variables, contextValue }) as Promise<ExecutionResult>;
 }
 

@@ -1,15 +1,20 @@
 import { ProcessHoldingTask } from './process-holding-task.ts';
 import type { TaskClass } from './task-class.ts';
 
-const classes: readonly TaskClass[] = [ProcessHoldingTask];
+/** The classes that this build can run, in the order in which they are listed to users. */
+export class TaskClasses {
+  readonly all: readonly TaskClass[];
+  readonly #byName: ReadonlyMap<string, TaskClass>;
 
-const byName = new Map(classes.map((taskClass) => [taskClass.name, taskClass]));
+  constructor(all: readonly TaskClass[]) {
+    this.all = all;
+    this.#byName = new Map(all.map((taskClass) => [taskClass.name, taskClass]));
+  }
 
-export function taskClassNamed(name: string): TaskClass | undefined {
-  return byName.get(name);
+  named(name: string): TaskClass | undefined {
+    return this.#byName.get(name);
+  }
 }
 
-/** Every class that this build can run, in the order in which they are listed to users. */
-export function allTaskClasses(): readonly TaskClass[] {
-  return classes;
-}
+/** What the product comes with. A new class is one file here and one entry in this list. */
+export const builtInTaskClasses = new TaskClasses([ProcessHoldingTask]);
