@@ -2,7 +2,7 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { type ExecutionResult, graphql } from 'graphql';
 import type { Role } from '../../src/entities/user.ts';
-import { builtInTaskClasses, builtInTaskClasses } from '../../src/runner/tasks/index.ts';
+import { builtInTaskClasses } from '../../src/runner/tasks/index.ts';
 import type { Context } from '../../src/schema/context.ts';
 import { schema } from '../../src/schema/index.ts';
 
