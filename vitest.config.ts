@@ -15,6 +15,8 @@ const common = {
 
 export default defineConfig({
   test: {
+    // Tests wait for processes, minutes and the database far more than they compute.
+    maxWorkers: 4,
     projects: [
       {
         resolve: { alias },

@@ -1,0 +1,46 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { ADMIN, clientOf, MASTER_KEY, type TestApp } from './app.ts';
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+
+export interface AppProcess extends TestApp {
+  child: ChildProcess;
+  /** What it wrote so far. */
+  output(): string;
+}
+
+/** The product in a process of its own, on a free port; resolved once it listens. */
+export async function startProcess(databaseUrl: string, settings: Record<string, string> = {}): Promise<AppProcess> {
+  const child = spawn(process.execPath, [MAIN], {
+    env: {
+      PATH: process.env.PATH,
+      DATABASE_URL: databaseUrl,
+      PORT: '0',
+      MASTER_KEY: MASTER_KEY.toString('hex'),
+      ADMIN_API_KEY: ADMIN.key,
+      ADMIN_API_SECRET: ADMIN.secret,
+      LOG_LEVEL: 'warn',
+      ...settings,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  const listening = Promise.withResolvers<string>();
+  const read = (chunk: Buffer) => {
+    output += chunk.toString();
+    const address = /listens on (http:\S+)/.exec(output)?.[1];
+    if (address !== undefined) listening.resolve(address);
+  };
+  child.stdout.on('data', read);
+  child.stderr.on('data', read);
+  const exited = once(child, 'exit');
+  exited.then(() => listening.reject(new Error(`the process ended before it listened: ${output}`)));
+  const address = await listening.promise;
+  const stop = async () => {
+    child.kill('SIGTERM');
+    await exited;
+  };
+  return { ...clientOf(address, stop), child, output: () => output };
+}
