@@ -2,7 +2,7 @@ import websocket from '@fastify/websocket';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type ExecutionArgs, GraphQLError } from 'graphql';
 import { makeHandler } from 'graphql-ws/use/@fastify/websocket';
-import { createYoga, type YogaServerInstance } from 'graphql-yoga';
+import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import { authenticate } from '../credentials/authenticate.ts';
 import type { User } from '../entities/index.ts';
@@ -48,7 +48,7 @@ export function createGateway(parts: Parts): Gateway {
       lastEventId,
       timeZone: settings.TIME_ZONE,
     }),
-    plugins: [useServerSentEvents(), useErrorCodes()],
+    plugins: [useServerSentEvents(), useErrorCodes(), useReadableQueries()],
   });
 }
 
@@ -58,6 +58,24 @@ function useErrorCodes() {
     onResultProcess({ result }: { result: unknown }) {
       const errors = (result as { errors?: readonly unknown[] }).errors ?? [];
       for (const error of errors) if (error instanceof GraphQLError) withCode(error);
+    },
+  };
+}
+
+/** Refuses `variables` or `extensions` of a query string that are not JSON, which Yoga takes for a fault of ours. */
+function useReadableQueries(): Plugin {
+  return {
+    onRequestParse({ requestParser, setRequestParser }) {
+      if (requestParser === undefined) return;
+      setRequestParser(async (request) => {
+        try {
+          return await requestParser(request);
+        } catch (error) {
+          if (!(error instanceof SyntaxError)) throw error;
+          const message = `variables and extensions are to be JSON objects: ${error.message}`;
+          throw new GraphQLError(message, { extensions: { code: 'BAD_REQUEST', http: { status: 400 } } });
+        }
+      });
     },
   };
 }
@@ -126,6 +144,7 @@ function webSocketHandler(parts: Parts, gateway: Gateway, log: Logger) {
       subscribe: (args) => (args.rootValue as EnvelopedRoot).subscribe(args),
       onError: (_context, _id, _payload, errors) => {
         log.debug({ errors }, 'an operation was refused');
+        return errors.map((error) => (error instanceof GraphQLError ? withCode(error).toJSON() : error));
       },
     },
     PING_MS,

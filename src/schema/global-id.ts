@@ -7,6 +7,9 @@ export type NodeType = (typeof NODE_TYPES)[number];
 // No more digits than a number holds exactly.
 const GLOBAL_ID = /^([A-Za-z]+):([1-9]\d{0,14})$/;
 const SHOWN = 80;
+/** The ids of all others are 32 bits wide in the database, which refuses to compare them with larger ones. */
+const WIDE: readonly string[] = ['Run'] satisfies NodeType[];
+const MAX_NARROW_ID = 2_147_483_647;
 
 export function toGlobalId(type: NodeType, id: number): string {
   return Buffer.from(`${type}:${id}`).toString('base64');
@@ -16,8 +19,11 @@ export function toGlobalId(type: NodeType, id: number): string {
 export function parseGlobalId(globalId: string, path: string): { type: NodeType; id: number } {
   const [, name, digits] = GLOBAL_ID.exec(Buffer.from(globalId, 'base64').toString('latin1')) ?? [];
   const type = NODE_TYPES.find((known) => known === name);
-  if (type === undefined) throw badInput(path, `"${globalId.slice(0, SHOWN)}" is not the id of anything`);
-  return { type, id: Number(digits) };
+  const id = Number(digits);
+  if (type === undefined || (id > MAX_NARROW_ID && !WIDE.includes(type))) {
+    throw badInput(path, `"${globalId.slice(0, SHOWN)}" is not the id of anything`);
+  }
+  return { type, id };
 }
 
 /** The database id of a global id that must be of `type`. */
