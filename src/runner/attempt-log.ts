@@ -10,6 +10,12 @@ const PROGRESS_MS = 500;
 const MAX_LINES = 1_000;
 const MAX_LINE_LENGTH = 8_192;
 
+/** What an attempt logged last. */
+export interface UnwrittenLog {
+  events: NewEvent[];
+  progress: number | null;
+}
+
 /** Text that PostgreSQL and JSON can hold: well-formed and without NUL. */
 export function storable(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\u{FFFD}');
@@ -50,11 +56,12 @@ export class AttemptLog {
   }
 
   /** No more is taken; returns what has not been written yet, for the transaction that settles the attempt. */
-  async close(): Promise<NewEvent[]> {
+  async close(): Promise<UnwrittenLog> {
     this.#closed = true;
     clearTimeout(this.#timer);
     await this.#writing;
-    return this.#take(true);
+    const progress = this.#progress ?? null;
+    return { events: this.#take(true), progress };
   }
 
   #add(event: Pick<NewEvent, 'type'> & Partial<NewEvent>): void {

@@ -7,7 +7,8 @@ import type { Job } from 'pg-boss';
 import { inTransaction } from '../database/transaction.ts';
 import type { EventType } from '../entities/event.ts';
 import type { RunState } from '../entities/run.ts';
-import { appendEvents, type NewEvent } from '../events/log.ts';
+import { appendEvents } from '../events/log.ts';
+import type { UnwrittenLog } from './attempt-log.ts';
 import type { AttemptJob, Jobs } from './jobs.ts';
 import { releaseWaiting } from './release.ts';
 
@@ -34,8 +35,7 @@ export interface Outcome {
 export interface EndedAttempt {
   attempt: Attempt;
   outcome: Outcome;
-  /** Log events that are not written yet. */
-  log: NewEvent[];
+  log: UnwrittenLog;
 }
 
 export interface TakenRow {
@@ -136,10 +136,12 @@ interface Settlement {
   message: string;
   nextJobId: string | null;
   delaySeconds: number | null;
+  /** Null leaves it as it is. */
+  progress: number | null;
 }
 
-function settlementOf({ attempt, outcome }: EndedAttempt, policy: TaskPolicy | undefined): Settlement {
-  const common = { runId: attempt.runId, heldJobId: attempt.job.id, message: outcome.message };
+function settlementOf({ attempt, outcome, log }: EndedAttempt, policy: TaskPolicy | undefined): Settlement {
+  const common = { runId: attempt.runId, heldJobId: attempt.job.id, message: outcome.message, progress: log.progress };
   const again = outcome.state === 'FAILED' && policy !== undefined && attempt.attempt < policy.retry_attempts;
   if (!again) return { ...common, state: outcome.state, nextJobId: null, delaySeconds: null };
   const delay = policy.retry_delay_seconds * policy.retry_backoff ** (attempt.attempt - 1);
@@ -192,7 +194,7 @@ export async function writeSettlements(
     ended.flatMap(({ attempt, outcome, log }, index) => {
       const state = settlements[index]?.state ?? outcome.state;
       const type: EventType = state === 'QUEUED' ? 'RETRYING' : outcome.state;
-      return [...log, { ...eventOf(attempt, state), type, message: outcome.message }];
+      return [...log.events, { ...eventOf(attempt, state), type, message: outcome.message }];
     }),
   );
   const taskIds = ended.map(({ attempt }) => attempt.taskId);
@@ -207,10 +209,11 @@ export async function writeSettlements(
 export async function updateRuns(em: EntityManager, settlements: readonly Settlement[]): Promise<void> {
   const { rows } = await sql`
     update run set state = s.state, message = s.message, job_id = s."nextJobId",
+      progress = coalesce(s.progress, run.progress),
       finished_at = case when s."nextJobId" is null then now() end,
       next_attempt_at = now() + make_interval(secs => s."delaySeconds")
     from json_to_recordset(${JSON.stringify(settlements)}::json) as s (
-      "runId" bigint, "heldJobId" uuid, state text, message text, "nextJobId" uuid, "delaySeconds" int)
+      "runId" bigint, "heldJobId" uuid, state text, message text, "nextJobId" uuid, "delaySeconds" int, progress float8)
     where run.id = s."runId" and run.job_id = s."heldJobId" and run.state = 'RUNNING'
     returning run.id
   `.execute(em.getKysely());

@@ -38,6 +38,7 @@ export function handBackAttempts(em: EntityManager, jobs: Jobs, attempts: readon
         message: HANDED_BACK,
         nextJobId: jobId,
         delaySeconds: 0,
+        progress: null,
       })),
     );
     await jobs.send(
@@ -93,7 +94,7 @@ export function recoverLostAttempts(em: EntityManager, jobs: Jobs): Promise<numb
     const ended = stillLost.map((row) => ({
       attempt: attemptOf({ ...template, id: row.job_id }, row),
       outcome: { state: 'FAILED' as const, message: LOST },
-      log: [],
+      log: { events: [], progress: null },
     }));
     await writeSettlements(transaction, jobs, ended, policies);
     await jobs.completeLost(transaction, lost);
