@@ -1,6 +1,6 @@
 // The product, started in this process on a database and a port of its own, and clients for its doors.
 import { createClient } from 'graphql-ws';
-import { pino } from 'pino';
+import { type DestinationStream, pino } from 'pino';
 import WebSocket from 'ws';
 import { startApp } from '../../src/app.ts';
 import type { Settings } from '../../src/env.ts';
@@ -32,6 +32,8 @@ export interface TestApp {
 export interface AppOptions {
   settings?: Partial<Settings>;
   taskClasses?: readonly TaskClass[];
+  /** Takes what the server logs, line by line. */
+  log?: DestinationStream;
 }
 
 export async function startTestApp(databaseUrl: string, options: AppOptions = {}): Promise<TestApp> {
@@ -54,7 +56,7 @@ export async function startTestApp(databaseUrl: string, options: AppOptions = {}
     ...options.settings,
   };
   const classes = new TaskClasses([...builtInTaskClasses.all, ...(options.taskClasses ?? [])]);
-  const app = await startApp(settings, pino({ level: settings.LOG_LEVEL }), classes);
+  const app = await startApp(settings, pino({ level: settings.LOG_LEVEL }, options.log), classes);
   return clientOf(app.address ?? '', () => app.stop());
 }
 
