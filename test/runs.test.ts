@@ -95,7 +95,8 @@ test('a retry waits for its delay', async () => {
     `select extract(epoch from max(at) filter (where type = 'STARTED') - max(at) filter (where type = 'RETRYING'))::float8
        as seconds from event where run_id = (select max(id) from run)`,
   );
-  expect(gap?.seconds).toBeGreaterThanOrEqual(1);
+  // The events carry the times at which their transactions began, some milliseconds before what they did.
+  expect(gap?.seconds).toBeGreaterThan(0.9);
 });
 
 test('an attempt that takes longer than its timeout fails, even if its code does not heed the signal', async () => {
