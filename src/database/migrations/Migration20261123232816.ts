@@ -44,6 +44,9 @@ export class Migration20261123232816 extends Migration {
     );
     this.addSql(`create index "task_owner_id_index" on "task" ("owner_id");`);
     this.addSql(`create index "task_due" on "task" ("next_run_at") where next_run_at is not null;`);
+    this.addSql(
+      `create index "task_following" on "task" ("id") where next_run_at is not null and following_of is distinct from next_run_at;`,
+    );
     this.addSql(`create index "task_live" on "task" ("id") where deleted_at is null;`);
     this.addSql(`create index "task_by_name" on "task" ("name", "id") where deleted_at is null;`);
     this.addSql(`create index "task_by_last_run" on "task" ("last_run_at", "id") where deleted_at is null;`);
@@ -166,7 +169,7 @@ export class Migration20261123232816 extends Migration {
     );
 
     this.addSql(
-      `create table "event" ("id" bigserial primary key, "seq" bigint null, "at" timestamptz not null default clock_timestamp(), "type" text not null, "message" text null, "data" text null, "task_id" int not null, "task_name" text not null, "run_id" bigint null, "run_state" text null, "attempt" int null, "actor_id" int not null);`,
+      `create table "event" ("id" bigserial primary key, "seq" bigint null, "at" timestamptz not null default now(), "type" text not null, "message" text null, "data" text null, "task_id" int not null, "task_name" text not null, "run_id" bigint null, "run_state" text null, "attempt" int null, "actor_id" int not null);`,
     );
     this.addSql(`create index "event_actor_id_index" on "event" ("actor_id");`);
     this.addSql(`create index "event_unsequenced" on "event" ("id") where seq is null;`);
