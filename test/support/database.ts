@@ -14,11 +14,14 @@ export interface TestDatabase {
   close(): Promise<void>;
 }
 
-/** A database of its own, cloned from the migrated template. */
-export async function testDatabase(): Promise<TestDatabase> {
+/** PostgreSQL's own empty template, for a database without tables. */
+export const EMPTY = 'template0';
+
+/** A database of its own, cloned from the migrated template unless told otherwise. */
+export async function testDatabase(template = TEMPLATE): Promise<TestDatabase> {
   const serverUrl = inject('serverUrl');
   const name = `test_${randomBytes(6).toString('hex')}`;
-  await onServer(serverUrl, (client) => client.query(`create database ${name} template ${TEMPLATE}`));
+  await onServer(serverUrl, (client) => client.query(`create database ${name} template ${template}`));
   const url = databaseUrl(serverUrl, name);
   const orm = await openOrm(url, 8);
   return {
