@@ -9,12 +9,12 @@ import type { EventType } from '../entities/event.ts';
 import type { RunState } from '../entities/run.ts';
 import { appendEvents } from '../events/log.ts';
 import type { UnwrittenLog } from './attempt-log.ts';
-import type { AttemptJob, Jobs } from './jobs.ts';
+import type { AttemptJob, HeldJob, Jobs } from './jobs.ts';
 import { releaseWaiting } from './release.ts';
 
 /** An attempt that this process has taken. */
 export interface Attempt {
-  job: Job<AttemptJob>;
+  job: HeldJob;
   runId: number;
   taskId: number;
   taskName: string;
@@ -88,9 +88,9 @@ export function takeAttempts(
   });
 }
 
-export function attemptOf(job: Job<AttemptJob>, row: TakenRow): Attempt {
+export function attemptOf({ id, retryCount = 0 }: Partial<HeldJob> & { id: string }, row: TakenRow): Attempt {
   return {
-    job,
+    job: { id, retryCount },
     runId: row.run_id,
     taskId: row.task_id,
     taskName: row.task_name,

@@ -8,7 +8,7 @@ import { runBody, type StopReason } from './attempt-body.ts';
 import { AttemptLog } from './attempt-log.ts';
 import { type Attempt, type EndedAttempt, settleAttempts, takeAttempts } from './attempts.ts';
 import type { Jobs } from './jobs.ts';
-import { handBackAttempts, recoverLostAttempts, resendMissingJobs } from './recovery.ts';
+import { handBackAttempts, recoverLostAttempts } from './recovery.ts';
 import type { TaskClasses } from './tasks/index.ts';
 
 export interface ExecutorOptions {
@@ -26,7 +26,6 @@ const HEARTBEAT_MS = 3_000;
 /** Makes up for wake-ups that were lost. */
 const POLL_MS = 2_000;
 const RECOVER_MS = 5_000;
-const RESEND_MS = 30_000;
 const RETRY_SETTLE_MS = 1_000;
 const SETTLE_BATCH = 50;
 
@@ -74,9 +73,6 @@ export class Executor {
     this.#every(HEARTBEAT_MS, 'send heartbeats', () => this.#beat());
     this.#every(RECOVER_MS, 'recover lost attempts', async () => {
       if ((await recoverLostAttempts(em, jobs)) > 0) this.#announce();
-    });
-    this.#every(RESEND_MS, 'look for missing jobs', async () => {
-      if ((await resendMissingJobs(em, jobs)) > 0) this.#announce();
     });
     this.#pull();
   }

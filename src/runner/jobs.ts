@@ -8,6 +8,9 @@ export interface AttemptJob {
   attempt: number;
 }
 
+/** What says that a worker holds a job: the id alone would name another worker's attempt too. */
+export type HeldJob = Pick<Job, 'id' | 'retryCount'>;
+
 export interface NewJob extends AttemptJob {
   /** Chosen by the caller, so that the run can carry it: a lost or doubled job is then told by its id. */
   id: string;
@@ -16,12 +19,12 @@ export interface NewJob extends AttemptJob {
   delaySeconds?: number;
 }
 
-const ATTEMPTS = 'attempt';
-const LOST_ATTEMPTS = 'attempt-lost';
+/** The one queue. */
+export const ATTEMPTS_QUEUE = 'attempt';
 
 /** A worker that has not touched its job for so long is taken for dead; pg-boss' minimum. */
 const HEARTBEAT_SECONDS = 10;
-/** How often pg-boss looks for dead workers and expired jobs. */
+/** How often pg-boss looks for dead workers and expired jobs; it fails their jobs, and the runs are then recovered. */
 const MONITOR_SECONDS = 5;
 /** Our own timeout settles a run long before pg-boss would expire its job. */
 const EXPIRY_MARGIN_SECONDS = 120;
@@ -54,12 +57,12 @@ export class Jobs {
 
   async start(): Promise<void> {
     await this.#boss.start();
-    const common = { retryLimit: 0, retentionSeconds: TEN_YEARS_SECONDS, deleteAfterSeconds: KEEP_FINISHED_SECONDS };
-    await this.#boss.createQueue(LOST_ATTEMPTS, common);
-    await this.#boss.createQueue(ATTEMPTS, {
-      ...common,
+    await this.#boss.createQueue(ATTEMPTS_QUEUE, {
+      // Whether an attempt is tried again is the task's policy's to say (see recovery.ts), not the queue's.
+      retryLimit: 0,
       heartbeatSeconds: HEARTBEAT_SECONDS,
-      deadLetter: LOST_ATTEMPTS,
+      retentionSeconds: TEN_YEARS_SECONDS,
+      deleteAfterSeconds: KEEP_FINISHED_SECONDS,
     });
   }
 
@@ -71,7 +74,7 @@ export class Jobs {
   async send(em: EntityManager, jobs: readonly NewJob[]): Promise<void> {
     if (jobs.length === 0) return;
     await this.#boss.insert(
-      ATTEMPTS,
+      ATTEMPTS_QUEUE,
       jobs.map(({ id, runId, attempt, timeoutSeconds, delaySeconds }) => ({
         id,
         data: { runId, attempt } satisfies AttemptJob,
@@ -84,16 +87,7 @@ export class Jobs {
 
   /** Takes up to `count` jobs in the transaction of `em`: they are taken if and only if it commits. */
   fetch(em: EntityManager, count: number): Promise<Job<AttemptJob>[]> {
-    return this.#boss.fetch<AttemptJob>(ATTEMPTS, { batchSize: count, db: transactionOf(em) });
-  }
-
-  /** Takes jobs whose worker died or that expired. */
-  fetchLost(em: EntityManager, count: number): Promise<Job<AttemptJob>[]> {
-    return this.#boss.fetch<AttemptJob>(LOST_ATTEMPTS, { batchSize: count, db: transactionOf(em) });
-  }
-
-  completeLost(em: EntityManager, jobs: readonly Job<AttemptJob>[]): Promise<unknown> {
-    return this.#boss.complete(LOST_ATTEMPTS, [...jobs], null, { db: transactionOf(em) });
+    return this.#boss.fetch<AttemptJob>(ATTEMPTS_QUEUE, { batchSize: count, db: transactionOf(em) });
   }
 
   /**
@@ -101,20 +95,20 @@ export class Jobs {
    * the fence that keeps a worker which was taken for dead from writing. Given as jobs, never as ids, since an id would
    * settle another worker's attempt.
    */
-  async complete(em: EntityManager, jobs: readonly Job<AttemptJob>[]): Promise<Set<string>> {
+  async complete(em: EntityManager, jobs: readonly HeldJob[]): Promise<Set<string>> {
     if (jobs.length === 0) return new Set();
-    return settledIds(await this.#boss.complete(ATTEMPTS, [...jobs], null, { db: transactionOf(em) }));
+    return settledIds(await this.#boss.complete(ATTEMPTS_QUEUE, [...jobs], null, { db: transactionOf(em) }));
   }
 
   /** Says that this worker is alive; returns the ids of the jobs that it still holds. */
-  async touch(jobs: readonly Job<AttemptJob>[]): Promise<Set<string>> {
+  async touch(jobs: readonly HeldJob[]): Promise<Set<string>> {
     if (jobs.length === 0) return new Set();
-    return settledIds(await this.#boss.touch(ATTEMPTS, [...jobs]));
+    return settledIds(await this.#boss.touch(ATTEMPTS_QUEUE, [...jobs]));
   }
 
   /** Removes jobs that nobody has taken, or that the caller hands back, in the transaction of `em`. */
   async remove(em: EntityManager, ids: readonly string[]): Promise<void> {
-    if (ids.length > 0) await this.#boss.deleteJob(ATTEMPTS, [...ids], { db: transactionOf(em) });
+    if (ids.length > 0) await this.#boss.deleteJob(ATTEMPTS_QUEUE, [...ids], { db: transactionOf(em) });
   }
 }
 

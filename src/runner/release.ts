@@ -8,7 +8,7 @@ import type { Jobs } from './jobs.ts';
  * policy allows overlap. The caller holds the tasks' row locks, so one process at a time decides this.
  */
 export async function releaseWaiting(em: EntityManager, jobs: Jobs, taskIds: readonly number[]): Promise<void> {
-  const { rows } = await sql<{ id: number; attempt: number; timeout_seconds: number }>`
+  const { rows } = await sql<QueuedRun>`
     select run.id, run.attempt, task.timeout_seconds
     from run join task on task.id = run.task_id
     where run.task_id = any(${taskIds}) and run.state = 'QUEUED' and run.job_id is null
@@ -20,15 +20,29 @@ export async function releaseWaiting(em: EntityManager, jobs: Jobs, taskIds: rea
           select from run older
           where older.task_id = run.task_id and older.state = 'QUEUED' and older.job_id is null and older.id < run.id)))
   `.execute(em.getKysely());
-  if (rows.length === 0) return;
-  const sent = rows.map((row) => ({
+  await sendNextAttempts(em, jobs, rows);
+}
+
+/** A queued run that the caller has locked, or whose task it has. */
+export interface QueuedRun {
+  id: number;
+  /** The last attempt that began. */
+  attempt: number;
+  timeout_seconds: number;
+}
+
+/** Gives each run a job for its next attempt, in place of one that it may have had. */
+export async function sendNextAttempts(em: EntityManager, jobs: Jobs, runs: readonly QueuedRun[]): Promise<void> {
+  if (runs.length === 0) return;
+  const sent = runs.map((run) => ({
     id: randomUUID(),
-    runId: row.id,
-    attempt: row.attempt + 1,
-    timeoutSeconds: row.timeout_seconds,
+    runId: run.id,
+    attempt: run.attempt + 1,
+    timeoutSeconds: run.timeout_seconds,
   }));
   await sql`
-    update run set job_id = s.id from json_to_recordset(${JSON.stringify(sent)}::json) as s (id uuid, "runId" bigint)
+    update run set job_id = s.id, next_attempt_at = null
+    from json_to_recordset(${JSON.stringify(sent)}::json) as s (id uuid, "runId" bigint)
     where run.id = s."runId"
   `.execute(em.getKysely());
   await jobs.send(em, sent);
