@@ -2,10 +2,12 @@ import { readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { connect } from './connect.ts';
 import { MIGRATIONS_PATH, type Orm } from './orm.ts';
-import { StartupError } from './startup-error.ts';
+import { codeOf, reasonOf, StartupError } from './startup-error.ts';
 
 /** An arbitrary constant: the advisory lock under which one process at a time migrates. */
 const MIGRATION_LOCK = 7_205_759;
+/** PostgreSQL's code. */
+const INSUFFICIENT_PRIVILEGE = '42501';
 
 /**
  * Brings the tables up to this version of the code. Processes that start at once wait for each other on an advisory
@@ -25,6 +27,12 @@ export async function migrate(orm: Orm, url: string): Promise<void> {
       );
     }
     if (executed.length < inCode.size) await orm.migrator.up();
+  } catch (error) {
+    if (codeOf(error) !== INSUFFICIENT_PRIVILEGE) throw error;
+    const { username, pathname } = new URL(url);
+    throw new StartupError(
+      `The user "${decodeURIComponent(username)}" may not make the tables (${reasonOf(error)}): make them the owner of the database "${decodeURIComponent(pathname.slice(1))}".`,
+    );
   } finally {
     await client.end();
   }
