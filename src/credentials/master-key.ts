@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { StartupError } from '../database/startup-error.ts';
+import { reasonOf, StartupError } from '../database/startup-error.ts';
 import { MASTER_KEY_BYTES } from './vault.ts';
 
 /** The master key from its text: 64 hexadecimal digits, or 32 bytes in base64. Null for anything else. */
@@ -16,6 +16,17 @@ export async function readOrMakeMasterKey(dataDir: string): Promise<Buffer> {
   const path = join(dataDir, 'master.key');
   const found = await readKey(path);
   if (found !== null) return found;
+  try {
+    await makeKey(dataDir, path);
+  } catch (error) {
+    throw new StartupError(`No master key can be kept in ${dataDir} (${reasonOf(error)}): set DATA_DIR or MASTER_KEY.`);
+  }
+  const made = await readKey(path);
+  if (made === null) throw new StartupError(`${path} was removed while it was being made.`);
+  return made;
+}
+
+async function makeKey(dataDir: string, path: string): Promise<void> {
   await mkdir(dataDir, { recursive: true });
   const making = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;
   const file = await open(making, 'wx', 0o600);
@@ -30,9 +41,6 @@ export async function readOrMakeMasterKey(dataDir: string): Promise<Buffer> {
     if (error.code !== 'EEXIST') throw error;
   });
   await rm(making);
-  const made = await readKey(path);
-  if (made === null) throw new StartupError(`${path} was removed while it was being made.`);
-  return made;
 }
 
 async function readKey(path: string): Promise<Buffer | null> {

@@ -38,6 +38,7 @@ const POOL_SIZE = 4;
  */
 export class Jobs {
   readonly #boss: PgBoss;
+  #isStopped = false;
 
   /** Only runners look for dead workers. */
   constructor(url: string, log: Logger, supervise: boolean) {
@@ -51,7 +52,10 @@ export class Jobs {
       superviseIntervalSeconds: MONITOR_SECONDS,
       monitorIntervalSeconds: MONITOR_SECONDS,
     });
-    this.#boss.on('error', (error) => log.warn({ err: error }, 'the job engine reports an error'));
+    this.#boss.on('error', (error) => {
+      // Its pool does not wait until its connections are closed; our own server, stopped next, may end them first.
+      if (!this.#isStopped) log.warn({ err: error }, 'the job engine reports an error');
+    });
     this.#boss.on('warning', (warning) => log.debug({ warning }, 'the job engine reports a warning'));
   }
 
@@ -67,6 +71,7 @@ export class Jobs {
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true;
     await this.#boss.stop({ graceful: false, close: true });
   }
 
