@@ -70,6 +70,12 @@ const OPERATIONS: [string, Operation, string, ...string[]][] = [
   ['a task that there is not', executeTask({ task: { legacyId: 99 } }), 'NOT_FOUND', 'task 99'],
   ['an id of nothing', executeTask({ task: { id: 'nonsense' } }), 'BAD_USER_INPUT', 'input.task.id', 'nonsense'],
   ['an id too large', executeTask({ task: { id: globalId('Task:2147483648') } }), 'BAD_USER_INPUT', 'input.task.id'],
+  [
+    'a list of the tasks of a user whose id is too large',
+    { query: `{ tasks(filter: {owner: "${globalId('User:2147483648')}"}) { edges { cursor } } }` },
+    'BAD_USER_INPUT',
+    'filter.owner',
+  ],
   ['the id of a run as a task', executeTask({ task: { id: NEVER } }), 'BAD_USER_INPUT', 'input.task.id', 'Run'],
   ['two ids of a task', executeTask({ task: { id: 'x', legacyId: 1 } }), 'BAD_USER_INPUT', 'input.task', 'exactly one'],
   [

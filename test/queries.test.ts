@@ -171,7 +171,7 @@ describe('pages of tasks', () => {
     expect(await found('lastRunState: QUEUED')).toEqual([1]);
     expect(await found('lastRunState: FAILED')).toEqual([]);
     expect(await found(`owner: "${owner}", active: true, timeZone: "UTC"`)).toEqual([1, 2, 3]);
-    expect(await found(`ids: ["${toGlobalId('Task', 3)}", "${toGlobalId('Task', 999_999_999_999)}"]`)).toEqual([3]);
+    expect(await found(`ids: ["${toGlobalId('Task', 3)}", "${toGlobalId('Task', 2_147_483_647)}"]`)).toEqual([3]);
     await sql(`update task set deleted_at = now(), next_run_at = null where id = 3`);
     expect(await found('includeDeleted: true')).toEqual([1, 2, 3]);
     expect(await found('')).toEqual([1, 2]);
