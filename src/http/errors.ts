@@ -1,7 +1,7 @@
 import { GraphQLError } from 'graphql';
 import type { Logger } from 'pino';
 
-const UNEXPECTED = 'Something went wrong on our side; the log says what.';
+export const UNEXPECTED = 'Something went wrong on our side; the log says what.';
 
 /**
  * What a caller sees of an error: our own errors with their code, what the GraphQL library says of a malformed or ill-typed

@@ -8,7 +8,7 @@ import { authenticate } from '../credentials/authenticate.ts';
 import type { User } from '../entities/index.ts';
 import type { Context } from '../schema/context.ts';
 import { schema } from '../schema/index.ts';
-import { maskError, withCode } from './errors.ts';
+import { maskError, UNEXPECTED, withCode } from './errors.ts';
 import type { Parts } from './parts.ts';
 import { useServerSentEvents } from './server-sent-events.ts';
 
@@ -89,6 +89,14 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES }, (_request, body, done) =>
     done(null, body),
   );
+  // What Fastify refuses by itself, such as a body that is too large, in the shape that GraphQL clients read.
+  app.setErrorHandler((error: { message: string; statusCode?: number }, _request, reply) => {
+    const status = error.statusCode ?? 500;
+    if (status >= 500) log.error({ err: error }, 'a request failed unexpectedly');
+    const shown = status >= 500 ? UNEXPECTED : error.message;
+    const code = status >= 500 ? 'INTERNAL_SERVER_ERROR' : 'BAD_USER_INPUT';
+    return reply.code(status).send({ errors: [{ message: shown, extensions: { code } }] });
+  });
   const handler = async (request: FastifyRequest, reply: FastifyReply) => {
     const viewer = await authenticate(parts.orm.em.fork(), parts.vault, request.headers.authorization);
     if (viewer === null) return refuse(parts, request, reply);

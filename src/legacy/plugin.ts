@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { authenticate, authenticateSigned } from '../credentials/authenticate.ts';
 import type { User } from '../entities/index.ts';
+import { UNEXPECTED } from '../http/errors.ts';
 import type { Gateway } from '../http/graphql.ts';
 import type { Parts } from '../http/parts.ts';
 import { handleLegacyCall, type LegacyRequest, readLegacyCredentials } from './adapter.ts';
@@ -21,7 +22,7 @@ export async function legacyPlugin(app: FastifyInstance, parts: Parts & { gatewa
   app.setErrorHandler((error: { message: string; statusCode?: number }, _request, reply) => {
     const known = error.statusCode !== undefined && error.statusCode < 500;
     if (!known) parts.log.error({ err: error }, 'an old call failed unexpectedly');
-    return send(reply, parts, known ? error.message : 'Something went wrong on our side; the log says what.');
+    return send(reply, parts, known ? error.message : UNEXPECTED);
   });
   for (const prefix of ['', ...parts.settings.LEGACY_PREFIX]) {
     for (const url of [`${prefix}${PATH}`, `${prefix}${PATH}/`, `/${prefix}${PATH}`, `/${prefix}${PATH}/`]) {

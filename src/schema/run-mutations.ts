@@ -9,8 +9,8 @@ import { readGlobalId } from './global-id.ts';
 import { IDEMPOTENCY_KEY, once } from './idempotency.ts';
 import { RunRef } from './refs.ts';
 import { TaskByInput } from './task-by.ts';
+import { lockForChange } from './task-changes.ts';
 import { checkData, readData } from './task-input.ts';
-import { lockForChange } from './task-mutations.ts';
 
 const MAX_WAIT_SECONDS = 600;
 const WAIT = `Answer only when the run is finished, or after so many seconds, 0 to ${MAX_WAIT_SECONDS}; 0 unless given.`;

@@ -1,0 +1,170 @@
+// What users do to tasks. Each works in the caller's transaction, under the task's row lock.
+import type { EntityManager } from '@mikro-orm/postgresql';
+import type { EventType } from '../entities/event.ts';
+import { RepeatItem, Task, User } from '../entities/index.ts';
+import { columnsOfRule } from '../entities/repeat-item.ts';
+import { badInput, conflict, forbidden, notFound } from '../errors.ts';
+import { appendEvents } from '../events/log.ts';
+import type { RepeatRule } from '../runner/calendar.ts';
+import { lockAndSettle } from '../runner/planner.ts';
+import { releaseWaiting } from '../runner/release.ts';
+import { currentRules, switchSchedule } from '../runner/schedule-change.ts';
+import type { Context } from './context.ts';
+import { readRepeatItems } from './repeat-item.ts';
+import { readTaskBy, type TaskBy } from './task-by.ts';
+import type { AddTaskInput, UpdateTaskInput } from './task-change-inputs.ts';
+import { checkData, readClassName, readData, readName, readPolicy, readTimeZone } from './task-input.ts';
+
+/** The owner that a call names: an existing user, and another than the caller only for an admin. */
+async function readOwner(em: EntityManager, viewer: User, legacyId: number, path: string): Promise<User> {
+  if (legacyId !== viewer.id && viewer.role !== 'ADMIN') {
+    throw forbidden(`${path}: it is ${legacyId}; only an admin may name another user than themselves (${viewer.id})`);
+  }
+  const owner = await em.findOne(User, { id: legacyId });
+  if (owner === null) throw badInput(path, `there is no user ${legacyId}; accepted is the id of an existing user`);
+  return owner;
+}
+
+/**
+ * The task, locked and with its slots settled up to the returned instant, for a change by the viewer. A deleted task is
+ * not found.
+ */
+export async function lockForChange(
+  { jobs, viewer }: Context,
+  em: EntityManager,
+  by: TaskBy,
+  expectedVersion?: number | null,
+): Promise<{ task: Task; now: Date }> {
+  const id = readTaskBy(by, 'input.task');
+  const now = await lockAndSettle(em, jobs, id);
+  const task = await em.findOne(Task, { id, deletedAt: null }, { populate: ['repeatItems'] });
+  if (task === null) throw notFound(`there is no task ${id}`, 'input.task');
+  if (viewer.role !== 'ADMIN' && task.owner.id !== viewer.id) {
+    throw forbidden(`task ${id} belongs to another user; an operator may change their own tasks`);
+  }
+  if (expectedVersion !== null && expectedVersion !== undefined && expectedVersion !== task.version) {
+    throw conflict(
+      `the task has version ${task.version}, not ${expectedVersion}: somebody changed it`,
+      'input.expectedVersion',
+    );
+  }
+  return { task, now };
+}
+
+async function recordChange(em: EntityManager, viewer: User, task: Task, type: EventType, now: Date): Promise<number> {
+  if (type !== 'TASK_ADDED') {
+    task.version += 1;
+    task.updatedAt = now;
+  }
+  await em.flush();
+  await appendEvents(em, [{ type, taskId: task.id, taskName: task.name, actorId: viewer.id }]);
+  return task.id;
+}
+
+function addItems(em: EntityManager, task: Task, rules: readonly RepeatRule[]): void {
+  for (const rule of rules) em.create(RepeatItem, { task, ...columnsOfRule(rule) });
+}
+
+export async function addTask(
+  context: Context,
+  em: EntityManager,
+  input: typeof AddTaskInput.$inferInput,
+): Promise<number> {
+  const timeZone = readTimeZone(input.timeZone ?? context.timeZone, 'input.timeZone');
+  const className = readClassName(context.taskClasses, input.className, 'input.className');
+  const data = readData(input, 'input') ?? null;
+  checkData(context.taskClasses, className, data, 'input');
+  const rules = readRepeatItems(input.repeatItems, timeZone, 'input.repeatItems');
+  const owner = await readOwner(em, context.viewer, input.ownerLegacyId ?? context.viewer.id, 'input.ownerLegacyId');
+  const now = await databaseClock(em);
+  const task = em.create(Task, {
+    name: readName(input.name, 'input.name'),
+    className,
+    data,
+    active: input.active,
+    owner,
+    timeZone,
+    createdAt: now,
+    updatedAt: now,
+    ...readPolicy(input.policy ?? {}, 'input.policy'),
+  });
+  addItems(em, task, rules);
+  await em.flush();
+  await switchSchedule(em, task, { rules, timeZone, active: input.active }, now);
+  return recordChange(em, context.viewer, task, 'TASK_ADDED', now);
+}
+
+async function databaseClock(em: EntityManager): Promise<Date> {
+  const [row] = await em.execute<{ now: string }[]>('select clock_timestamp() as now');
+  return new Date(row?.now ?? Number.NaN);
+}
+
+export async function updateTask(
+  context: Context,
+  em: EntityManager,
+  input: typeof UpdateTaskInput.$inferInput,
+): Promise<number> {
+  const { task, now } = await lockForChange(context, em, input.task, input.expectedVersion);
+  if (input.name !== undefined && input.name !== null) task.name = readName(input.name, 'input.name');
+  if (input.className !== undefined && input.className !== null) {
+    task.className = readClassName(context.taskClasses, input.className, 'input.className');
+  }
+  const data = readData(input, 'input');
+  if (data !== undefined) task.data = data;
+  if (data !== undefined || input.className) checkData(context.taskClasses, task.className, task.data ?? null, 'input');
+  if (input.ownerLegacyId !== undefined && input.ownerLegacyId !== null) {
+    const owner = await readOwner(em, context.viewer, input.ownerLegacyId, 'input.ownerLegacyId');
+    task.owner = task.owner.id === owner.id ? task.owner : em.getReference(User, owner.id, { wrapped: true });
+  }
+  Object.assign(task, readPolicy(input.policy ?? {}, 'input.policy'));
+  await updateSchedule(em, task, input, now);
+  const id = await recordChange(em, context.viewer, task, 'TASK_UPDATED', now);
+  // A policy that now allows overlap lets the waiting runs go.
+  await releaseWaiting(em, context.jobs, [id]);
+  return id;
+}
+
+async function updateSchedule(
+  em: EntityManager,
+  task: Task,
+  input: typeof UpdateTaskInput.$inferInput,
+  now: Date,
+): Promise<void> {
+  const timeZone = input.timeZone ? readTimeZone(input.timeZone, 'input.timeZone') : task.timeZone;
+  const active = input.active ?? task.active;
+  const items = input.repeatItems ?? undefined;
+  if (items === undefined && timeZone === task.timeZone && active === task.active) return;
+  const rules = items ? readRepeatItems(items, timeZone, 'input.repeatItems') : await currentRules(em, task);
+  if (items) {
+    task.repeatItems.removeAll();
+    addItems(em, task, rules);
+  }
+  await switchSchedule(em, task, { rules, timeZone, active }, now);
+}
+
+export async function setActive(
+  context: Context,
+  em: EntityManager,
+  by: TaskBy,
+  active: boolean,
+  version?: number | null,
+) {
+  const { task, now } = await lockForChange(context, em, by, version);
+  if (task.active === active) return task.id;
+  const rules = await currentRules(em, task);
+  await switchSchedule(em, task, { rules, timeZone: task.timeZone, active }, now);
+  return recordChange(em, context.viewer, task, active ? 'TASK_RESUMED' : 'TASK_PAUSED', now);
+}
+
+export async function deleteTask(
+  context: Context,
+  em: EntityManager,
+  by: TaskBy,
+  version?: number | null,
+): Promise<number> {
+  const { task, now } = await lockForChange(context, em, by, version);
+  const rules = await currentRules(em, task);
+  task.deletedAt = now;
+  await switchSchedule(em, task, { rules, timeZone: task.timeZone, active: task.active }, now);
+  return recordChange(em, context.viewer, task, 'TASK_DELETED', now);
+}
