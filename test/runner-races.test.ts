@@ -9,13 +9,15 @@ import { inTransaction } from '../src/database/transaction.ts';
 import { Task, User } from '../src/entities/index.ts';
 import { appendEvents, sequenceEvents } from '../src/events/log.ts';
 import { EventTail, FROM_START } from '../src/events/tail.ts';
-import { type Attempt, type Outcome, settleAttempts, takeAttempts } from '../src/runner/attempts.ts';
+import { type Attempt, type Outcome, takeAttempts } from '../src/runner/attempts.ts';
 import { compileSchedule } from '../src/runner/calendar.ts';
 import { Jobs } from '../src/runner/jobs.ts';
 import { fireDue, lockAndSettle } from '../src/runner/planner.ts';
-import { handBackAttempts, recoverLostAttempts } from '../src/runner/recovery.ts';
+import { recoverLostAttempts } from '../src/runner/recovery.ts';
 import { cancelRun, requestRun } from '../src/runner/requests.ts';
 import { switchSchedule } from '../src/runner/schedule-change.ts';
+import { ScheduleFaults } from '../src/runner/schedule-faults.ts';
+import { settleAttempts } from '../src/runner/settle-attempts.ts';
 import { startTestApp } from './support/app.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { addTasks, Cutter, everyHourAt, findBroken, rows } from './support/races.ts';
@@ -64,7 +66,7 @@ function pastSlots(hours: number) {
 }
 
 async function fireAll(by: EntityManager): Promise<void> {
-  while ((await fireDue(by, jobs)) > 0);
+  while ((await fireDue(by, jobs, new ScheduleFaults(log))) > 0);
 }
 
 const nothingLogged = { events: [], progress: null };
@@ -184,14 +186,14 @@ async function addRunning(): Promise<Attempt[]> {
 }
 
 const FAULTS: Record<string, Fault> = {
-  'firing what is due': { prepare: addDue, work: (by) => fireDue(by, jobs) },
+  'firing what is due': { prepare: addDue, work: (by) => fireDue(by, jobs, new ScheduleFaults(log)) },
   'taking attempts': { prepare: addQueued, work: (by) => takeAttempts(by, jobs, 10) },
   'settling attempts that succeeded': { prepare: addRunning, work: (by, attempts) => end(by, attempts) },
   'settling attempts that are tried again': {
     prepare: addRunning,
     work: (by, attempts) => end(by, attempts, 'FAILED'),
   },
-  'handing attempts back': { prepare: addRunning, work: (by, attempts) => handBackAttempts(by, jobs, attempts) },
+  'handing attempts back': { prepare: addRunning, work: (by, attempts) => end(by, attempts, 'HANDED_BACK') },
   'requesting a run': { prepare: addDue, work: (by) => request(by, 1) },
   'cancelling a run': { prepare: addQueued, work: (by) => cancel(by, 1, 1) },
 };
@@ -271,7 +273,7 @@ test('requests, cancellations, retries and hand-backs at random never break the 
     },
     async (by) => {
       const { attempts } = await takeAttempts(by, jobs, 2);
-      if (attempts.length > 0) await handBackAttempts(by, jobs, attempts);
+      if (attempts.length > 0) await end(by, attempts, 'HANDED_BACK');
     },
     (by) => recoverLostAttempts(by, jobs),
   ];
@@ -340,7 +342,7 @@ test('a worker that beats no more loses its attempts, which are tried again or f
 
     expect(await jobs.touch(dead.map(({ job }) => job))).toEqual(new Set());
     expect(await end(em, dead)).toEqual(dead);
-    await handBackAttempts(em, jobs, dead);
+    await end(em, dead, 'HANDED_BACK');
     expect(await states()).toEqual(after);
     expect(await end(em, alive)).toEqual([]);
     const next = (await takeAttempts(em, jobs, 10)).attempts;

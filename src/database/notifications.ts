@@ -42,11 +42,18 @@ export class Notifications {
     client.on('error', (error) => this.#lost(client, error));
     client.on('end', () => this.#lost(client, undefined));
     client.on('notification', ({ channel }) => this.#wake(channel as Channel));
-    await client.connect();
-    for (const channel of CHANNELS) await client.query(`listen ${channel}`);
+    try {
+      await client.connect();
+      for (const channel of CHANNELS) await client.query(`listen ${channel}`);
+      if (this.#stopped) throw new Error('stopped while connecting');
+    } catch (error) {
+      client.end().catch(() => undefined);
+      throw error;
+    }
     this.#client = client;
     // What was announced while nobody listened is found by looking.
     for (const channel of CHANNELS) this.#wake(channel);
+    this.#send();
   }
 
   /** Calls `handler` after a notification; returns what ends that. */
@@ -63,11 +70,12 @@ export class Notifications {
   }
 
   async stop(): Promise<void> {
+    // A connection that is being made is given up when it is there.
+    this.#stopped = true;
     clearTimeout(this.#flush);
     clearTimeout(this.#reconnect);
     this.#send();
     await this.#sending;
-    this.#stopped = true;
     await this.#client?.end();
   }
 

@@ -19,7 +19,12 @@ export function ormOptions(url: string, poolSize = POOL_SIZE) {
     entities,
     extensions: [Migrator],
     pool: { min: 0, max: poolSize },
-    driverOptions: { application_name: 'slotkeeper', connectionTimeoutMillis: 10_000 },
+    driverOptions: {
+      application_name: 'slotkeeper',
+      connectionTimeoutMillis: 10_000,
+      keepAlive: true,
+      onPoolCreated: releaseLostConnections,
+    },
     migrations: {
       path: MIGRATIONS_PATH,
       pathTs: MIGRATIONS_PATH,
@@ -34,6 +39,26 @@ export function ormOptions(url: string, poolSize = POOL_SIZE) {
     // A forgotten fork would share one identity map among all requests.
     allowGlobalContext: false,
   });
+}
+
+/**
+ * Gives a connection that ends while it is in use back to the pool, which then drops it. A transaction that loses its
+ * connection fails and does not give it back by itself (MikroORM's rollback fails before Kysely releases), so each such
+ * loss would take a place of the pool for good.
+ */
+function releaseLostConnections(pool: pg.Pool): void {
+  const used = new Set<pg.PoolClient>();
+  pool.on('connect', (client) => {
+    client.once('end', () => {
+      if (!used.has(client)) return;
+      const { release } = client;
+      // Its user, who may notice only now, has nothing to give back any more.
+      client.release = () => undefined;
+      release(true);
+    });
+  });
+  pool.on('acquire', (client) => used.add(client));
+  pool.on('release', (_error, client) => used.delete(client));
 }
 
 export type Orm = MikroORM;

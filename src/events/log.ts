@@ -47,10 +47,13 @@ export async function appendEvents(em: EntityManager, events: readonly NewEvent[
  */
 export async function sequenceEvents(em: EntityManager): Promise<LogHead> {
   const database = em.fork().getKysely<Tables>();
+  const { pending, log } = await readHead(database);
+  if (!pending) return log;
   for (;;) {
-    const { pending, log } = await readHead(database);
-    if (!pending) return log;
-    await database.transaction().execute(numberPending);
+    // A batch that is not full held all that was visible, hence all that was committed before this call; what writers
+    // add meanwhile is left to the next caller, or this one would not return while they are busy.
+    const { numbered, ...head } = await database.transaction().execute(numberPending);
+    if (numbered < SEQUENCE_BATCH) return head;
   }
 }
 
@@ -63,9 +66,9 @@ async function readHead(database: Kysely<Tables>): Promise<{ pending: boolean; l
   return { pending: row.pending, log: { logId: row.log_id, head: row.head, floor: row.floor } };
 }
 
-async function numberPending(transaction: Kysely<Tables>): Promise<void> {
+async function numberPending(transaction: Kysely<Tables>): Promise<LogHead & { numbered: number }> {
   await sql`select from event_log for update`.execute(transaction);
-  await sql`
+  const { rows } = await sql<LogHead & { numbered: number }>`
     with pending as (
       select id, row_number() over (order by id) as position
       from (select id from event where seq is null order by id limit ${SEQUENCE_BATCH}) as unsequenced
@@ -75,8 +78,11 @@ async function numberPending(transaction: Kysely<Tables>): Promise<void> {
       where event.id = pending.id
       returning event.seq
     )
-    update event_log set head = (select max(seq) from numbered) where exists (select from numbered)
+    update event_log set head = coalesce((select max(seq) from numbered), head)
+    returning log_id as "logId", head, floor, (select count(*) from numbered) as numbered
   `.execute(transaction);
+  if (rows[0] === undefined) throw new Error('the event log has lost its row');
+  return rows[0];
 }
 
 /**

@@ -130,8 +130,14 @@ export class EventTail {
     if (this.#subscribers.size === 0) {
       await this.#reading.idle();
       const { head } = await sequenceEvents(this.#em);
-      // Another first subscriber may have joined and read on meanwhile.
-      if (this.#subscribers.size === 0) this.#position = head;
+      // Another first subscriber may have joined meanwhile, who must get what comes after its own position; or have
+      // joined, read on and left again.
+      if (this.#subscribers.size === 0) this.#position = Math.max(this.#position, head);
+    }
+    // Stopped meanwhile: nobody would end it any more.
+    if (this.#stopped) {
+      subscriber.end();
+      return this.#position;
     }
     this.#subscribers.add(subscriber);
     this.#poll ??= setInterval(() => this.#wake(), POLL_MS);

@@ -9,7 +9,7 @@ import type { TaskClass } from './tasks/task-class.ts';
 export type StopReason = 'CANCELLED' | 'TIMEOUT' | 'LOST' | 'STOPPING';
 
 /** Code that ignores its signal for so long is left behind. */
-const ABANDON_MS = 5_000;
+export const ABANDON_MS = 5_000;
 const MAX_MESSAGE_LENGTH = 8_192;
 
 /** Runs the code of one attempt to its end, its time limit or its cancellation; never throws. */
@@ -39,12 +39,18 @@ export async function runBody(
 }
 
 /** An attempt that was told to stop ends as stopped, whatever its code made of the signal. */
-function stopped(attempt: Attempt, signal: AbortSignal): Outcome | undefined {
+function stopped({ timeoutSeconds }: Attempt, signal: AbortSignal): Outcome | undefined {
   if (!signal.aborted) return undefined;
-  if (signal.reason === 'TIMEOUT') {
-    return { state: 'FAILED', message: `The task took longer than its timeout of ${attempt.timeoutSeconds} seconds.` };
+  switch (signal.reason as StopReason) {
+    case 'TIMEOUT':
+      return { state: 'FAILED', message: `The task took longer than its timeout of ${timeoutSeconds} seconds.` };
+    case 'CANCELLED':
+      return { state: 'CANCELLED', message: 'Cancelled on request.' };
+    // Settling a lost attempt writes nothing: another worker has its run.
+    case 'LOST':
+    case 'STOPPING':
+      return { state: 'HANDED_BACK', message: 'Handed back: its runner stopped.' };
   }
-  return { state: 'CANCELLED', message: 'Cancelled on request.' };
 }
 
 async function callClass(

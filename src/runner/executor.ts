@@ -4,11 +4,12 @@ import nodeSchedule from 'node-schedule';
 import type { Logger } from 'pino';
 import { Coalesced } from '../coalesced.ts';
 import type { Notifications } from '../database/notifications.ts';
-import { runBody, type StopReason } from './attempt-body.ts';
+import { ABANDON_MS, runBody, type StopReason } from './attempt-body.ts';
 import { AttemptLog } from './attempt-log.ts';
-import { type Attempt, type EndedAttempt, settleAttempts, takeAttempts } from './attempts.ts';
+import { type Attempt, type EndedAttempt, takeAttempts } from './attempts.ts';
 import type { Jobs } from './jobs.ts';
-import { handBackAttempts, recoverLostAttempts } from './recovery.ts';
+import { recoverLostAttempts } from './recovery.ts';
+import { settleAttempts } from './settle-attempts.ts';
 import type { TaskClasses } from './tasks/index.ts';
 
 export interface ExecutorOptions {
@@ -28,6 +29,8 @@ const POLL_MS = 2_000;
 const RECOVER_MS = 5_000;
 const RETRY_SETTLE_MS = 1_000;
 const SETTLE_BATCH = 50;
+/** What cannot be settled so long after the last code was stopped is left to the other runners to recover. */
+const LAST_SETTLE_MS = 5_000;
 
 interface Active {
   attempt: Attempt;
@@ -49,7 +52,12 @@ export class Executor {
   #settling: Promise<void> | undefined;
   readonly #pulling: Coalesced;
   #alarm: nodeSchedule.Job | undefined;
+  /** Takes no more attempts. */
   #draining = false;
+  /** Stops the code of its attempts. */
+  #handingBack = false;
+  /** Writes nothing any more. */
+  #stopped = false;
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
@@ -77,18 +85,39 @@ export class Executor {
     this.#pull();
   }
 
-  /** Stops pulling, gives what runs `graceMs` to end, hands the rest back, and returns when nothing is under way. */
+  /**
+   * Stops pulling, gives what runs `graceMs` to end, stops and hands back the rest, and returns when nothing is under
+   * way. The heartbeats go on until then, so nobody takes over what still runs here.
+   */
   async drain(graceMs: number): Promise<void> {
     this.#draining = true;
-    for (const unlisten of this.#unlisten) unlisten();
-    for (const timer of this.#timers.slice(2)) clearInterval(timer);
-    clearInterval(this.#timers[0]);
     this.#alarm?.cancel();
-    const deadline = new Promise<void>((resolve) => setTimeout(resolve, graceMs).unref());
-    await Promise.race([this.#idle(), deadline]);
-    await this.#handBack();
-    await this.#idle();
+    if (await this.#idleWithin(graceMs)) return this.#stop();
+    this.#handingBack = true;
+    for (const { controller } of this.#active.values()) controller.abort('STOPPING' satisfies StopReason);
+    if (!(await this.#idleWithin(ABANDON_MS + LAST_SETTLE_MS))) {
+      this.#options.log.warn(
+        { attempts: this.activeCount },
+        'could not hand back attempts; another runner recovers them',
+      );
+    }
+    this.#stop();
+  }
+
+  #stop(): void {
+    this.#stopped = true;
+    for (const unlisten of this.#unlisten) unlisten();
     for (const timer of this.#timers) clearInterval(timer);
+    this.#alarm?.cancel();
+  }
+
+  async #idleWithin(milliseconds: number): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    const timeout = new Promise<false>((resolve) => {
+      timer = setTimeout(() => resolve(false), milliseconds);
+    });
+    const idle = this.#idle().then(() => true);
+    return Promise.race([idle, timeout]).finally(() => clearTimeout(timer));
   }
 
   async #idle(): Promise<void> {
@@ -158,26 +187,22 @@ export class Executor {
     this.#active.set(attempt.job.id, { attempt, controller });
     const running = this.#run(attempt, controller).finally(() => this.#running.delete(running));
     this.#running.add(running);
+    // It was being taken when the others were stopped.
+    if (this.#handingBack) controller.abort('STOPPING' satisfies StopReason);
   }
 
   async #run(attempt: Attempt, controller: AbortController): Promise<void> {
     const { em, notifications, taskClasses } = this.#options;
     const log = new AttemptLog(em, attempt, () => notifications.notify('slotkeeper_events'));
     const outcome = await runBody(em, taskClasses, attempt, log, controller);
-    const unwritten = await log.close();
-    const reason: StopReason | undefined = controller.signal.reason;
-    if (reason === 'LOST' || reason === 'STOPPING') {
-      this.#active.delete(attempt.job.id);
-      return;
-    }
-    this.#ended.push({ attempt, outcome, log: unwritten });
+    this.#ended.push({ attempt, outcome, log: await log.close() });
     this.#settling ??= this.#settle();
     await this.#settling;
   }
 
   async #settle(): Promise<void> {
     const { em, jobs, log } = this.#options;
-    while (this.#ended.length > 0) {
+    while (this.#ended.length > 0 && !this.#stopped) {
       const batch = this.#ended.slice(0, SETTLE_BATCH);
       try {
         const lost = await settleAttempts(em, jobs, batch);
@@ -215,20 +240,5 @@ export class Executor {
       select job_id from run where job_id = any(${ids}::uuid[]) and cancel_requested_at is not null
     `.execute(this.#options.em.fork().getKysely());
     for (const { job_id } of rows) this.#active.get(job_id)?.controller.abort('CANCELLED' satisfies StopReason);
-  }
-
-  async #handBack(): Promise<void> {
-    const ended = new Set(this.#ended.map(({ attempt }) => attempt));
-    const rest = [...this.#active.values()].filter(
-      ({ attempt, controller }) => !controller.signal.aborted && !ended.has(attempt),
-    );
-    if (rest.length === 0) return;
-    for (const { controller } of rest) controller.abort('STOPPING' satisfies StopReason);
-    await handBackAttempts(
-      this.#options.em,
-      this.#options.jobs,
-      rest.map(({ attempt }) => attempt),
-    );
-    this.#announce();
   }
 }

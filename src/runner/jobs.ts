@@ -26,7 +26,7 @@ export const ATTEMPTS_QUEUE = 'attempt';
 const HEARTBEAT_SECONDS = 10;
 /** How often pg-boss looks for dead workers and expired jobs; it fails their jobs, and the runs are then recovered. */
 const MONITOR_SECONDS = 5;
-/** Our own timeout settles a run long before pg-boss would expire its job. */
+/** Our own time limit settles a run long before pg-boss would expire its job. */
 const EXPIRY_MARGIN_SECONDS = 120;
 const TEN_YEARS_SECONDS = 10 * 365 * 86_400;
 const KEEP_FINISHED_SECONDS = 3_600;
@@ -115,6 +115,11 @@ export class Jobs {
   async remove(em: EntityManager, ids: readonly string[]): Promise<void> {
     if (ids.length > 0) await this.#boss.deleteJob(ATTEMPTS_QUEUE, [...ids], { db: transactionOf(em) });
   }
+}
+
+/** How long an attempt of the job may take, in seconds: the timeout that the task had when the job was sent. */
+export function timeLimitOf(job: Job): number {
+  return job.expireInSeconds - EXPIRY_MARGIN_SECONDS;
 }
 
 function transactionOf(em: EntityManager) {

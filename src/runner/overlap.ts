@@ -48,25 +48,33 @@ const SUPERSEDED = 'Cancelled: a newer run of the task is due.';
  */
 export async function cancelOpenRuns(em: EntityManager, taskIds: readonly number[]): Promise<void> {
   if (taskIds.length === 0) return;
-  const database = em.getKysely();
-  const { rows } = await sql<{ id: number; task_id: number; name: string; actor_id: number; attempt: number }>`
-    update run set state = 'CANCELLED', finished_at = now(), job_id = null, next_attempt_at = null, message = ${SUPERSEDED}
-    from task
-    where task.id = run.task_id and run.task_id = any(${taskIds}) and run.state = 'QUEUED'
-    returning run.id, run.task_id, task.name, run.actor_id, run.attempt
-  `.execute(database);
+  await cancelQueuedRuns(em, taskIds, { message: SUPERSEDED });
   await sql`
     update run set cancel_requested_at = now()
     where task_id = any(${taskIds}) and state = 'RUNNING' and cancel_requested_at is null
-  `.execute(database);
+  `.execute(em.getKysely());
+}
+
+/** Ends the queued runs of tasks whose row locks the caller holds. The actor is who asked for the run unless given. */
+export async function cancelQueuedRuns(
+  em: EntityManager,
+  taskIds: readonly number[],
+  { message, actorId }: { message: string; actorId?: number },
+): Promise<void> {
+  const { rows } = await sql<{ id: number; task_id: number; name: string; actor_id: number; attempt: number }>`
+    update run set state = 'CANCELLED', finished_at = now(), job_id = null, next_attempt_at = null, message = ${message}
+    from task
+    where task.id = run.task_id and run.task_id = any(${taskIds}) and run.state = 'QUEUED'
+    returning run.id, run.task_id, task.name, run.actor_id, run.attempt
+  `.execute(em.getKysely());
   await appendEvents(
     em,
     rows.map((run) => ({
       type: 'CANCELLED' as const,
       taskId: run.task_id,
       taskName: run.name,
-      actorId: run.actor_id,
-      message: SUPERSEDED,
+      actorId: actorId ?? run.actor_id,
+      message,
       runId: run.id,
       runState: 'CANCELLED' as const,
       attempt: run.attempt,

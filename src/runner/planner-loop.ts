@@ -6,6 +6,7 @@ import { Coalesced } from '../coalesced.ts';
 import type { Notifications } from '../database/notifications.ts';
 import type { Jobs } from './jobs.ts';
 import { anyDue, computeFollowing, fireDue } from './planner.ts';
+import { ScheduleFaults } from './schedule-faults.ts';
 
 /** Alarms are armed for the due minutes within so long; the sweep arms later ones in time. */
 const HORIZON_SECONDS = 300;
@@ -25,6 +26,7 @@ export class PlannerLoop {
   readonly #em: EntityManager;
   readonly #jobs: Jobs;
   readonly #notifications: Notifications;
+  readonly #faults: ScheduleFaults;
   readonly #firing: Coalesced;
   #alarms: nodeSchedule.Job[] = [];
   #sweep: NodeJS.Timeout | undefined;
@@ -36,6 +38,7 @@ export class PlannerLoop {
     this.#em = em;
     this.#jobs = jobs;
     this.#notifications = notifications;
+    this.#faults = new ScheduleFaults(log);
     this.#firing = new Coalesced(
       () => this.#fire(),
       (error) => log.warn({ err: error }, 'could not fire what is due; trying again'),
@@ -44,7 +47,10 @@ export class PlannerLoop {
 
   start(): void {
     this.#unlisten = this.#notifications.on('slotkeeper_schedule', () => this.#firing.request());
-    this.#sweep = setInterval(() => this.#firing.request(), SWEEP_MS);
+    this.#sweep = setInterval(() => {
+      this.#faults.forget();
+      this.#firing.request();
+    }, SWEEP_MS);
     this.#firing.request();
   }
 
@@ -59,15 +65,15 @@ export class PlannerLoop {
   }
 
   async #fire(): Promise<void> {
-    while (!this.#stopped && (await fireDue(this.#em, this.#jobs)) > 0) {
-      this.#notifications.notify('slotkeeper_jobs', 'slotkeeper_events');
+    while (!this.#stopped && (await fireDue(this.#em, this.#jobs, this.#faults)) > 0) {
+      this.#notifications.notify('slotkeeper_jobs', 'slotkeeper_events', 'slotkeeper_cancel');
     }
     if (this.#stopped) return;
-    if (await anyDue(this.#em.fork())) {
+    if (await anyDue(this.#em.fork(), this.#faults)) {
       this.#retry = setTimeout(() => this.#firing.request(), LOCKED_RETRY_MS);
     }
     await this.#arm();
-    while (!this.#stopped && (await computeFollowing(this.#em.fork())) > 0);
+    while (!this.#stopped && (await computeFollowing(this.#em.fork(), this.#faults)) > 0);
   }
 
   /** One alarm per distinct due minute, found by one index look-up each, however many tasks are due then. */

@@ -5,6 +5,7 @@ import { sql } from 'kysely';
 import { inTransaction } from '../database/transaction.ts';
 import { compileSchedule, type RepeatRule } from './calendar.ts';
 import type { Jobs } from './jobs.ts';
+import type { ScheduleFaults } from './schedule-faults.ts';
 import { type DueTask, settleDueSlots } from './settle-slots.ts';
 
 const BATCH = 1_000;
@@ -20,18 +21,23 @@ function dueColumns(at: Date | null) {
 }
 
 /**
- * Fires up to 1,000 due tasks that no other process is firing, and says how many. Any number of processes may call it
- * at once: SKIP LOCKED shares the tasks out, and the unique index `run_ledger` lets one run per slot exist. `at` is
- * for tests; what is due is otherwise the database's clock's to say.
+ * Fires up to 1,000 due tasks that no other process is firing, and says how many it looked at. Any number of processes
+ * may call it at once: SKIP LOCKED shares the tasks out, and the unique index `run_ledger` lets one run per slot exist.
+ * `at` is for tests; what is due is otherwise the database's clock's to say.
  */
-export function fireDue(em: EntityManager, jobs: Jobs, at: Date | null = null): Promise<number> {
+export function fireDue(
+  em: EntityManager,
+  jobs: Jobs,
+  faults: ScheduleFaults,
+  at: Date | null = null,
+): Promise<number> {
   return inTransaction(em, async (transaction) => {
     const { rows } = await sql<DueTask>`
       select ${dueColumns(at)} from task
-      where next_run_at <= coalesce(${at}::timestamptz, now())
+      where next_run_at <= coalesce(${at}::timestamptz, now()) and id <> all(${faults.taskIds})
       order by id limit ${BATCH} for no key update skip locked
     `.execute(transaction.getKysely());
-    await settleDueSlots(transaction, jobs, rows);
+    await settleDueSlots(transaction, jobs, rows, faults);
     return rows.length;
   });
 }
@@ -53,10 +59,10 @@ export async function lockAndSettle(em: EntityManager, jobs: Jobs, taskId: numbe
   return now;
 }
 
-/** Whether any task is due at this moment. */
-export async function anyDue(em: EntityManager, at: Date | null = null): Promise<boolean> {
+/** Whether any task is due at this moment that can be fired. */
+export async function anyDue(em: EntityManager, faults: ScheduleFaults): Promise<boolean> {
   const { rows } = await sql<{ due: boolean }>`
-    select exists (select from task where next_run_at <= coalesce(${at}::timestamptz, now())) as due
+    select exists (select from task where next_run_at <= now() and id <> all(${faults.taskIds})) as due
   `.execute(em.getKysely());
   return rows[0]?.due ?? false;
 }
@@ -65,24 +71,26 @@ export async function anyDue(em: EntityManager, at: Date | null = null): Promise
  * Computes the slot after the next one for up to 1,000 tasks where it is unknown, and says how many there were. Not
  * under a lock: the update takes a task only if its pointer and its schedule are still those that were computed from.
  */
-export async function computeFollowing(em: EntityManager): Promise<number> {
+export async function computeFollowing(em: EntityManager, faults: ScheduleFaults): Promise<number> {
   const database = em.getKysely();
   const { rows } = await sql<{ id: number; version_id: number; rules: RepeatRule[]; time_zone: string; next: number }>`
     select task.id, v.id as version_id, v.rules, v.time_zone, ${epoch('task.next_run_at')} as next
     from task join schedule_version v on v.task_id = task.id and v.valid_to is null
     where task.next_run_at is not null and task.following_of is distinct from task.next_run_at
+      and task.id <> all(${faults.taskIds})
     limit ${BATCH}
   `.execute(database);
   if (rows.length === 0) return 0;
-  const computed = rows.map(({ id, version_id, rules, time_zone, next }) => {
+  const computed = rows.flatMap(({ id, version_id, rules, time_zone, next }) => {
     const of = new Date(next);
-    return { id, version: version_id, of, following: compileSchedule(rules, time_zone).next(of) };
+    const following = faults.try(id, () => compileSchedule(rules, time_zone).next(of));
+    return following === undefined ? [] : [{ id, version: version_id, of, following }];
   });
   await sql`
     update task set following_run_at = c.following, following_of = c."of"
     from json_to_recordset(${JSON.stringify(computed)}::json) as c (
       id int, version int, "of" timestamptz, following timestamptz)
-    where task.id = c.id and task.next_run_at = c."of"
+    where task.id = c.id and task.next_run_at = c."of" and task.following_of is distinct from task.next_run_at
       and exists (select from schedule_version v where v.id = c.version and v.valid_to is null)
   `.execute(database);
   return rows.length;

@@ -1,64 +1,12 @@
-// What becomes of attempts that their worker did not settle: handed back by one that stops, recovered from one that died.
-import { randomUUID } from 'node:crypto';
+// What becomes of attempts whose worker died, and of runs whose job was lost.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { inTransaction } from '../database/transaction.ts';
 import type { RunState } from '../entities/run.ts';
-import { appendEvents } from '../events/log.ts';
-import {
-  type Attempt,
-  attemptOf,
-  type EndedAttempt,
-  eventOf,
-  lockTasks,
-  type TakenRow,
-  updateRuns,
-  writeSettlements,
-} from './attempts.ts';
+import { attemptOf, type EndedAttempt, type TakenRow } from './attempts.ts';
 import { ATTEMPTS_QUEUE, type Jobs } from './jobs.ts';
 import { sendNextAttempts } from './release.ts';
-
-const HANDED_BACK = 'Handed back: its runner stopped.';
-
-/** Gives up attempts that this process cannot finish: another one makes the same attempt again, at once. */
-export function handBackAttempts(em: EntityManager, jobs: Jobs, attempts: readonly Attempt[]): Promise<void> {
-  return inTransaction(em, async (transaction) => {
-    await lockTasks(
-      transaction,
-      attempts.map(({ taskId }) => taskId),
-    );
-    const held = await jobs.complete(
-      transaction,
-      attempts.map(({ job }) => job),
-    );
-    const ours = attempts.filter(({ job }) => held.has(job.id)).map((attempt) => ({ attempt, jobId: randomUUID() }));
-    await updateRuns(
-      transaction,
-      ours.map(({ attempt, jobId }) => ({
-        runId: attempt.runId,
-        heldJobId: attempt.job.id,
-        state: 'QUEUED',
-        message: HANDED_BACK,
-        nextJobId: jobId,
-        delaySeconds: 0,
-        progress: null,
-      })),
-    );
-    await jobs.send(
-      transaction,
-      ours.map(({ attempt, jobId }) => ({
-        id: jobId,
-        runId: attempt.runId,
-        attempt: attempt.attempt,
-        timeoutSeconds: attempt.timeoutSeconds,
-      })),
-    );
-    await appendEvents(
-      transaction,
-      ours.map(({ attempt }) => ({ ...eventOf(attempt, 'QUEUED'), type: 'RETRYING', message: HANDED_BACK })),
-    );
-  });
-}
+import { lockTasks, writeSettlements } from './settle-attempts.ts';
 
 const LOST = 'The runner of this attempt was lost.';
 const RECOVER_BATCH = 100;

@@ -20,8 +20,8 @@ export async function switchSchedule(em: EntityManager, task: Task, schedule: Ne
     update schedule_version set valid_to = ${now} where task_id = ${task.id} and valid_to is null
   `.execute(em.getKysely());
   const { rules, timeZone, active } = schedule;
-  em.create(ScheduleVersion, { task, rules, timeZone, active, validFrom: now });
   const expectsSlots = active && !task.deletedAt;
+  em.create(ScheduleVersion, { task, rules, timeZone, active: expectsSlots, validFrom: now });
   const compiled = compileSchedule(rules, timeZone);
   task.timeZone = timeZone;
   task.active = active;

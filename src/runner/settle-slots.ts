@@ -9,6 +9,8 @@ import { compileSchedule, type RepeatRule } from './calendar.ts';
 import { type DuePlan, planDueSlots } from './catch-up.ts';
 import type { Jobs } from './jobs.ts';
 import { cancelOpenRuns, countOpenRuns, decideOverlap, type OpenRuns } from './overlap.ts';
+import { releaseWaiting } from './release.ts';
+import type { ScheduleFaults } from './schedule-faults.ts';
 
 /** A due task as the planner reads it; times in milliseconds since 1970. */
 export interface DueTask {
@@ -37,10 +39,19 @@ interface NewRun {
   jobId: string | null;
 }
 
-/** Settles every due slot of the tasks, whose row locks the caller's transaction holds. */
-export async function settleDueSlots(em: EntityManager, jobs: Jobs, tasks: readonly DueTask[]): Promise<void> {
+/**
+ * Settles every due slot of the tasks, whose row locks the caller's transaction holds. Tasks whose schedule cannot be
+ * computed become `faults` and stay due; without it, it throws.
+ */
+export async function settleDueSlots(
+  em: EntityManager,
+  jobs: Jobs,
+  due: readonly DueTask[],
+  faults?: ScheduleFaults,
+): Promise<void> {
+  const plans = await planTasks(em, due, faults);
+  const tasks = due.filter(({ id }) => plans.has(id));
   if (tasks.length === 0) return;
-  const plans = await planTasks(em, tasks);
   const firing = tasks.filter((task) => (plans.get(task.id)?.fire.length ?? 0) > 0);
   await cancelOpenRuns(
     em,
@@ -61,7 +72,11 @@ function planOf(plans: ReadonlyMap<number, DuePlan>, task: DueTask): DuePlan {
 }
 
 /** A task whose only due slot is on time and whose following one is known needs no arithmetic. */
-async function planTasks(em: EntityManager, tasks: readonly DueTask[]): Promise<Map<number, DuePlan>> {
+async function planTasks(
+  em: EntityManager,
+  tasks: readonly DueTask[],
+  faults: ScheduleFaults | undefined,
+): Promise<Map<number, DuePlan>> {
   const plans = new Map<number, DuePlan>();
   const rest: DueTask[] = [];
   for (const task of tasks) {
@@ -80,15 +95,21 @@ async function planTasks(em: EntityManager, tasks: readonly DueTask[]): Promise<
     rest.map((task) => task.id),
   );
   for (const task of rest) {
-    const schedule = compileSchedule(rules.get(task.id) ?? [], task.time_zone);
-    const rule = {
-      policy: task.catch_up,
-      misfireGraceSeconds: task.misfire_grace_seconds,
-      maxAgeSeconds: task.catch_up_max_age_seconds,
-    };
-    plans.set(task.id, planDueSlots(schedule, rule, new Date(task.next_run_at), new Date(task.now)));
+    const compute = () => computePlan(task, rules.get(task.id) ?? []);
+    const plan = faults === undefined ? compute() : faults.try(task.id, compute);
+    if (plan !== undefined) plans.set(task.id, plan);
   }
   return plans;
+}
+
+function computePlan(task: DueTask, rules: readonly RepeatRule[]): DuePlan {
+  const rule = {
+    policy: task.catch_up,
+    misfireGraceSeconds: task.misfire_grace_seconds,
+    maxAgeSeconds: task.catch_up_max_age_seconds,
+  };
+  const schedule = compileSchedule(rules, task.time_zone);
+  return planDueSlots(schedule, rule, new Date(task.next_run_at), new Date(task.now));
 }
 
 async function readRules(database: Kysely<unknown>, taskIds: readonly number[]): Promise<Map<number, RepeatRule[]>> {
@@ -159,6 +180,8 @@ async function insertRuns(
     on conflict (task_id, slot) where trigger = 'SCHEDULE' do nothing
     returning id, task_id, state, message, job_id
   `.execute(em.getKysely());
+  // A slot that is on the ledger already (the database's clock went back) was to run first, and others would wait for it.
+  if (rows.length < runs.length) await releaseWaiting(em, jobs, [...tasks.keys()]);
   await jobs.send(
     em,
     rows.flatMap(({ id, task_id, job_id }) => {

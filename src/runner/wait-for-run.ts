@@ -18,34 +18,39 @@ export async function waitForRun(
 ): Promise<boolean> {
   const deadline = Date.now() + waitSeconds * 1_000;
   const events = tail.subscribe({ runId }, FROM_START);
-  let next = events.next();
-  // Looked at below, and only while it waits; a failure of the log leaves the polls.
-  next.catch(() => undefined);
+  let next = nextEvent(events);
   try {
     for (;;) {
       if (await isFinished(em, runId)) return true;
       const left = deadline - Date.now();
       if (left <= 0) return false;
       const woken = await wakeOrTimeout(next, Math.min(left, POLL_MS));
-      if (woken) {
-        next = events.next();
-        next.catch(() => undefined);
-      }
+      if (woken) next = nextEvent(events);
     }
   } finally {
     await events.return?.();
   }
 }
 
-async function wakeOrTimeout(event: Promise<unknown>, milliseconds: number): Promise<boolean> {
+/** Resolves with the next event, and never where none can come any more: the log failed or stopped, the polls remain. */
+function nextEvent(events: AsyncIterator<unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    events.next().then(
+      ({ done }) => {
+        if (!done) resolve();
+      },
+      () => undefined,
+    );
+  });
+}
+
+async function wakeOrTimeout(event: Promise<void>, milliseconds: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<false>((resolve) => {
     timer = setTimeout(() => resolve(false), milliseconds);
   });
   try {
     return await Promise.race([event.then(() => true), timeout]);
-  } catch {
-    return timeout;
   } finally {
     clearTimeout(timer);
   }

@@ -97,7 +97,8 @@ async function retryRun(context: Context, em: EntityManager, id: number): Promis
 
 async function cancel(context: Context, em: EntityManager, id: number): Promise<number> {
   const { task_id: legacyId } = await findRun(em, id);
-  const { task } = await lockForChange(context, em, { legacyId });
+  // What a deleted task still runs can be cancelled too.
+  const { task } = await lockForChange(context, em, { legacyId }, { orDeleted: true });
   await cancelRun(em, context.jobs, task, id, context.viewer);
   return id;
 }

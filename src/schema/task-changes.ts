@@ -6,6 +6,7 @@ import { columnsOfRule } from '../entities/repeat-item.ts';
 import { badInput, conflict, forbidden, notFound } from '../errors.ts';
 import { appendEvents } from '../events/log.ts';
 import type { RepeatRule } from '../runner/calendar.ts';
+import { cancelQueuedRuns } from '../runner/overlap.ts';
 import { lockAndSettle } from '../runner/planner.ts';
 import { releaseWaiting } from '../runner/release.ts';
 import { currentRules, switchSchedule } from '../runner/schedule-change.ts';
@@ -27,18 +28,18 @@ async function readOwner(em: EntityManager, viewer: User, legacyId: number, path
 
 /**
  * The task, locked and with its slots settled up to the returned instant, for a change by the viewer. A deleted task is
- * not found.
+ * not found, unless `orDeleted`.
  */
 export async function lockForChange(
   { jobs, viewer }: Context,
   em: EntityManager,
   by: TaskBy,
-  expectedVersion?: number | null,
+  { expectedVersion, orDeleted = false }: { expectedVersion?: number | null | undefined; orDeleted?: boolean } = {},
 ): Promise<{ task: Task; now: Date }> {
   const id = readTaskBy(by, 'input.task');
   const now = await lockAndSettle(em, jobs, id);
-  const task = await em.findOne(Task, { id, deletedAt: null }, { populate: ['repeatItems'] });
-  if (task === null) throw notFound(`there is no task ${id}`, 'input.task');
+  const task = await em.findOne(Task, { id }, { populate: ['repeatItems'] });
+  if (task === null || (task.deletedAt && !orDeleted)) throw notFound(`there is no task ${id}`, 'input.task');
   if (viewer.role !== 'ADMIN' && task.owner.id !== viewer.id) {
     throw forbidden(`task ${id} belongs to another user; an operator may change their own tasks`);
   }
@@ -104,7 +105,7 @@ export async function updateTask(
   em: EntityManager,
   input: typeof UpdateTaskInput.$inferInput,
 ): Promise<number> {
-  const { task, now } = await lockForChange(context, em, input.task, input.expectedVersion);
+  const { task, now } = await lockForChange(context, em, input.task, input);
   if (input.name !== undefined && input.name !== null) task.name = readName(input.name, 'input.name');
   if (input.className !== undefined && input.className !== null) {
     task.className = readClassName(context.taskClasses, input.className, 'input.className');
@@ -147,24 +148,28 @@ export async function setActive(
   em: EntityManager,
   by: TaskBy,
   active: boolean,
-  version?: number | null,
+  expectedVersion?: number | null,
 ) {
-  const { task, now } = await lockForChange(context, em, by, version);
+  const { task, now } = await lockForChange(context, em, by, { expectedVersion });
   if (task.active === active) return task.id;
   const rules = await currentRules(em, task);
   await switchSchedule(em, task, { rules, timeZone: task.timeZone, active }, now);
   return recordChange(em, context.viewer, task, active ? 'TASK_RESUMED' : 'TASK_PAUSED', now);
 }
 
+const DELETED = 'Cancelled: the task was deleted.';
+
 export async function deleteTask(
   context: Context,
   em: EntityManager,
   by: TaskBy,
-  version?: number | null,
+  expectedVersion?: number | null,
 ): Promise<number> {
-  const { task, now } = await lockForChange(context, em, by, version);
+  const { task, now } = await lockForChange(context, em, by, { expectedVersion });
   const rules = await currentRules(em, task);
   task.deletedAt = now;
   await switchSchedule(em, task, { rules, timeZone: task.timeZone, active: task.active }, now);
+  // What runs may end; what has not begun never will.
+  await cancelQueuedRuns(em, [task.id], { message: DELETED, actorId: context.viewer.id });
   return recordChange(em, context.viewer, task, 'TASK_DELETED', now);
 }

@@ -90,7 +90,7 @@ export async function findBroken(em: EntityManager): Promise<string[]> {
 /** Cuts the connections of a pool in the middle of what they do, as the death of the process would. */
 export class Cutter {
   #left = Number.POSITIVE_INFINITY;
-  #cut: pg.PoolClient[] = [];
+  #hasCut = false;
   readonly #wrapped = new WeakSet<pg.PoolClient>();
 
   static async on(orm: MikroORM): Promise<Cutter> {
@@ -106,19 +106,12 @@ export class Cutter {
     this.#left = count;
   }
 
-  /** Whether it has cut since it was told to; it cuts no more after this, and a dead process holds no connection. */
+  /** Whether it has cut since it was told to; it cuts no more after this. */
   disarm(): boolean {
-    const cut = this.#cut;
-    this.#cut = [];
+    const hasCut = this.#hasCut;
+    this.#hasCut = false;
     this.#left = Number.POSITIVE_INFINITY;
-    for (const client of cut) {
-      try {
-        client.release(true);
-      } catch {
-        // Its user has given it back already.
-      }
-    }
-    return cut.length > 0;
+    return hasCut;
   }
 
   #wrap(client: pg.PoolClient): void {
@@ -128,7 +121,7 @@ export class Cutter {
     const counted = (...values: unknown[]) => {
       this.#left -= 1;
       if (this.#left < 0) {
-        if (!this.#cut.includes(client)) this.#cut.push(client);
+        this.#hasCut = true;
         (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
       }
       return query(...values);

@@ -1,0 +1,145 @@
+// How attempts that ended are settled. Locks are taken in the order task (in id order), job, run; taking attempts locks
+// no task. Where two still wait for each other in a circle, since jobs and runs are locked in no order, PostgreSQL ends one
+// of them and `inTransaction` tries it again.
+import { randomUUID } from 'node:crypto';
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { sql } from 'kysely';
+import { inTransaction } from '../database/transaction.ts';
+import type { EventType } from '../entities/event.ts';
+import type { RunState } from '../entities/run.ts';
+import { appendEvents } from '../events/log.ts';
+import { type Attempt, type EndedAttempt, eventOf } from './attempts.ts';
+import type { Jobs, NewJob } from './jobs.ts';
+import { releaseWaiting } from './release.ts';
+
+interface TaskPolicy {
+  id: number;
+  retry_attempts: number;
+  retry_delay_seconds: number;
+  retry_backoff: number;
+  timeout_seconds: number;
+  is_deleted: boolean;
+}
+
+const MAX_RETRY_DELAY_SECONDS = 86_400;
+
+/** Locks the tasks in id order, so that whether a waiting run goes next is decided by one process at a time. */
+export async function lockTasks(em: EntityManager, taskIds: readonly number[]): Promise<Map<number, TaskPolicy>> {
+  const { rows } = await sql<TaskPolicy>`
+    select id, retry_attempts, retry_delay_seconds, retry_backoff, timeout_seconds, deleted_at is not null as is_deleted
+    from task where id = any(${taskIds}) order by id for no key update
+  `.execute(em.getKysely());
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** What an attempt that ended makes of its run: finished in a state, or to be tried with the next job. */
+type Settlement =
+  | { state: Extract<RunState, 'SUCCEEDED' | 'FAILED' | 'CANCELLED'>; message: string; next: null }
+  | { state: 'FAILED' | 'HANDED_BACK'; message: string; next: NewJob };
+
+function settlementOf({ attempt, outcome }: EndedAttempt, policy: TaskPolicy, cancelled: boolean): Settlement {
+  const { state, message } = outcome;
+  if (state !== 'HANDED_BACK' && !(state === 'FAILED' && attempt.attempt < policy.retry_attempts)) {
+    return { state, message, next: null };
+  }
+  // Whoever asked while it ran that it be cancelled, or deleted its task, sees no further attempt.
+  const why = cancelled ? 'Cancelled on request.' : policy.is_deleted ? 'Cancelled: its task was deleted.' : null;
+  if (why !== null) return { state: 'CANCELLED', message: `${why} The last attempt: ${message}`, next: null };
+  return { state, message, next: nextJob(attempt, state, policy) };
+}
+
+function nextJob({ runId, attempt }: Attempt, state: 'FAILED' | 'HANDED_BACK', policy: TaskPolicy): NewJob {
+  const job = { id: randomUUID(), runId, timeoutSeconds: policy.timeout_seconds };
+  if (state === 'HANDED_BACK') return { ...job, attempt, delaySeconds: 0 };
+  const delay = policy.retry_delay_seconds * policy.retry_backoff ** (attempt - 1);
+  return { ...job, attempt: attempt + 1, delaySeconds: Math.round(Math.min(delay, MAX_RETRY_DELAY_SECONDS)) };
+}
+
+/** The runs among those of `ended` that somebody has asked to cancel; who asks holds the task's row lock, as the caller does. */
+async function findCancelled(em: EntityManager, ended: readonly EndedAttempt[]): Promise<Set<number>> {
+  const runIds = ended.filter(({ outcome }) => outcome.state !== 'SUCCEEDED').map(({ attempt }) => attempt.runId);
+  if (runIds.length === 0) return new Set();
+  const { rows } = await sql<{ id: number }>`
+    select id from run where id = any(${runIds}) and cancel_requested_at is not null
+  `.execute(em.getKysely());
+  return new Set(rows.map(({ id }) => id));
+}
+
+/**
+ * Settles attempts that ended together: the jobs, the runs, their events and the tasks' last run commit together.
+ * Attempts whose job this worker no longer holds are left alone and returned; whoever took them over settles them.
+ */
+export function settleAttempts(em: EntityManager, jobs: Jobs, ended: readonly EndedAttempt[]): Promise<Attempt[]> {
+  return inTransaction(em, async (transaction) => {
+    const policies = await lockTasks(
+      transaction,
+      ended.map(({ attempt }) => attempt.taskId),
+    );
+    const held = await jobs.complete(
+      transaction,
+      ended.map(({ attempt }) => attempt.job),
+    );
+    const ours = ended.filter(({ attempt }) => held.has(attempt.job.id));
+    await writeSettlements(transaction, jobs, ours, policies);
+    return ended.filter(({ attempt }) => !held.has(attempt.job.id)).map(({ attempt }) => attempt);
+  });
+}
+
+/** Writes how attempts ended; the caller holds the tasks' row locks and has ended the jobs. */
+export async function writeSettlements(
+  em: EntityManager,
+  jobs: Jobs,
+  ended: readonly EndedAttempt[],
+  policies: ReadonlyMap<number, TaskPolicy>,
+): Promise<void> {
+  if (ended.length === 0) return;
+  const cancelled = await findCancelled(em, ended);
+  const settlements = ended.map((each) => {
+    const policy = policies.get(each.attempt.taskId);
+    if (policy === undefined) throw new Error(`task ${each.attempt.taskId} is not locked`);
+    return { ...each, ...settlementOf(each, policy, cancelled.has(each.attempt.runId)) };
+  });
+  await updateRuns(em, settlements);
+  await jobs.send(
+    em,
+    settlements.flatMap(({ next }) => next ?? []),
+  );
+  await appendEvents(
+    em,
+    settlements.flatMap(({ attempt, log, state, message, next }) => {
+      const type: EventType = next === null ? state : 'RETRYING';
+      return [...log.events, { ...eventOf(attempt, next === null ? state : 'QUEUED'), type, message }];
+    }),
+  );
+  const succeeded = settlements.filter(({ state }) => state === 'SUCCEEDED').map(({ attempt }) => attempt.taskId);
+  if (succeeded.length > 0) {
+    await sql`update task set last_run_at = now() where id = any(${succeeded})`.execute(em.getKysely());
+  }
+  await releaseWaiting(em, jobs, [...policies.keys()]);
+}
+
+/** Throws, and so rolls everything back, unless each run is still the one that its worker started. */
+async function updateRuns(em: EntityManager, settlements: readonly (EndedAttempt & Settlement)[]): Promise<void> {
+  const values = settlements.map(({ attempt, log, state, message, next }) => ({
+    runId: attempt.runId,
+    heldJobId: attempt.job.id,
+    state: next === null ? state : 'QUEUED',
+    message,
+    progress: log.progress,
+    nextJobId: next?.id ?? null,
+    delaySeconds: next?.delaySeconds ?? null,
+  }));
+  const { rows } = await sql`
+    update run set state = s.state, message = s.message, job_id = s."nextJobId",
+      progress = coalesce(s.progress, run.progress),
+      finished_at = case when s."nextJobId" is null then now() end,
+      next_attempt_at = now() + make_interval(secs => s."delaySeconds")
+    from json_to_recordset(${JSON.stringify(values)}::json) as s (
+      "runId" bigint, "heldJobId" uuid, state text, message text, "nextJobId" uuid, "delaySeconds" int, progress float8)
+    where run.id = s."runId" and run.job_id = s."heldJobId" and run.state = 'RUNNING'
+    returning run.id
+  `.execute(em.getKysely());
+  if (rows.length !== values.length) {
+    throw new Error(`${values.length} runs were to be settled and ${rows.length} could be`);
+  }
+}

@@ -1,0 +1,50 @@
+// A process whose database connections break goes on with new ones.
+import type { MikroORM } from '@mikro-orm/postgresql';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openOrm } from '../src/database/orm.ts';
+import { type TestDatabase, testDatabase } from './support/database.ts';
+
+const POOL_SIZE = 2;
+const KILL = 'select pg_terminate_backend(pg_backend_pid())';
+let database: TestDatabase;
+let orm: MikroORM;
+
+beforeAll(async () => {
+  database = await testDatabase();
+  orm = await openOrm(database.url, POOL_SIZE);
+});
+
+afterAll(async () => {
+  await orm?.close();
+  await database?.close();
+});
+
+test.each([
+  ['inside a transaction', (em: MikroORM['em']) => em.transactional((inner) => inner.execute(KILL))],
+  ['inside a transaction of the query builder', (em: MikroORM['em']) => dieInQueryBuilder(em)],
+  ['in a query of its own', (em: MikroORM['em']) => em.execute(KILL)],
+])('a pool keeps all its places when connections are lost %s', async (_where, die) => {
+  for (let loss = 0; loss < 3 * POOL_SIZE; loss += 1) await expect(die(orm.em.fork())).rejects.toThrow();
+  // Every place is used at once: each waits until all the others have begun.
+  let begun = 0;
+  const all = Promise.withResolvers<void>();
+  const answers = Array.from({ length: POOL_SIZE }, () =>
+    orm.em.fork().transactional(async (em) => {
+      const [row] = await em.execute<{ answer: number }[]>('select 42 as answer');
+      begun += 1;
+      if (begun === POOL_SIZE) all.resolve();
+      await all.promise;
+      return row?.answer;
+    }),
+  );
+  expect(await Promise.all(answers)).toEqual([42, 42]);
+});
+
+function dieInQueryBuilder(em: MikroORM['em']): Promise<unknown> {
+  return em
+    .getKysely()
+    .transaction()
+    .execute((transaction) =>
+      transaction.selectNoFrom((eb) => eb.fn('pg_terminate_backend', [eb.fn('pg_backend_pid')]).as('died')).execute(),
+    );
+}
