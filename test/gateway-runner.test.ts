@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Settings } from '../src/env.ts';
 import { overWebSocket, startTestApp, type TestApp } from './support/app.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
+import { proxyTo } from './support/proxy.ts';
 import { heldClass } from './support/test-classes.ts';
 
 const NAME = '\\test\\Held';
@@ -20,18 +21,20 @@ afterEach(async () => {
 });
 
 /** An app in a role, with attempts that the test steers; it is stopped after the test. */
-async function start(role: Settings['ROLE'], graceSeconds = 5) {
+async function start(role: Settings['ROLE'], graceSeconds = 5, url = database.url) {
   const held = heldClass(NAME);
   const settings = { ROLE: role, GRACE_SECONDS: graceSeconds };
-  const app = await startTestApp(database.url, { settings, taskClasses: [held.taskClass] });
+  const app = await startTestApp(url, { settings, taskClasses: [held.taskClass] });
   started.push(app);
   return { ...app, held };
 }
 
-async function addTask(gateway: TestApp): Promise<string> {
+async function addTask(gateway: TestApp, policy: object = {}): Promise<string> {
   const { addTask } = await gateway.query<{ addTask: { task: { id: string } } }>(
-    'mutation ($name: String!) { addTask(input: { name: "Held", className: $name }) { task { id } } }',
-    { name: NAME },
+    `mutation ($name: String!, $policy: TaskPolicyInput) {
+      addTask(input: { name: "Held", className: $name, policy: $policy }) { task { id } }
+    }`,
+    { name: NAME, policy },
   );
   return addTask.task.id;
 }
@@ -161,6 +164,24 @@ describe('a runner that stops', () => {
     const run = await runOf(gateway, id);
     expect(run).toMatchObject({ message: 'by the second', attempt: 1 });
     expect(typesOf(run).filter((type) => type === 'SUCCEEDED')).toHaveLength(1);
+  });
+
+  test('ends within a bounded time when the database is gone, and its run is made by another', async () => {
+    const gateway = await start('gateway');
+    const way = await proxyTo(database.url);
+    const first = await start('runner', 0, way.url);
+    const task = await addTask(gateway, { retry: { attempts: 2, delaySeconds: 0 } });
+    const { id } = await execute(gateway, task);
+    const lost = await first.held.next();
+    await way.cut();
+    // Within the test's time, or it fails.
+    await first.stop();
+    expect(lost.context.signal.aborted).toBe(true);
+    const second = await start('runner');
+    const again = await second.held.next();
+    expect(again.context.attempt).toBe(2);
+    again.succeed('by the second');
+    await untilState(gateway, id, 'SUCCEEDED');
   });
 
   test('leaves what waits to the others: of many runs each is made once, however often runners come and go', async () => {

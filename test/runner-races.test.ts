@@ -6,26 +6,25 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { Notifications } from '../src/database/notifications.ts';
 import { openOrm } from '../src/database/orm.ts';
 import { inTransaction } from '../src/database/transaction.ts';
-import { Task, User } from '../src/entities/index.ts';
+import { Task } from '../src/entities/index.ts';
 import { appendEvents, sequenceEvents } from '../src/events/log.ts';
 import { EventTail, FROM_START } from '../src/events/tail.ts';
-import { type Attempt, type Outcome, takeAttempts } from '../src/runner/attempts.ts';
+import { type Attempt, takeAttempts } from '../src/runner/attempts.ts';
 import { compileSchedule } from '../src/runner/calendar.ts';
 import { Jobs } from '../src/runner/jobs.ts';
-import { fireDue, lockAndSettle } from '../src/runner/planner.ts';
+import { lockAndSettle } from '../src/runner/planner.ts';
 import { recoverLostAttempts } from '../src/runner/recovery.ts';
-import { cancelRun, requestRun } from '../src/runner/requests.ts';
 import { switchSchedule } from '../src/runner/schedule-change.ts';
-import { ScheduleFaults } from '../src/runner/schedule-faults.ts';
-import { settleAttempts } from '../src/runner/settle-attempts.ts';
 import { startTestApp } from './support/app.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
+import { type Engine, engineOf } from './support/engine.ts';
 import { addTasks, Cutter, everyHourAt, findBroken, rows } from './support/races.ts';
 
 const log = pino({ level: 'silent' });
 let database: TestDatabase;
 let em: EntityManager;
 let jobs: Jobs;
+let engine: Engine;
 const others: MikroORM[] = [];
 
 beforeAll(async () => {
@@ -33,6 +32,7 @@ beforeAll(async () => {
   em = database.orm.em;
   jobs = new Jobs(database.url, log, false);
   await jobs.start();
+  engine = engineOf(jobs);
 });
 
 beforeEach(async () => {
@@ -65,56 +65,7 @@ function pastSlots(hours: number) {
   return { rule, from, slots: compileSchedule([rule], 'UTC').slots(from, now, 100) };
 }
 
-async function fireAll(by: EntityManager): Promise<void> {
-  while ((await fireDue(by, jobs, new ScheduleFaults(log))) > 0);
-}
-
-const nothingLogged = { events: [], progress: null };
-
-function end(by: EntityManager, attempts: readonly Attempt[], state: Outcome['state'] = 'SUCCEEDED') {
-  const outcome = { state, message: 'ended by the test' };
-  return settleAttempts(
-    by,
-    jobs,
-    attempts.map((attempt) => ({ attempt, outcome, log: nothingLogged })),
-  );
-}
-
-/** Asks for a run as the mutations do; returns null where as many wait as may. */
-function request(by: EntityManager, taskId: number): Promise<number | null> {
-  const asked = inTransaction(by, async (transaction) => {
-    await lockAndSettle(transaction, jobs, taskId);
-    const task = await transaction.findOneOrFail(Task, taskId);
-    return requestRun(transaction, jobs, task, { trigger: 'MANUAL', actor: await transaction.findOneOrFail(User, 1) });
-  });
-  return refusable(asked);
-}
-
-function cancel(by: EntityManager, taskId: number, runId: number): Promise<unknown> {
-  const asked = inTransaction(by, async (transaction) => {
-    await lockAndSettle(transaction, jobs, taskId);
-    const task = await transaction.findOneOrFail(Task, taskId);
-    await cancelRun(transaction, jobs, task, runId, await transaction.findOneOrFail(User, 1));
-  });
-  return refusable(asked);
-}
-
-function refusable<Result>(work: Promise<Result>): Promise<Result | null> {
-  return work.catch((error: { extensions?: { code?: string } }) => {
-    if (error.extensions?.code === 'CONFLICT') return null;
-    throw error;
-  });
-}
-
 const UNFINISHED = `select id from run where state in ('QUEUED', 'RUNNING')`;
-
-async function runEverything(by: EntityManager): Promise<void> {
-  for (;;) {
-    const { fetched, attempts } = await takeAttempts(by, jobs, 50);
-    if (fetched === 0) return;
-    if (attempts.length > 0) await end(by, attempts);
-  }
-}
 
 test('four planners and two editors at once give each of 500 due tasks each slot exactly once', async () => {
   const { rule, from, slots } = pastSlots(5);
@@ -132,7 +83,7 @@ test('four planners and two editors at once give each of 500 due tasks each slot
   };
   const processes = await Promise.all(Array.from({ length: 4 }, otherProcess));
   await Promise.all([
-    ...processes.map((orm) => fireAll(orm.em)),
+    ...processes.map((orm) => engine.fireAll(orm.em)),
     edit(em, edited),
     // The same tasks from the other end: an edit of an edited task settles nothing twice.
     edit(em, edited.toReversed()),
@@ -176,7 +127,7 @@ async function addDue(): Promise<Attempt[]> {
 
 async function addQueued(): Promise<Attempt[]> {
   await addDue();
-  await fireAll(em);
+  await engine.fireAll(em);
   return [];
 }
 
@@ -186,16 +137,16 @@ async function addRunning(): Promise<Attempt[]> {
 }
 
 const FAULTS: Record<string, Fault> = {
-  'firing what is due': { prepare: addDue, work: (by) => fireDue(by, jobs, new ScheduleFaults(log)) },
+  'firing what is due': { prepare: addDue, work: (by) => engine.fire(by) },
   'taking attempts': { prepare: addQueued, work: (by) => takeAttempts(by, jobs, 10) },
-  'settling attempts that succeeded': { prepare: addRunning, work: (by, attempts) => end(by, attempts) },
+  'settling attempts that succeeded': { prepare: addRunning, work: (by, attempts) => engine.end(by, attempts) },
   'settling attempts that are tried again': {
     prepare: addRunning,
-    work: (by, attempts) => end(by, attempts, 'FAILED'),
+    work: (by, attempts) => engine.end(by, attempts, 'FAILED'),
   },
-  'handing attempts back': { prepare: addRunning, work: (by, attempts) => end(by, attempts, 'HANDED_BACK') },
-  'requesting a run': { prepare: addDue, work: (by) => request(by, 1) },
-  'cancelling a run': { prepare: addQueued, work: (by) => cancel(by, 1, 1) },
+  'handing attempts back': { prepare: addRunning, work: (by, attempts) => engine.end(by, attempts, 'HANDED_BACK') },
+  'requesting a run': { prepare: addDue, work: (by) => engine.request(by, 1) },
+  'cancelling a run': { prepare: addQueued, work: (by) => engine.cancel(by, 1, 1) },
 };
 
 const EVERYTHING = `
@@ -232,8 +183,8 @@ test.each(Object.entries(FAULTS))(
     expect(statements).toBeGreaterThan(3);
     expect(await rows(em, EVERYTHING)).not.toEqual(before);
     expect(await findBroken(em)).toEqual([]);
-    await fireAll(em);
-    await runEverything(em);
+    await engine.fireAll(em);
+    await engine.runEverything(em);
     const stillRunning = await rows(em, UNFINISHED);
     // What the victim itself took is its own until its heartbeat is missed.
     if (what !== 'taking attempts') expect(stillRunning).toEqual([]);
@@ -257,23 +208,23 @@ test('requests, cancellations, retries and hand-backs at random never break the 
   const taskIds = (await rows<{ id: number }>(em, 'select id from task')).map(({ id }) => id);
   const any = <Item>(items: readonly Item[]) => items[Math.floor(Math.random() * items.length)] as Item;
   const moves: ((by: EntityManager) => Promise<unknown>)[] = [
-    (by) => request(by, any(taskIds)),
-    (by) => request(by, any(taskIds)),
+    (by) => engine.request(by, any(taskIds)),
+    (by) => engine.request(by, any(taskIds)),
     async (by) => {
       const open = await rows<{ id: number; task_id: number }>(
         by,
         `select id, task_id from run where id in (${UNFINISHED})`,
       );
       const run = any(open);
-      if (run !== undefined) await cancel(by, run.task_id, run.id);
+      if (run !== undefined) await engine.cancel(by, run.task_id, run.id);
     },
     async (by) => {
       const { attempts } = await takeAttempts(by, jobs, 3);
-      if (attempts.length > 0) await end(by, attempts, any(['SUCCEEDED', 'FAILED', 'CANCELLED']));
+      if (attempts.length > 0) await engine.end(by, attempts, any(['SUCCEEDED', 'FAILED', 'CANCELLED']));
     },
     async (by) => {
       const { attempts } = await takeAttempts(by, jobs, 2);
-      if (attempts.length > 0) await end(by, attempts, 'HANDED_BACK');
+      if (attempts.length > 0) await engine.end(by, attempts, 'HANDED_BACK');
     },
     (by) => recoverLostAttempts(by, jobs),
   ];
@@ -291,7 +242,7 @@ test('requests, cancellations, retries and hand-backs at random never break the 
   busy = false;
   await watching;
   expect([...faults]).toEqual([]);
-  await runEverything(em);
+  await engine.runEverything(em);
   expect(await rows(em, UNFINISHED)).toEqual([]);
   expect(await findBroken(em)).toEqual([]);
   await sequenceEvents(em);
@@ -311,11 +262,11 @@ test('a worker that beats no more loses its attempts, which are tried again or f
   try {
     const [again] = await addTasks(em, { count: 1, retryAttempts: 2 });
     const [once] = await addTasks(em, { count: 1 });
-    for (const id of [again, once]) await request(em, id ?? 0);
+    for (const id of [again, once]) await engine.request(em, id ?? 0);
     const dead = (await takeAttempts(em, jobs, 10)).attempts;
-    const waits = await request(em, once ?? 0);
+    const waits = await engine.request(em, once ?? 0);
     const [other] = await addTasks(em, { count: 1 });
-    await request(em, other ?? 0);
+    await engine.request(em, other ?? 0);
     const alive = (await takeAttempts(em, jobs, 10)).attempts;
     expect([dead.length, alive.length]).toEqual([2, 1]);
 
@@ -341,14 +292,14 @@ test('a worker that beats no more loses its attempts, which are tried again or f
     expect(await findBroken(em)).toEqual([]);
 
     expect(await jobs.touch(dead.map(({ job }) => job))).toEqual(new Set());
-    expect(await end(em, dead)).toEqual(dead);
-    await end(em, dead, 'HANDED_BACK');
+    expect(await engine.end(em, dead)).toEqual(dead);
+    await engine.end(em, dead, 'HANDED_BACK');
     expect(await states()).toEqual(after);
-    expect(await end(em, alive)).toEqual([]);
+    expect(await engine.end(em, alive)).toEqual([]);
     const next = (await takeAttempts(em, jobs, 10)).attempts;
     expect(next.map(({ runId, attempt }) => [runId, attempt])).toContainEqual([waits, 1]);
     expect(next.map(({ taskId, attempt }) => [taskId, attempt])).toContainEqual([again, 2]);
-    await end(em, next);
+    await engine.end(em, next);
     expect(await rows(em, UNFINISHED)).toEqual([]);
   } finally {
     await watcher.stop();

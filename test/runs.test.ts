@@ -124,6 +124,32 @@ test('cancelling stops a running run through its signal and a queued one at once
   expect((await cancel(running)).errors?.[0]?.extensions.code).toBe('CONFLICT');
 });
 
+test('deleting a task ends what has not begun; what runs may end, is not tried again, and can be cancelled', async () => {
+  const remove = (task: string) =>
+    app.query('mutation ($task: ID!) { deleteTask(input: { task: { id: $task } }) { task { id } } }', { task });
+  const task = await addTask({ retry: { attempts: 3 } });
+  const running = await execute(task);
+  const attempt = await held.next();
+  const waiting = await execute(task);
+  await remove(task);
+  expect(await run(waiting)).toMatchObject({ state: 'CANCELLED', message: 'Cancelled: the task was deleted.' });
+  attempt.fail('after the deletion');
+  await untilState(running, 'CANCELLED');
+  expect((await run(running)).message).toBe('Cancelled: its task was deleted. The last attempt: after the deletion');
+
+  const second = await addTask();
+  const cancelled = await execute(second);
+  const stopped = await held.next();
+  await remove(second);
+  expect((await cancel(cancelled)).errors).toBeUndefined();
+  await untilState(cancelled, 'CANCELLED');
+  expect(stopped.context.signal.aborted).toBe(true);
+  expect(
+    (await app.post('mutation ($task: ID!) { executeTask(input: { task: { id: $task } }) { run { id } } }', { task }))
+      .errors,
+  ).toMatchObject([{ extensions: { code: 'NOT_FOUND' } }]);
+});
+
 test('runs by request of one task wait for each other, in the order in which they came', async () => {
   const task = await addTask();
   const ids = [await execute(task), await execute(task), await execute(task)];

@@ -1,0 +1,73 @@
+// The parts of the runner, one call each, so that a test says in which order and on which connections they happen.
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { pino } from 'pino';
+import { inTransaction } from '../../src/database/transaction.ts';
+import { Task, User } from '../../src/entities/index.ts';
+import { type Attempt, type Outcome, takeAttempts } from '../../src/runner/attempts.ts';
+import type { Jobs } from '../../src/runner/jobs.ts';
+import { fireDue, lockAndSettle } from '../../src/runner/planner.ts';
+import { cancelRun, requestRun } from '../../src/runner/requests.ts';
+import { ScheduleFaults } from '../../src/runner/schedule-faults.ts';
+import { settleAttempts } from '../../src/runner/settle-attempts.ts';
+
+const log = pino({ level: 'silent' });
+const nothingLogged = { events: [], progress: null };
+
+export type Engine = ReturnType<typeof engineOf>;
+
+export function engineOf(jobs: Jobs) {
+  const fire = (by: EntityManager, faults = new ScheduleFaults(log)) => fireDue(by, jobs, faults);
+
+  async function fireAll(by: EntityManager, faults?: ScheduleFaults): Promise<void> {
+    while ((await fire(by, faults)) > 0);
+  }
+
+  /** Returns the attempts that were no longer ours. */
+  function end(by: EntityManager, attempts: readonly Attempt[], state: Outcome['state'] = 'SUCCEEDED') {
+    const outcome = { state, message: 'ended by the test' };
+    return settleAttempts(
+      by,
+      jobs,
+      attempts.map((attempt) => ({ attempt, outcome, log: nothingLogged })),
+    );
+  }
+
+  /** Asks for a run as the mutations do; returns null where as many wait as may. */
+  function request(by: EntityManager, taskId: number): Promise<number | null> {
+    const asked = inTransaction(by, async (transaction) => {
+      await lockAndSettle(transaction, jobs, taskId);
+      const task = await transaction.findOneOrFail(Task, taskId);
+      return requestRun(transaction, jobs, task, {
+        trigger: 'MANUAL',
+        actor: await transaction.findOneOrFail(User, 1),
+      });
+    });
+    return refusable(asked);
+  }
+
+  function cancel(by: EntityManager, taskId: number, runId: number): Promise<unknown> {
+    const asked = inTransaction(by, async (transaction) => {
+      await lockAndSettle(transaction, jobs, taskId);
+      const task = await transaction.findOneOrFail(Task, taskId);
+      await cancelRun(transaction, jobs, task, runId, await transaction.findOneOrFail(User, 1));
+    });
+    return refusable(asked);
+  }
+
+  async function runEverything(by: EntityManager): Promise<void> {
+    for (;;) {
+      const { fetched, attempts } = await takeAttempts(by, jobs, 50);
+      if (fetched === 0) return;
+      if (attempts.length > 0) await end(by, attempts);
+    }
+  }
+
+  return { fire, fireAll, end, request, cancel, runEverything };
+}
+
+function refusable<Result>(work: Promise<Result>): Promise<Result | null> {
+  return work.catch((error: { extensions?: { code?: string } }) => {
+    if (error.extensions?.code === 'CONFLICT') return null;
+    throw error;
+  });
+}
