@@ -114,7 +114,24 @@ describe.each(Object.entries(DOORS))('GraphQL %s', (_door, send) => {
   });
 });
 
+test('an error over a WebSocket says nothing of HTTP', async () => {
+  for (const query of ['{ nonsense }', '{ viewer { ', '{ tasks(first: 501) { edges { cursor } } }']) {
+    const { errors } = await overSocket(app.address, { query }, app.authorization);
+    expect(errors?.[0]?.extensions).toHaveProperty('code');
+    expect(errors?.[0]?.extensions).not.toHaveProperty('http');
+  }
+});
+
 describe('GraphQL over HTTP', () => {
+  test('refuses a body of a type that it does not read, and says which it does', async () => {
+    const headers = { authorization: app.authorization, 'content-type': 'text/plain' };
+    const { status, text } = await postRaw(app.address, '{"query":"{ viewer { id } }"}', headers);
+    expect(status).toBe(415);
+    expect(JSON.parse(text).errors).toMatchObject([
+      { message: expect.stringMatching(/"text\/plain".*application\/json/), extensions: { code: 'BAD_USER_INPUT' } },
+    ]);
+  });
+
   test.each([
     ['malformed JSON', '{"query":', 'BAD_REQUEST', 'JSON'],
     ['nothing', '', 'BAD_REQUEST', 'JSON'],

@@ -100,6 +100,7 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
   const handler = async (request: FastifyRequest, reply: FastifyReply) => {
     const viewer = await authenticate(parts.orm.em.fork(), parts.vault, request.headers.authorization);
     if (viewer === null) return refuse(parts, request, reply);
+    if (request.method === 'POST') checkContentType(request.headers['content-type']);
     const lastEventId = request.headers['last-event-id'];
     return gateway.handleNodeRequestAndResponse(request, reply, {
       viewer,
@@ -108,6 +109,16 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
   };
   app.route({ method: 'POST', url: '/graphql', handler });
   app.route({ method: 'GET', url: '/graphql', handler, wsHandler: webSocketHandler(parts, gateway, log) });
+}
+
+/** The types of a body that Yoga reads; it answers others without a word. */
+const CONTENT_TYPES = ['application/json', 'application/graphql', 'application/x-www-form-urlencoded'];
+
+function checkContentType(header: string | undefined): void {
+  const type = header?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  if (CONTENT_TYPES.includes(type)) return;
+  const message = `Content-Type is ${JSON.stringify(type)}; accepted is ${CONTENT_TYPES.join(', ')}`;
+  throw Object.assign(new Error(message), { statusCode: 415 });
 }
 
 async function refuse(parts: Parts, request: FastifyRequest, reply: FastifyReply) {
@@ -128,7 +139,10 @@ function webSocketHandler(parts: Parts, gateway: Gateway, log: Logger) {
         const given = connectionParams?.authorization ?? extra.request.headers.authorization;
         const header = typeof given === 'string' ? given : undefined;
         const viewer = await authenticate(parts.orm.em.fork(), parts.vault, header);
-        if (viewer === null) return false;
+        if (viewer === null) {
+          await parts.countRefusal(extra.request);
+          return false;
+        }
         extra.viewer = viewer;
         return true;
       },
@@ -152,11 +166,17 @@ function webSocketHandler(parts: Parts, gateway: Gateway, log: Logger) {
       subscribe: (args) => (args.rootValue as EnvelopedRoot).subscribe(args),
       onError: (_context, _id, _payload, errors) => {
         log.debug({ errors }, 'an operation was refused');
-        return errors.map((error) => (error instanceof GraphQLError ? withCode(error).toJSON() : error));
+        return errors.map((error) => (error instanceof GraphQLError ? withoutHttp(withCode(error)) : error));
       },
     },
     PING_MS,
   );
+}
+
+/** What says which status an error has over HTTP means nothing here. */
+function withoutHttp(error: GraphQLError) {
+  const { extensions: { http: _, ...extensions } = {}, ...shown } = error.toJSON();
+  return { ...shown, extensions };
 }
 
 interface EnvelopedRoot {
