@@ -3,6 +3,7 @@ import { ACTIONS, readInput } from '../src/legacy/actions.ts';
 import { type JsonObject, parseJsonForPhp } from '../src/legacy/php-json.ts';
 import { parsePhpQuery } from '../src/legacy/php-query.ts';
 import type { PhpArray } from '../src/legacy/php-value.ts';
+import { EVERY } from './support/calendar-oracle.ts';
 
 function read(action: string, parameters: PhpArray) {
   const row = ACTIONS.find(({ name }) => name === action);
@@ -18,18 +19,7 @@ const TASK = { user_id: 31, name: 'Process Holding Tank', class_name: '\\x', act
 const readTask = (fields: object) => read('addTask', fromJson({ ...TASK, ...fields }));
 const readItem = (fields: object) => readTask({ repeat_items: [fields] }).repeatItems?.[0];
 
-const EVERY_HOUR = {
-  start: null,
-  end: null,
-  intervalDays: null,
-  year: null,
-  month: null,
-  dayOfMonth: null,
-  weekOfMonth: null,
-  dayOfWeek: null,
-  hour: null,
-  minute: 0,
-};
+const EVERY_HOUR = { ...EVERY, minute: 0 };
 
 describe('bad input is refused in words that name the parameter, what it got and what it accepts', () => {
   const repeatPath = (field: string) => `repeat_items[0][${field}]`;

@@ -3,20 +3,10 @@ import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type pg from 'pg';
 import type { OverlapPolicy } from '../../src/entities/task.ts';
 import { compileSchedule, type RepeatRule } from '../../src/runner/calendar.ts';
+import { EVERY } from './calendar-oracle.ts';
 
 export function everyHourAt(minute: number): RepeatRule {
-  return {
-    start: null,
-    end: null,
-    intervalDays: null,
-    year: null,
-    month: null,
-    dayOfMonth: null,
-    weekOfMonth: null,
-    dayOfWeek: null,
-    hour: null,
-    minute,
-  };
+  return { ...EVERY, minute };
 }
 
 export interface TasksToAdd {
