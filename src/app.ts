@@ -1,6 +1,6 @@
 // Builds the product from its parts: database, engine, gateway, runner; stops them in reverse.
 import type { Logger } from 'pino';
-import type { KeyAndSecret } from './credentials/authenticate.ts';
+import { Credentials, type KeyAndSecret } from './credentials/credentials.ts';
 import { checkMasterKey, makeFirstAdmin } from './credentials/first-admin.ts';
 import { readOrMakeMasterKey } from './credentials/master-key.ts';
 import { Vault } from './credentials/vault.ts';
@@ -15,6 +15,7 @@ import { EventTail } from './events/tail.ts';
 import { createServer, listen } from './http/server.ts';
 import { Releasers } from './releasers.ts';
 import { Executor } from './runner/executor.ts';
+import { Housekeeping } from './runner/housekeeping.ts';
 import { Jobs } from './runner/jobs.ts';
 import { PlannerLoop } from './runner/planner-loop.ts';
 import { builtInTaskClasses, type TaskClasses } from './runner/tasks/index.ts';
@@ -68,7 +69,18 @@ async function startParts(
   let address: string | null = null;
   if (settings.ROLE !== 'runner') {
     const tail = new EventTail(orm.em, notifications, log);
-    const server = await createServer({ orm, vault, tail, jobs, notifications, taskClasses, settings, log });
+    const credentials = new Credentials(orm.em, vault);
+    const server = await createServer({
+      orm,
+      credentials,
+      vault,
+      tail,
+      jobs,
+      notifications,
+      taskClasses,
+      settings,
+      log,
+    });
     releasers.push(() => server.close());
     // Before the server: its streams end when their subscriptions do.
     releasers.push(() => tail.stop());
@@ -109,4 +121,7 @@ function startRunner(settings: Settings, log: Logger, releasers: Releasers, part
   const planner = new PlannerLoop(orm.em, jobs, notifications, log);
   planner.start();
   releasers.push(() => planner.stop());
+  const housekeeping = new Housekeeping(orm.em, log);
+  housekeeping.start();
+  releasers.push(() => housekeeping.stop());
 }

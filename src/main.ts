@@ -1,7 +1,7 @@
 // `npm start`: reads the settings, starts the product, says how to use it, and stops it on a signal.
 import { pino } from 'pino';
 import { type App, startApp } from './app.ts';
-import type { KeyAndSecret } from './credentials/authenticate.ts';
+import type { KeyAndSecret } from './credentials/credentials.ts';
 import { StartupError } from './database/startup-error.ts';
 import { readSettings, type Settings, startedByNpm } from './env.ts';
 import { watchLauncher } from './launcher.ts';

@@ -22,6 +22,7 @@ function prepare(query: string, answers: Answer[], rest: Partial<LegacyCall> = {
     body: null,
     timeZone: 'UTC',
     executeTimeoutSeconds: 50,
+    replies: { find: async () => null, keep: async (_key, _fingerprint, reply) => reply },
     async execute(document, variables) {
       executed.push({ document, variables });
       const answer = answers[executed.length - 1];
@@ -33,8 +34,8 @@ function prepare(query: string, answers: Answer[], rest: Partial<LegacyCall> = {
   return { call, executed };
 }
 
-function answer(query: string, answers: Answer[], rest?: Partial<LegacyCall>): Promise<string> {
-  return handleLegacyCall(prepare(query, answers, rest).call);
+async function answer(query: string, answers: Answer[], rest?: Partial<LegacyCall>): Promise<string> {
+  return (await handleLegacyCall(prepare(query, answers, rest).call)).body;
 }
 
 const failure = (message: string) => JSON.stringify({ success: 0, message });
@@ -70,7 +71,7 @@ describe('replies are those of the old page, byte for byte', () => {
     const { call, executed } = prepare(scheduler('executeTask&taskId=1'), [
       { data: { executeTask: { run: { state: 'SUCCEEDED', message } } } },
     ]);
-    expect(await handleLegacyCall(call)).toBe(`{"success":1,"message":"${message}","data":null}`);
+    expect((await handleLegacyCall(call)).body).toBe(`{"success":1,"message":"${message}","data":null}`);
     expect(executed[0]?.variables).toEqual({ input: { task: { legacyId: 1 }, waitSeconds: 50 } });
   });
 
@@ -163,7 +164,7 @@ describe('the history', () => {
     const row = (logId: string) => ({ ...event, logId, type: 'SUCCEEDED' });
     const pages = [historyPage([row('3'), row('4')], 'c3'), historyPage([row('1'), row('2')])];
     const { call, executed } = prepare(scheduler('getTaskHistory&taskId=4'), pages);
-    const ids = JSON.parse(await handleLegacyCall(call)).data.map(({ log_id }: { log_id: string }) => log_id);
+    const ids = JSON.parse((await handleLegacyCall(call)).body).data.map(({ log_id }: { log_id: string }) => log_id);
     expect(ids).toEqual(['4', '3', '2', '1']);
     expect(executed.map(({ variables }) => variables.before)).toEqual([null, 'c3']);
   });
@@ -190,17 +191,25 @@ test('getTasks reads every page', async () => {
   };
   const pages = [tasksPage([{ ...task, legacyId: 1 }], 'c1'), tasksPage([{ ...task, legacyId: 2 }])];
   const { call, executed } = prepare(scheduler('getTasks'), pages);
-  expect(JSON.parse(await handleLegacyCall(call)).data).toHaveLength(2);
+  expect(JSON.parse((await handleLegacyCall(call)).body).data).toHaveLength(2);
   expect(executed.map(({ variables }) => variables)).toEqual([{ after: null }, { after: 'c1' }]);
 });
 
 test.each([
   ['FAILED', 'No such location', 'No such location'],
-  ['CANCELLED', null, 'The run was cancelled'],
-  ['RUNNING', null, 'The run has not finished within 50 seconds and goes on; getTaskHistory will show how it ends'],
+  ['CANCELLED', null, 'The run is CANCELLED'],
 ])('executeTask answers a run that is %s with an error', async (state, message, expected) => {
   const answers = [{ data: { executeTask: { run: { state, message } } } }];
   expect(await answer(scheduler('executeTask&taskId=1'), answers)).toBe(failure(expected));
+});
+
+test.each(['QUEUED', 'RUNNING'])('executeTask answers a run that is still %s with its name', async (state) => {
+  const run = { id: 'UnVuOjc=', state, message: null, task: { legacyId: 1, name: 'n' } };
+  const message =
+    'Run UnVuOjc= of task "n" (1) was not finished within 50 seconds and goes on; getTaskHistory tells how it ends';
+  expect(await answer(scheduler('executeTask&taskId=1'), [{ data: { executeTask: { run } } }])).toBe(
+    JSON.stringify({ success: 1, message, data: null }),
+  );
 });
 
 describe('a call is found', () => {
@@ -244,7 +253,7 @@ describe('a body', () => {
     const payload = { task: { legacyId: 1, name: 'n' } };
     const answers = [{ data: { deleteTask: payload, updateTask: payload } }];
     const { call, executed } = prepare(query, answers, post(body, contentType));
-    const reply = await handleLegacyCall(call);
+    const { body: reply } = await handleLegacyCall(call);
     return executed[0]?.variables.input ?? JSON.parse(reply).message;
   };
   const FORM = 'application/x-www-form-urlencoded';

@@ -3,7 +3,7 @@ import type { EntityManager } from '../database/orm.ts';
 import { StartupError } from '../database/startup-error.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { ApiKey, User } from '../entities/index.ts';
-import type { KeyAndSecret } from './authenticate.ts';
+import type { KeyAndSecret } from './credentials.ts';
 import type { Vault } from './vault.ts';
 
 const ADMIN_ID = 1;

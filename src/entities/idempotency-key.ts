@@ -1,6 +1,9 @@
 import { defineEntity, p } from '@mikro-orm/core';
 import { User } from './user.ts';
 
+/** How long a call is remembered, as an interval of PostgreSQL. */
+export const CALLS_KEPT_FOR = '24 hours';
+
 const IdempotencyKeySchema = defineEntity({
   name: 'IdempotencyKey',
   tableName: 'idempotency_key',

@@ -4,6 +4,8 @@ import { Event, type EventSchema } from './event.ts';
 import { EventLog, type EventLogSchema } from './event-log.ts';
 import { IdempotencyKey, type IdempotencyKeySchema } from './idempotency-key.ts';
 import { IpBlock, type IpBlockSchema } from './ip-block.ts';
+import { LegacyReply, type LegacyReplySchema } from './legacy-reply.ts';
+import { LegacyUsage, type LegacyUsageSchema } from './legacy-usage.ts';
 import { RepeatItem, type RepeatItemSchema } from './repeat-item.ts';
 import { Run, type RunSchema } from './run.ts';
 import { ScheduleVersion, type ScheduleVersionSchema } from './schedule-version.ts';
@@ -11,7 +13,21 @@ import { SlotGap, type SlotGapSchema } from './slot-gap.ts';
 import { Task, type TaskSchema } from './task.ts';
 import { User, type UserSchema } from './user.ts';
 
-export { ApiKey, Event, EventLog, IdempotencyKey, IpBlock, RepeatItem, Run, ScheduleVersion, SlotGap, Task, User };
+export {
+  ApiKey,
+  Event,
+  EventLog,
+  IdempotencyKey,
+  IpBlock,
+  LegacyReply,
+  LegacyUsage,
+  RepeatItem,
+  Run,
+  ScheduleVersion,
+  SlotGap,
+  Task,
+  User,
+};
 
 export const entities = [
   User,
@@ -25,6 +41,8 @@ export const entities = [
   EventLog,
   IpBlock,
   IdempotencyKey,
+  LegacyReply,
+  LegacyUsage,
 ];
 
 /** The tables as rows, for the reads and batches that go through Kysely: `em.getKysely<Tables>()`. */
@@ -40,4 +58,6 @@ export type Tables = InferKyselyDB<
   | typeof EventLogSchema
   | typeof IpBlockSchema
   | typeof IdempotencyKeySchema
+  | typeof LegacyReplySchema
+  | typeof LegacyUsageSchema
 >;

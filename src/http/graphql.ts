@@ -4,7 +4,6 @@ import { type ExecutionArgs, GraphQLError } from 'graphql';
 import { makeHandler } from 'graphql-ws/use/@fastify/websocket';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import type { Logger } from 'pino';
-import { authenticate } from '../credentials/authenticate.ts';
 import type { User } from '../entities/index.ts';
 import type { Context } from '../schema/context.ts';
 import { schema } from '../schema/index.ts';
@@ -27,7 +26,7 @@ const MAX_MESSAGE_BYTES = MAX_BODY_BYTES;
 
 /** The one envelope through which every operation goes: HTTP, SSE, WebSocket and the old API. */
 export function createGateway(parts: Parts): Gateway {
-  const { orm, tail, jobs, notifications, taskClasses, settings, log } = parts;
+  const { orm, vault, tail, jobs, notifications, taskClasses, settings, log } = parts;
   return createYoga<Caller, Context>({
     schema,
     graphqlEndpoint: '/graphql',
@@ -43,6 +42,7 @@ export function createGateway(parts: Parts): Gateway {
       viewer,
       tail,
       jobs,
+      vault,
       notifications,
       taskClasses,
       lastEventId,
@@ -98,12 +98,12 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
     return reply.code(status).send({ errors: [{ message: shown, extensions: { code } }] });
   });
   const handler = async (request: FastifyRequest, reply: FastifyReply) => {
-    const viewer = await authenticate(parts.orm.em.fork(), parts.vault, request.headers.authorization);
-    if (viewer === null) return refuse(parts, request, reply);
+    const identity = await parts.credentials.ofHeader(request.headers.authorization);
+    if (identity === null) return refuse(parts, request, reply);
     if (request.method === 'POST') checkContentType(request.headers['content-type']);
     const lastEventId = request.headers['last-event-id'];
     return gateway.handleNodeRequestAndResponse(request, reply, {
-      viewer,
+      viewer: identity.viewer,
       lastEventId: typeof lastEventId === 'string' && lastEventId !== '' ? lastEventId : undefined,
     });
   };
@@ -138,12 +138,12 @@ function webSocketHandler(parts: Parts, gateway: Gateway, log: Logger) {
       onConnect: async ({ connectionParams, extra }) => {
         const given = connectionParams?.authorization ?? extra.request.headers.authorization;
         const header = typeof given === 'string' ? given : undefined;
-        const viewer = await authenticate(parts.orm.em.fork(), parts.vault, header);
-        if (viewer === null) {
+        const identity = await parts.credentials.ofHeader(header);
+        if (identity === null) {
           await parts.countRefusal(extra.request);
           return false;
         }
-        extra.viewer = viewer;
+        extra.viewer = identity.viewer;
         return true;
       },
       onSubscribe: async ({ extra }, _id, { query, variables, operationName }) => {

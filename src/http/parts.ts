@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
+import type { Credentials } from '../credentials/credentials.ts';
 import type { Vault } from '../credentials/vault.ts';
 import type { Notifications } from '../database/notifications.ts';
 import type { Orm } from '../database/orm.ts';
@@ -11,6 +12,8 @@ import type { TaskClasses } from '../runner/tasks/index.ts';
 /** What the HTTP plugins share. */
 export interface Parts {
   orm: Orm;
+  credentials: Credentials;
+  /** Seals the secrets of keys that are stored. */
   vault: Vault;
   tail: EventTail;
   jobs: Jobs;

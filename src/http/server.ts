@@ -5,6 +5,8 @@ import { codeOf, StartupError } from '../database/startup-error.ts';
 import { legacyPlugin } from '../legacy/plugin.ts';
 import { createGateway, graphqlPlugin } from './graphql.ts';
 import { healthPlugin } from './health.ts';
+import { keptReplies } from './kept-replies.ts';
+import { LegacyUsage } from './legacy-usage.ts';
 import type { Parts } from './parts.ts';
 
 /** Calls with wrong credentials that one address may make in a minute before it is told to wait. */
@@ -32,7 +34,16 @@ export async function createServer(parts: Omit<Parts, 'countRefusal'>): Promise<
   };
   const gateway = createGateway(shared);
   await app.register((scope) => graphqlPlugin(scope, { ...shared, gateway }));
-  await app.register((scope) => legacyPlugin(scope, { ...shared, gateway }));
+  const usage = new LegacyUsage(parts.orm.em, parts.log);
+  app.addHook('onClose', () => usage.stop());
+  await app.register((scope) =>
+    legacyPlugin(scope, {
+      ...shared,
+      gateway,
+      repliesOf: (userId) => keptReplies(parts.orm.em, userId),
+      countCall: (apiKeyId, action) => usage.count(apiKeyId, action),
+    }),
+  );
   await app.register((scope) => healthPlugin(scope, shared));
   return app;
 }

@@ -1,11 +1,10 @@
 // The action table: one row an action of the old API, from its parameters to one of our own documents to its reply.
 
-import { LegacyError } from './legacy-error.ts';
 import { type LegacyQuery, readHistory, readTasks } from './lists.ts';
 import { flag, jsonObject, type ParameterType, readAs, refusal, taskId, text, wholeNumber } from './parameters.ts';
 import type { PhpArray } from './php-value.ts';
 import { ACCEPTED_ITEMS, REPEAT_ITEMS, type RepeatItemInput, readRepeatItems } from './repeat-items.ts';
-import { listReply, successReply, type TaskName, taskMessage } from './reply.ts';
+import { errorReply, listReply, successReply, type TaskName, taskMessage } from './reply.ts';
 
 /** What the parameters of a call become: the fields of the mutations' inputs. */
 export interface LegacyInput {
@@ -16,6 +15,8 @@ export interface LegacyInput {
   dataText?: string | null;
   active?: boolean;
   repeatItems?: RepeatItemInput[];
+  /** Not a parameter: the header Idempotency-Key. */
+  idempotencyKey?: string;
 }
 
 export interface Parameter {
@@ -36,6 +37,10 @@ export interface PreparedCall {
 
 export interface LegacyAction {
   name: string;
+  /** What it does, in a sentence. */
+  summary: string;
+  /** Whether it does something, so that an Idempotency-Key makes a difference. */
+  changes: boolean;
   methods: readonly string[];
   parameters: readonly Parameter[];
   document: string;
@@ -85,6 +90,8 @@ const GET_OR_POST = ['GET', 'POST'];
 export const ACTIONS: readonly LegacyAction[] = [
   {
     name: 'addTask',
+    summary: 'Adds a task.',
+    changes: true,
     methods: POST,
     parameters: [...TASK_FIELDS, repeatItems(true)],
     document: 'mutation LegacyAddTask($input: AddTaskInput!) { addTask(input: $input) { task { legacyId name } } }',
@@ -95,6 +102,8 @@ export const ACTIONS: readonly LegacyAction[] = [
   },
   {
     name: 'updateTask',
+    summary: 'Changes a task; repeat items that are sent replace the ones that it has.',
+    changes: true,
     methods: GET_OR_POST,
     parameters: [required('id', 'task', taskId), ...TASK_FIELDS, repeatItems(false)],
     document:
@@ -106,6 +115,8 @@ export const ACTIONS: readonly LegacyAction[] = [
   },
   {
     name: 'deleteTask',
+    summary: 'Deletes a task; its history stays readable.',
+    changes: true,
     methods: GET_OR_POST,
     parameters: TASK_ID,
     document:
@@ -117,20 +128,23 @@ export const ACTIONS: readonly LegacyAction[] = [
   },
   {
     name: 'executeTask',
+    summary: 'Runs a task now, also an inactive one, and answers with how that ended.',
+    changes: true,
     methods: GET_OR_POST,
     parameters: TASK_ID,
-    document:
-      'mutation LegacyExecuteTask($input: ExecuteTaskInput!) { executeTask(input: $input) { run { state message } } }',
+    document: `mutation LegacyExecuteTask($input: ExecuteTaskInput!) {
+  executeTask(input: $input) { run { id state message task { legacyId name } } }
+}`,
     async answer({ query, input, executeTimeoutSeconds }, document) {
       const variables = { input: { ...input, waitSeconds: executeTimeoutSeconds } };
       const { executeTask } = await query<{ executeTask: RunPayload }>(document, variables);
-      const { state, message } = present(executeTask?.run);
-      if (state === 'SUCCEEDED') return successReply({ message: message ?? '', data: null });
-      throw new LegacyError(unfinished(state, message, executeTimeoutSeconds));
+      return executeReply(present(executeTask?.run), executeTimeoutSeconds);
     },
   },
   {
     name: 'getTaskHistory',
+    summary: 'Lists what was done to a task and what it did, newest first: the newest 100,000 rows.',
+    changes: false,
     methods: GET_OR_POST,
     parameters: TASK_ID,
     document: `query LegacyTaskHistory($task: TaskBy!, $types: [EventType!], $before: String) {
@@ -145,6 +159,8 @@ export const ACTIONS: readonly LegacyAction[] = [
   },
   {
     name: 'getTasks',
+    summary: 'Lists the tasks with their repeat items, in the order of their ids.',
+    changes: false,
     methods: GET_OR_POST,
     parameters: [],
     document: `query LegacyTasks($after: String) {
@@ -166,7 +182,8 @@ export const ACTIONS: readonly LegacyAction[] = [
 ];
 
 type TaskPayload = { task: TaskName | null } | null;
-type RunPayload = { run: { state: string; message: string | null } | null } | null;
+type RunResult = { id: string; state: string; message: string | null; task: TaskName };
+type RunPayload = { run: RunResult | null } | null;
 
 /** A payload is null only together with an error, which `query` has thrown. */
 function present<Value>(value: Value | null | undefined): Value {
@@ -175,11 +192,20 @@ function present<Value>(value: Value | null | undefined): Value {
   return value;
 }
 
-function unfinished(state: string, message: string | null, waitedSeconds: number): string {
-  if (state === 'FAILED') return message ?? 'The run failed';
-  if (state === 'CANCELLED') return message ?? 'The run was cancelled';
-  if (state === 'SKIPPED') return message ?? 'The run was skipped';
-  return `The run has not finished within ${waitedSeconds} seconds and goes on; getTaskHistory will show how it ends`;
+/** A run that takes longer than callers wait goes on; the reply says so, and names it. */
+function executeReply({ id, state, message, task }: RunResult, waitedSeconds: number): string {
+  switch (state) {
+    case 'SUCCEEDED':
+      return successReply({ message: message ?? '', data: null });
+    case 'QUEUED':
+    case 'RUNNING': {
+      const name = `Run ${id} of task "${task.name}" (${task.legacyId})`;
+      const goesOn = `${name} was not finished within ${waitedSeconds} seconds and goes on; getTaskHistory tells how it ends`;
+      return successReply({ message: goesOn, data: null });
+    }
+    default:
+      return errorReply(message ?? `The run is ${state}`);
+  }
 }
 
 /** Throws a LegacyError for the first parameter that is missing or not accepted; unknown ones are ignored. */

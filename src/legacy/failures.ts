@@ -25,6 +25,8 @@ export function toLegacyError(
     return new Error(`the document of ${action.name} failed: ${texts}`, { cause: errors[0] });
   }
   const path = pathOf(error);
+  if (path.includes('idempotencyKey'))
+    return new LegacyError(error.message.replace(/^input\.idempotencyKey/, 'Idempotency-Key'));
   if (error.extensions?.code === 'NOT_FOUND') return notFound(error.message, path, action, parameters);
   return path.length > 0 ? badInput(error.message, path, action, parameters) : new LegacyError(error.message);
 }

@@ -3,6 +3,12 @@ export class LegacyError extends Error {
   override readonly name = 'LegacyError';
 }
 
+export function usedForAnotherCall(key: string): LegacyError {
+  return new LegacyError(
+    `Idempotency-Key: ${JSON.stringify(key)} was used for another call; accepted is the same call again, or a new key`,
+  );
+}
+
 export function noTask(parameter: string, id: number): LegacyError {
   return new LegacyError(`${parameter}: no task has the id ${id}`);
 }

@@ -1,10 +1,16 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { authenticate, authenticateSigned } from '../credentials/authenticate.ts';
-import type { User } from '../entities/index.ts';
+import type { Identity } from '../credentials/credentials.ts';
 import { UNEXPECTED } from '../http/errors.ts';
 import type { Gateway } from '../http/graphql.ts';
 import type { Parts } from '../http/parts.ts';
-import { handleLegacyCall, type LegacyRequest, readLegacyCredentials } from './adapter.ts';
+import {
+  handleLegacyCall,
+  type KeptReplies,
+  type LegacyAnswer,
+  type LegacyCredentials,
+  type LegacyRequest,
+  readLegacyCredentials,
+} from './adapter.ts';
 import type { GraphQLErrorLike } from './failures.ts';
 import { errorReply } from './reply.ts';
 
@@ -12,8 +18,15 @@ const PATH = '/api/v1/api.php';
 /** PHP's post_max_size on the old server. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
 
+export interface LegacyParts extends Parts {
+  gateway: Gateway;
+  repliesOf(userId: number): KeptReplies;
+  /** Counts a call of an action by a key. */
+  countCall(apiKeyId: number, action: string): void;
+}
+
 /** The old endpoint, under its path and every prefix of LEGACY_PREFIX. It never redirects: the old client does not follow. */
-export async function legacyPlugin(app: FastifyInstance, parts: Parts & { gateway: Gateway }): Promise<void> {
+export async function legacyPlugin(app: FastifyInstance, parts: LegacyParts): Promise<void> {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES }, (_request, body, done) =>
     done(null, body),
@@ -35,21 +48,55 @@ export async function legacyPlugin(app: FastifyInstance, parts: Parts & { gatewa
   }
 }
 
-async function answer(parts: Parts & { gateway: Gateway }, request: FastifyRequest, reply: FastifyReply) {
+async function answer(parts: LegacyParts, request: FastifyRequest, reply: FastifyReply) {
   // A page of another site can make a browser send this request; a script or an old client sends no such header.
   if (request.headers['sec-fetch-site'] === 'cross-site') {
     return send(reply, parts, 'Calls from pages of other sites are refused.');
   }
+  const begin = performance.now();
   const call = readCall(request);
-  const viewer = await findCaller(parts, request, call);
-  if (viewer === null) return refuse(parts, request, reply);
-  const body = await handleLegacyCall({
+  const credentials = await readLegacyCredentials(call);
+  const identity = await findCaller(parts, request, credentials);
+  const log = (action: string | null, outcome: string) => {
+    const milliseconds = Math.round(performance.now() - begin);
+    const apiKey = identity?.apiKey ?? credentials.apiKey?.slice(0, SHOWN_KEY_LENGTH) ?? null;
+    parts.log.info({ apiKey, action, outcome, milliseconds }, 'old call');
+  };
+  if (identity === null) {
+    log(null, 'unauthenticated');
+    return refuse(parts, request, reply);
+  }
+  try {
+    const { body, action, isSuccess } = await answerCaller(parts, identity, request, call);
+    parts.countCall(identity.apiKeyId, action ?? UNKNOWN_ACTION);
+    log(action, isSuccess ? 'success' : 'error');
+    return sendBody(reply, parts, body);
+  } catch (error) {
+    log(null, 'fault');
+    throw error;
+  }
+}
+
+/** Of a key that nobody has, so that the log is not filled with what anyone sends. */
+const SHOWN_KEY_LENGTH = 64;
+/** What a call of no action of the table is counted as. */
+const UNKNOWN_ACTION = 'unknown';
+
+function answerCaller(
+  parts: LegacyParts,
+  { viewer }: Identity,
+  request: FastifyRequest,
+  call: LegacyRequest,
+): Promise<LegacyAnswer> {
+  const key = request.headers['idempotency-key'];
+  return handleLegacyCall({
     ...call,
     timeZone: parts.settings.TIME_ZONE,
     executeTimeoutSeconds: parts.settings.LEGACY_EXECUTE_TIMEOUT,
+    idempotencyKey: typeof key === 'string' ? key : undefined,
+    replies: parts.repliesOf(viewer.id),
     execute: (document, variables) => execute(parts.gateway, viewer, document, variables),
   });
-  return sendBody(reply, parts, body);
 }
 
 /** 401 is the one status but 200 that the old client understands. */
@@ -71,15 +118,22 @@ function readCall(request: FastifyRequest): LegacyRequest {
 }
 
 /** Where there is a hash it alone decides; the Authorization header is then not looked at. */
-async function findCaller(parts: Parts, request: FastifyRequest, call: LegacyRequest): Promise<User | null> {
-  const em = parts.orm.em.fork();
-  const { apiKey, hash, signed } = await readLegacyCredentials(call);
-  if (hash === null) return authenticate(em, parts.vault, request.headers.authorization);
-  return apiKey === null ? null : authenticateSigned(em, parts.vault, apiKey, signed, hash);
+async function findCaller(
+  { credentials }: Parts,
+  request: FastifyRequest,
+  { apiKey, hash, signed }: LegacyCredentials,
+): Promise<Identity | null> {
+  if (hash === null) return credentials.ofHeader(request.headers.authorization);
+  return apiKey === null ? null : credentials.ofSignature(apiKey, signed, hash);
 }
 
 /** In process, through the envelope that every other operation goes through. */
-async function execute(gateway: Gateway, viewer: User, document: string, variables: Record<string, unknown>) {
+async function execute(
+  gateway: Gateway,
+  viewer: Identity['viewer'],
+  document: string,
+  variables: Record<string, unknown>,
+) {
   const enveloped = gateway.getEnveloped({ viewer } as never);
   const result = await enveloped.execute({
     schema: enveloped.schema,

@@ -1,5 +1,4 @@
 // How results are spelled in the old API. Every scalar of a row is a string or null, `active` alone a boolean.
-import type { EventType } from '../entities/event.ts';
 import type { RepeatRule } from '../runner/repeat-rule.ts';
 import { zoneClock } from '../runner/zone-clock.ts';
 import { phpJsonEncode, phpRecode, RawJson } from './php-json.ts';
@@ -24,7 +23,8 @@ export interface EventRow {
   logId: string | number;
   /** ISO 8601. */
   at: string;
-  type: EventType;
+  /** An EventType of the schema. */
+  type: string;
   message: string | null;
   actor: { legacyId: number; name: string } | null;
   taskName: string;
@@ -41,6 +41,11 @@ export function listReply(rows: readonly string[]): string {
 
 export function errorReply(message: string): string {
   return phpJsonEncode({ success: 0, message });
+}
+
+/** Whether a reply that successReply or errorReply wrote is of a success. */
+export function isSuccessReply(body: string): boolean {
+  return body.startsWith('{"success":1');
 }
 
 export type Deed = 'added' | 'updated' | 'deleted';
@@ -71,14 +76,14 @@ function itemRow(item: TaskRow['repeatItems'][number], taskId: number): Record<s
 }
 
 /** The events that the old history shows; what happens to a run in between it does not. */
-const DEEDS: Partial<Record<EventType, Deed>> = {
+const DEEDS: Readonly<Record<string, Deed>> = {
   TASK_ADDED: 'added',
   TASK_UPDATED: 'updated',
   TASK_PAUSED: 'updated',
   TASK_RESUMED: 'updated',
   TASK_DELETED: 'deleted',
 };
-const ACTIONS: Partial<Record<EventType, string>> = {
+const ACTIONS: Readonly<Record<string, string>> = {
   SUCCEEDED: 'finished',
   FAILED: 'failed',
   CANCELLED: 'cancelled',

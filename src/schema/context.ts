@@ -1,4 +1,5 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
+import type { Vault } from '../credentials/vault.ts';
 import type { Notifications } from '../database/notifications.ts';
 import type { User } from '../entities/index.ts';
 import type { EventTail } from '../events/tail.ts';
@@ -12,6 +13,8 @@ export interface Context {
   viewer: User;
   tail: EventTail;
   jobs: Jobs;
+  /** Seals the secrets that are stored. */
+  vault: Vault;
   notifications: Notifications;
   taskClasses: TaskClasses;
   /** What a reconnecting EventSource says it has seen; it is newer than the cursor in its address. */

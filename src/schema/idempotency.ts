@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { inTransaction } from '../database/transaction.ts';
+import { CALLS_KEPT_FOR } from '../entities/idempotency-key.ts';
 import { conflict } from '../errors.ts';
 import type { Context } from './context.ts';
 import { readText } from './input.ts';
@@ -13,13 +14,14 @@ interface KeyedInput {
 
 export const IDEMPOTENCY_KEY = {
   description:
-    'A repeated call with the same key and input answers with what the first one did; with another input it is a CONFLICT.',
+    'A repeated call with the same key and input within 24 hours answers with what the first one did; with another input it is a CONFLICT.',
 };
 
 /**
  * Runs a mutation in one transaction. With an idempotency key its work is done once: the key is inserted first, and its
  * primary key makes a second call at the same instant wait until the first has committed (and then answer with its
- * result) or rolled back (and then do the work). `work` returns the id of what it made or changed.
+ * result) or rolled back (and then do the work). A key that is past its time is taken over by the same statement. `work`
+ * returns the id of what it made or changed.
  */
 export function once(
   { em, viewer }: Context,
@@ -30,14 +32,18 @@ export function once(
   const key = input.idempotencyKey;
   if (key === undefined || key === null) return inTransaction(em, work);
   readText(key, 'input.idempotencyKey', { least: 1 });
+  // How long to wait for a run changes nothing of what is done.
   const fingerprint = createHash('sha256')
-    .update(JSON.stringify([mutation, input]))
+    .update(JSON.stringify([mutation, { ...input, waitSeconds: undefined }]))
     .digest();
   return inTransaction(em, async (transaction) => {
     const database = transaction.getKysely();
     const { rows: inserted } = await sql`
       insert into idempotency_key (user_id, key, fingerprint) values (${viewer.id}, ${key}, ${fingerprint})
-      on conflict do nothing returning key
+      on conflict (user_id, key) do update
+        set fingerprint = excluded.fingerprint, result_id = null, created_at = excluded.created_at
+        where idempotency_key.created_at < now() - ${CALLS_KEPT_FOR}::interval
+      returning key
     `.execute(database);
     if (inserted.length === 0) return earlierResult(transaction, viewer.id, key, fingerprint);
     const id = await work(transaction);

@@ -1,5 +1,6 @@
 // The schema: every file is imported for what it adds to the builder. Mutations and subscriptions are files of their own.
 import { builder } from './builder.ts';
+import './api-key.ts';
 import './event.ts';
 import './ip-block.ts';
 import './ip-block-mutations.ts';

@@ -27,7 +27,16 @@ function split(text: string, separator: string): KeyAndSecret | null {
   return at < 1 ? null : { key: text.slice(0, at), secret: text.slice(at + 1) };
 }
 
+/** Who calls, and with which of their keys. */
+export interface Identity {
+  viewer: User;
+  apiKeyId: number;
+  /** The public half of the key. */
+  apiKey: string;
+}
+
 interface StoredKey {
+  key_id: number;
   sealed_secret: Buffer;
   id: number;
   name: string;
@@ -38,15 +47,15 @@ interface StoredKey {
 async function findKey(em: EntityManager, key: string): Promise<StoredKey | undefined> {
   if (key.includes('\0')) return undefined;
   const { rows } = await sql<StoredKey>`
-    select api_key.sealed_secret, app_user.id, app_user.name, app_user.role
+    select api_key.id as key_id, api_key.sealed_secret, app_user.id, app_user.name, app_user.role
     from api_key join app_user on app_user.id = api_key.user_id
     where api_key.key = ${key} and api_key.revoked_at is null
   `.execute(em.getKysely());
   return rows[0];
 }
 
-function userOf(em: EntityManager, { id, name, role }: StoredKey): User {
-  return em.map(User, { id, name, role });
+function identityOf(em: EntityManager, { key_id, id, name, role }: StoredKey, apiKey: string): Identity {
+  return { viewer: em.map(User, { id, name, role }), apiKeyId: key_id, apiKey };
 }
 
 /** Equal or not, in a time that does not depend on where they differ. */
@@ -55,24 +64,31 @@ function equalSecrets(left: string, right: string): boolean {
   return timingSafeEqual(digest(left), digest(right));
 }
 
-/** The user whose key and secret an Authorization header carries; null for missing or wrong ones. */
-export async function authenticate(em: EntityManager, vault: Vault, header: string | undefined): Promise<User | null> {
-  const given = parseAuthorization(header);
-  if (given === null) return null;
-  const stored = await findKey(em, given.key);
-  if (stored === undefined) return null;
-  return equalSecrets(vault.open(stored.sealed_secret), given.secret) ? userOf(em, stored) : null;
-}
+/** Tells who calls, by any of the ways in which credentials come. Null is for missing or wrong ones. */
+export class Credentials {
+  readonly #em: EntityManager;
+  readonly #vault: Vault;
 
-/** The user whose key signed an old call: `signed` is the query string up to its hash. */
-export async function authenticateSigned(
-  em: EntityManager,
-  vault: Vault,
-  key: string,
-  signed: string,
-  hash: string,
-): Promise<User | null> {
-  const stored = await findKey(em, key);
-  if (stored === undefined) return null;
-  return signatureMatches(vault.open(stored.sealed_secret), signed, hash) ? userOf(em, stored) : null;
+  constructor(em: EntityManager, vault: Vault) {
+    this.#em = em;
+    this.#vault = vault;
+  }
+
+  /** The key and secret of an Authorization header. */
+  async ofHeader(header: string | undefined): Promise<Identity | null> {
+    const given = parseAuthorization(header);
+    return given === null ? null : this.#identify(given.key, (secret) => equalSecrets(secret, given.secret));
+  }
+
+  /** The key that signed an old call: `signed` is the query string up to its hash. */
+  ofSignature(key: string, signed: string, hash: string): Promise<Identity | null> {
+    return this.#identify(key, (secret) => signatureMatches(secret, signed, hash));
+  }
+
+  async #identify(key: string, knows: (secret: string) => boolean): Promise<Identity | null> {
+    const em = this.#em.fork();
+    const stored = await findKey(em, key);
+    if (stored === undefined || !knows(this.#vault.open(stored.sealed_secret))) return null;
+    return identityOf(em, stored, key);
+  }
 }

@@ -1,0 +1,75 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { sql } from 'kysely';
+import type { Role } from '../entities/user.ts';
+import { badInput, conflict } from '../errors.ts';
+import type { KeyAndSecret } from './credentials.ts';
+import type { Vault } from './vault.ts';
+
+export interface KeyToImport extends KeyAndSecret {
+  user: {
+    /** The id by which old callers know the user. */
+    id: number;
+    /** Needed for a user that there is not yet; null takes the name that the user has. */
+    name: string | null;
+    /** For a user that there is not yet. */
+    role: Role;
+  };
+}
+
+const MAX_LENGTH = 255;
+/** What can travel in a header and in a query string, and be told apart in both. */
+const PRINTABLE = /^[\x21-\x7e]+$/;
+
+function readPart(text: string, path: string): string {
+  if (text.length > MAX_LENGTH || !PRINTABLE.test(text)) {
+    throw badInput(path, `it is not 1 to ${MAX_LENGTH} printable ASCII characters without blanks`);
+  }
+  return text;
+}
+
+/**
+ * Stores a key and secret that callers have already, for a user whom it makes where there is none, in the caller's
+ * transaction; returns the id of the key. Done again with the same values it changes nothing. CONFLICT where the key,
+ * the user's id or the name is another's; the unique indexes decide between two that import at once.
+ */
+export async function importApiKey(em: EntityManager, vault: Vault, imported: KeyToImport): Promise<number> {
+  const key = readPart(imported.key, 'input.key');
+  const secret = readPart(imported.secret, 'input.secret');
+  const userId = await findOrMakeUser(em, imported.user);
+  const database = em.getKysely();
+  const { rows: inserted } = await sql<{ id: number }>`
+    insert into api_key (key, sealed_secret, user_id) values (${key}, ${vault.seal(secret)}, ${userId})
+    on conflict (key) do nothing returning id
+  `.execute(database);
+  if (inserted[0] !== undefined) return inserted[0].id;
+  const { rows } = await sql<{ id: number; sealed_secret: Buffer; user_id: number; revoked: boolean }>`
+    select id, sealed_secret, user_id, revoked_at is not null as revoked from api_key where key = ${key}
+  `.execute(database);
+  const stored = rows[0];
+  if (stored?.user_id === userId && !stored.revoked && vault.open(stored.sealed_secret) === secret) return stored.id;
+  throw conflict('the key is stored already, with another secret or user, or revoked', 'input.key');
+}
+
+async function findOrMakeUser(em: EntityManager, { id, name, role }: KeyToImport['user']): Promise<number> {
+  const database = em.getKysely();
+  if (name !== null) {
+    const { rows } = await sql`
+      insert into app_user (id, name, role) values (${id}, ${name}, ${role}) on conflict do nothing returning id
+    `.execute(database);
+    // The next user that gets an id by itself gets a higher one.
+    if (rows.length > 0) {
+      await sql`
+        select setval(pg_get_serial_sequence('app_user', 'id'), greatest(max(id), 1)) from app_user
+      `.execute(database);
+    }
+  }
+  const { rows } = await sql<{ id: number; name: string }>`
+    select id, name from app_user where id = ${id} or name = ${name}
+  `.execute(database);
+  const [user] = rows;
+  if (user === undefined)
+    throw badInput('input.userName', `there is no user ${id} yet; accepted is the name to give them`);
+  if (rows.length === 1 && user.id === id && (name === null || user.name === name)) return id;
+  const taken = rows.map((row) => `user ${row.id} is named ${JSON.stringify(row.name)}`).join(', ');
+  throw conflict(`the id and the name belong to others: ${taken}`, 'input.userName');
+}
