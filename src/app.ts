@@ -4,8 +4,7 @@ import { Credentials, type KeyAndSecret } from './credentials/credentials.ts';
 import { checkMasterKey, makeFirstAdmin } from './credentials/first-admin.ts';
 import { readOrMakeMasterKey } from './credentials/master-key.ts';
 import { Vault } from './credentials/vault.ts';
-import { checkDatabase } from './database/connect.ts';
-import { startEmbedded } from './database/embedded.ts';
+import { findDatabase } from './database/find-database.ts';
 import { migrate } from './database/migrate.ts';
 import { Notifications } from './database/notifications.ts';
 import { type Orm, openOrm } from './database/orm.ts';
@@ -46,7 +45,8 @@ async function startParts(
   taskClasses: TaskClasses,
   releasers: Releasers,
 ): Promise<App> {
-  const url = await findDatabase(settings, log, releasers);
+  const { url, release } = await findDatabase(settings, (message) => log.info(message));
+  releasers.push(release);
   const orm = await openOrm(url);
   releasers.push(() => orm.close());
   await migrate(orm, url);
@@ -87,16 +87,6 @@ async function startParts(
     address = await listen(server, settings.HOST, settings.PORT);
   }
   return { address, firstAdmin, stop: () => releasers.releaseAll() };
-}
-
-async function findDatabase(settings: Settings, log: Logger, releasers: Releasers): Promise<string> {
-  if (settings.DATABASE_URL !== undefined) {
-    await checkDatabase(settings.DATABASE_URL);
-    return settings.DATABASE_URL;
-  }
-  const server = await startEmbedded({ dataDir: settings.DATA_DIR, log: (message) => log.info(message) });
-  releasers.push(() => server.release());
-  return server.url;
 }
 
 interface RunnerParts {

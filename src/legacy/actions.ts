@@ -1,9 +1,19 @@
 // The action table: one row an action of the old API, from its parameters to one of our own documents to its reply.
 
 import { type LegacyQuery, readHistory, readTasks } from './lists.ts';
-import { flag, jsonObject, type ParameterType, readAs, refusal, taskId, text, wholeNumber } from './parameters.ts';
+import {
+  flag,
+  jsonObject,
+  type ParameterType,
+  readAs,
+  refusal,
+  type Schema,
+  taskId,
+  text,
+  wholeNumber,
+} from './parameters.ts';
 import type { PhpArray } from './php-value.ts';
-import { ACCEPTED_ITEMS, REPEAT_ITEMS, type RepeatItemInput, readRepeatItems } from './repeat-items.ts';
+import { ACCEPTED_ITEMS, ITEMS_SCHEMA, REPEAT_ITEMS, type RepeatItemInput, readRepeatItems } from './repeat-items.ts';
 import { errorReply, listReply, successReply, type TaskName, taskMessage } from './reply.ts';
 
 /** What the parameters of a call become: the fields of the mutations' inputs. */
@@ -24,6 +34,7 @@ export interface Parameter {
   field: keyof LegacyInput;
   isRequired: boolean;
   accepted: string;
+  schema: Schema;
   /** undefined where the call does not send it. Throws a LegacyError for what is not accepted. */
   read(parameters: PhpArray): LegacyInput[keyof LegacyInput];
 }
@@ -43,6 +54,8 @@ export interface LegacyAction {
   changes: boolean;
   methods: readonly string[];
   parameters: readonly Parameter[];
+  /** A reply of the old page. */
+  example: string;
   document: string;
   /** Executes the document and spells the reply. */
   answer(call: PreparedCall, document: string): Promise<string>;
@@ -55,7 +68,7 @@ function required(name: string, field: keyof LegacyInput, type: ParameterType<Fi
     const value = parameters.get(name);
     return value === undefined || value === null ? undefined : readAs(type, name, value);
   };
-  return { name, field, isRequired: true, accepted: type.accepted, read };
+  return { name, field, isRequired: true, accepted: type.accepted, schema: type.schema, read };
 }
 
 /** The old page requires it, and its callers leave it out all the same; null is one of its values. */
@@ -64,6 +77,7 @@ const data: Parameter = {
   field: 'dataText',
   isRequired: false,
   accepted: jsonObject.accepted,
+  schema: jsonObject.schema,
   read(parameters) {
     const value = parameters.get('data');
     return value === undefined ? undefined : readAs(jsonObject, 'data', value);
@@ -72,7 +86,14 @@ const data: Parameter = {
 
 function repeatItems(isRequired: boolean): Parameter {
   const accepted = ACCEPTED_ITEMS;
-  return { name: REPEAT_ITEMS, field: 'repeatItems', isRequired, accepted, read: readRepeatItems };
+  return {
+    name: REPEAT_ITEMS,
+    field: 'repeatItems',
+    isRequired,
+    accepted,
+    schema: ITEMS_SCHEMA,
+    read: readRepeatItems,
+  };
 }
 
 const TASK_FIELDS = [
@@ -94,6 +115,7 @@ export const ACTIONS: readonly LegacyAction[] = [
     changes: true,
     methods: POST,
     parameters: [...TASK_FIELDS, repeatItems(true)],
+    example: String.raw`{"success":1,"message":"Task \"New Task\" (2) added"}`,
     document: 'mutation LegacyAddTask($input: AddTaskInput!) { addTask(input: $input) { task { legacyId name } } }',
     async answer({ query, input }, document) {
       const { addTask } = await query<{ addTask: TaskPayload }>(document, { input });
@@ -106,6 +128,7 @@ export const ACTIONS: readonly LegacyAction[] = [
     changes: true,
     methods: GET_OR_POST,
     parameters: [required('id', 'task', taskId), ...TASK_FIELDS, repeatItems(false)],
+    example: String.raw`{"success":1,"message":"Task \"New Task\" (2) updated"}`,
     document:
       'mutation LegacyUpdateTask($input: UpdateTaskInput!) { updateTask(input: $input) { task { legacyId name } } }',
     async answer({ query, input }, document) {
@@ -119,6 +142,7 @@ export const ACTIONS: readonly LegacyAction[] = [
     changes: true,
     methods: GET_OR_POST,
     parameters: TASK_ID,
+    example: String.raw`{"success":1,"message":"Task \"New Task\" (2) deleted","data":null}`,
     document:
       'mutation LegacyDeleteTask($input: DeleteTaskInput!) { deleteTask(input: $input) { task { legacyId name } } }',
     async answer({ query, input }, document) {
@@ -132,6 +156,8 @@ export const ACTIONS: readonly LegacyAction[] = [
     changes: true,
     methods: GET_OR_POST,
     parameters: TASK_ID,
+    example:
+      '{"success":1,"message":"Holding tank processed. 0 IPv4 and 0 IPv6 blocks moved to the available pool. ","data":null}',
     document: `mutation LegacyExecuteTask($input: ExecuteTaskInput!) {
   executeTask(input: $input) { run { id state message task { legacyId name } } }
 }`,
@@ -147,6 +173,7 @@ export const ACTIONS: readonly LegacyAction[] = [
     changes: false,
     methods: GET_OR_POST,
     parameters: TASK_ID,
+    example: String.raw`{"success":1,"data":[{"log_id":"1005030","time":"2015-05-07 12:28:14","log_level":"6","user_id":"31","username":"usernamehere","log_category":"System","message":"Task \"Process Holding Tank\" (1) added","ip":null}]}`,
     document: `query LegacyTaskHistory($task: TaskBy!, $types: [EventType!], $before: String) {
   events(last: 500, before: $before, filter: { task: $task, types: $types }) {
     edges { node { logId at type message taskName actor { legacyId name } } }
@@ -163,6 +190,7 @@ export const ACTIONS: readonly LegacyAction[] = [
     changes: false,
     methods: GET_OR_POST,
     parameters: [],
+    example: String.raw`{"success":1,"data":[{"id":"1","user_id":"31","name":"Process Holding Tank","class_name":"\\scheduler\\Tasks\\ProcessHoldingTask","active":true,"data":null,"last_run":"2015-05-07 12:29:45","repeat_items":[{"id":"1","task_id":"1","repeat_start":"2015-05-06","repeat_end":null,"repeat_interval":null,"repeat_year":"*","repeat_month":"*","repeat_day":"*","repeat_week":"*","repeat_weekday":"4","repeat_hour":"20","repeat_minute":"0"}]}]}`,
     document: `query LegacyTasks($after: String) {
   tasks(first: 500, after: $after) {
     edges {

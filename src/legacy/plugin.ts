@@ -12,9 +12,10 @@ import {
   readLegacyCredentials,
 } from './adapter.ts';
 import type { GraphQLErrorLike } from './failures.ts';
+import { describeLegacyApi, LEGACY_PATH } from './openapi.ts';
+import { legacyApiPage } from './page.ts';
 import { errorReply } from './reply.ts';
 
-const PATH = '/api/v1/api.php';
 /** PHP's post_max_size on the old server. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
 
@@ -37,8 +38,10 @@ export async function legacyPlugin(app: FastifyInstance, parts: LegacyParts): Pr
     if (!known) parts.log.error({ err: error }, 'an old call failed unexpectedly');
     return send(reply, parts, known ? error.message : UNEXPECTED);
   });
+  describe(app);
   for (const prefix of ['', ...parts.settings.LEGACY_PREFIX]) {
-    for (const url of [`${prefix}${PATH}`, `${prefix}${PATH}/`, `/${prefix}${PATH}`, `/${prefix}${PATH}/`]) {
+    const path = `${prefix}${LEGACY_PATH}`;
+    for (const url of [path, `${path}/`, `/${path}`, `/${path}/`]) {
       app.route({
         method: ['GET', 'POST', 'HEAD', 'OPTIONS', 'PUT', 'PATCH', 'DELETE'],
         url,
@@ -46,6 +49,14 @@ export async function legacyPlugin(app: FastifyInstance, parts: LegacyParts): Pr
       });
     }
   }
+}
+
+/** What the API is, for machines and for people. It says nothing that the program's own text does not: no credentials. */
+function describe(app: FastifyInstance): void {
+  const json = JSON.stringify(describeLegacyApi(), null, 2);
+  const page = legacyApiPage();
+  app.get('/api/v1/openapi.json', (_request, reply) => reply.type('application/json').send(json));
+  app.get('/api/v1/', (_request, reply) => reply.type('text/html; charset=utf-8').send(page));
 }
 
 async function answer(parts: LegacyParts, request: FastifyRequest, reply: FastifyReply) {

@@ -1,6 +1,6 @@
 // The fields of a repeat item under their old names, in the order of the old page, and how a call sends the items.
 import type { RepeatRule } from '../runner/repeat-rule.ts';
-import { date, isEmptyList, type ParameterType, readAs, refusal, wholeNumber } from './parameters.ts';
+import { date, isEmptyList, type ParameterType, readAs, refusal, type Schema, wholeNumber } from './parameters.ts';
 import { PhpArray, type PhpValue } from './php-value.ts';
 
 interface RepeatField {
@@ -27,6 +27,28 @@ export const REPEAT_FIELDS: readonly RepeatField[] = [
 export const REPEAT_ITEMS = 'repeat_items';
 export const ACCEPTED_ITEMS =
   'an array of objects with the fields repeat_start to repeat_minute, empty for a task that only runs when asked';
+
+const every = { enum: ['*'], description: 'Every.' };
+
+/** The fields of an item; each may be absent, empty or null. */
+export const ITEM_SCHEMA: Schema = {
+  type: 'object',
+  properties: Object.fromEntries(
+    REPEAT_FIELDS.map(({ name, type, isCalendar }) => [
+      name,
+      {
+        description: `It accepts ${type.accepted}.`,
+        anyOf: [type.schema, ...(isCalendar ? [every] : []), { enum: ['', null] }],
+      },
+    ]),
+  ),
+};
+export const ITEMS_SCHEMA: Schema = {
+  anyOf: [
+    { type: 'array', items: ITEM_SCHEMA },
+    { type: 'object', additionalProperties: ITEM_SCHEMA },
+  ],
+};
 
 export type RepeatItemInput = Record<keyof RepeatRule, string | number | null>;
 

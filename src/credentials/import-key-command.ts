@@ -1,0 +1,85 @@
+// npm run import-key -- --key KEY --user-id 31 --user-name NAME: stores a key and secret that callers have already. The
+// secret comes from standard input, since a command line can be read by every user of the machine.
+import { parseArgs } from 'node:util';
+import { findDatabase } from '../database/find-database.ts';
+import { migrate } from '../database/migrate.ts';
+import { openOrm } from '../database/orm.ts';
+import { StartupError } from '../database/startup-error.ts';
+import { inTransaction } from '../database/transaction.ts';
+import { User } from '../entities/index.ts';
+import { ROLES, type Role } from '../entities/user.ts';
+import { readSettings } from '../env.ts';
+import { Releasers } from '../releasers.ts';
+import { checkMasterKey } from './first-admin.ts';
+import { importApiKey, type KeyToImport } from './import-key.ts';
+import { readOrMakeMasterKey } from './master-key.ts';
+import { Vault } from './vault.ts';
+
+const USAGE =
+  'npm run -s import-key -- --key KEY --user-id 31 [--user-name NAME] [--role OPERATOR] < file-with-the-secret';
+const MAX_SECRET_BYTES = 4_096;
+const MAX_ID = 2_147_483_647;
+
+function readArguments(args: string[]): Omit<KeyToImport, 'secret'> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      key: { type: 'string' },
+      'user-id': { type: 'string' },
+      'user-name': { type: 'string' },
+      role: { type: 'string', default: 'OPERATOR' },
+    },
+  });
+  const { key, role } = values;
+  const id = Number(values['user-id']);
+  if (key === undefined || !Number.isInteger(id) || id < 1 || id > MAX_ID) throw new StartupError(`Usage: ${USAGE}`);
+  if (!isRole(role)) throw new StartupError(`--role is ${JSON.stringify(role)}; accepted is ${ROLES.join(', ')}.`);
+  return { key, user: { id, name: values['user-name'] ?? null, role } };
+}
+
+function isRole(role: string): role is Role {
+  return (ROLES as readonly string[]).includes(role);
+}
+
+async function readSecret(): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of process.stdin) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > MAX_SECRET_BYTES) throw new StartupError('The secret on standard input is too long.');
+  }
+  const secret = Buffer.concat(chunks)
+    .toString('utf8')
+    .replace(/\r?\n$/, '');
+  if (secret === '') throw new StartupError(`Give the secret on standard input: ${USAGE}`);
+  return secret;
+}
+
+async function store(key: KeyToImport, releasers: Releasers): Promise<void> {
+  const settings = readSettings();
+  const { url, release } = await findDatabase(settings, () => undefined);
+  releasers.push(release);
+  const orm = await openOrm(url, 2);
+  releasers.push(() => orm.close());
+  await migrate(orm, url);
+  if ((await orm.em.fork().count(User)) === 0) {
+    throw new StartupError('There is no admin yet: start Slotkeeper once first.');
+  }
+  const vault = new Vault(settings.MASTER_KEY ?? (await readOrMakeMasterKey(settings.DATA_DIR)));
+  await checkMasterKey(orm.em, vault);
+  await inTransaction(orm.em, (em) => importApiKey(em, vault, key));
+}
+
+const releasers = new Releasers();
+try {
+  const wanted = readArguments(process.argv.slice(2));
+  await store({ ...wanted, secret: await readSecret() }, releasers);
+  process.stdout.write(`Stored the key ${wanted.key} of user ${wanted.user.id}.\n`);
+} catch (error) {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`${message.replace(/^input\./, '')}\n`);
+  process.exitCode = 1;
+} finally {
+  await releasers.releaseAll();
+}

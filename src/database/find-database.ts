@@ -1,0 +1,19 @@
+import type { Settings } from '../env.ts';
+import { checkDatabase } from './connect.ts';
+import { startEmbedded } from './embedded.ts';
+
+export interface FoundDatabase {
+  url: string;
+  /** To be called when this process needs it no more: the last one out stops the embedded server. */
+  release(): Promise<void>;
+}
+
+/** The operator's own database, or the embedded one of the data folder, started where it does not run. */
+export async function findDatabase(
+  { DATABASE_URL, DATA_DIR }: Settings,
+  log: (message: string) => void,
+): Promise<FoundDatabase> {
+  if (DATABASE_URL === undefined) return startEmbedded({ dataDir: DATA_DIR, log });
+  await checkDatabase(DATABASE_URL);
+  return { url: DATABASE_URL, release: async () => undefined };
+}
