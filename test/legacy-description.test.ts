@@ -1,4 +1,5 @@
 // What the old API says of itself, to machines and to people.
+import { readdir, readFile } from 'node:fs/promises';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { parse, validate } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -19,6 +20,17 @@ beforeAll(async () => {
 afterAll(async () => {
   await app?.stop();
   await database?.close();
+});
+
+test('the adapter knows no entity and no database: all that it does, it does through the schema', async () => {
+  const folder = new URL('../src/legacy/', import.meta.url);
+  const imports: string[] = [];
+  for (const file of await readdir(folder)) {
+    const text = await readFile(new URL(file, folder), 'utf8');
+    imports.push(...[...text.matchAll(/from '([^']+)'/g)].map(([, name]) => name ?? ''));
+  }
+  expect(imports.length).toBeGreaterThan(20);
+  expect(imports.filter((name) => /entities|database|kysely|mikro-orm|^pg/.test(name))).toEqual([]);
 });
 
 test.each(ACTIONS)('the document of $name is valid in the schema', ({ document }) => {

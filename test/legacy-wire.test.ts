@@ -260,6 +260,36 @@ test('a path in other letters is a 404, and nothing ever redirects', async () =>
   }
 });
 
+describe('a form is read as PHP reads it, and shown as PHP writes it', () => {
+  test.each([
+    ['data[b]=c&data[]=d', '{"b":"c","0":"d"}'],
+    ['data[x][]=1&data[x][]=2', '{"x":["1","2"]}'],
+    ['data[a]=1&data[a]=2', '{"a":"2"}'],
+    ['data[c.d]=1&data[e f]=2', '{"c.d":"1","e f":"2"}'],
+    ['data[ ]=1', '["1"]'],
+    ['data[j]k=5', '{"j":"5"}'],
+    ['data%5Bm%5D=%2B+x%20%C3%A4%2F', '{"m":"+ x \\u00e4\\/"}'],
+    ['data[5]=a&data[]=b&data[05]=c', '{"5":"a","6":"b","05":"c"}'],
+    ['data[n]=a;data[o]=b', '{"n":"a;data[o]=b"}'],
+    ['data[f]=1&data[f][g]=2', '{"f":{"g":"2"}}'],
+    // None of these is the parameter data.
+    ['data[l=5', 'null'],
+    ['data[a%00b]=1', 'null'],
+    ['[data]=1', 'null'],
+    ['Data[a]=1', 'null'],
+    ['data', 'null'],
+  ])('%s', async (fields, shown) => {
+    const task = `user_id=1&name=Form&class_name=${encodeURIComponent(HOLDING)}&active=1&repeat_hour=8`;
+    const body = `${task}&${fields}`;
+    const added = (
+      await send({ method: 'POST', target: target('target=scheduler&action=addTask'), headers: FORM_TYPE, body })
+    ).body;
+    const id = /\((\d+)\) added/.exec(added)?.[1];
+    expect((await send({ target: target(GET_TASKS) })).body).toContain(`"active":true,"data":${shown},"last_run":null`);
+    await send({ target: target(`target=scheduler&action=deleteTask&taskId=${id}`) });
+  });
+});
+
 describe('a row of getTasks', () => {
   const DATA = [
     '{"location":"\\/backups","keep":3,"x":{"y":[1,2.5,"z"],"e":[]}}',

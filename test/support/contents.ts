@@ -14,6 +14,7 @@ const TABLES = [
   'slot_gap',
   'event',
   'idempotency_key',
+  'legacy_reply',
   'ip_block',
   'pgboss.job',
 ];
