@@ -31,11 +31,14 @@ export class LegacyUsage {
 
   /** `action` is one of a fixed set, so that what waits here is bounded. */
   count(apiKeyId: number, action: string): void {
-    const id = `${apiKeyId} ${action}`;
-    const use = this.#uses.get(id) ?? { apiKeyId, action, calls: 0 };
-    use.calls += 1;
-    this.#uses.set(id, use);
+    this.#add({ apiKeyId, action, calls: 1 });
     this.#timer ??= setTimeout(() => this.#flushing.request(), FLUSH_MS);
+  }
+
+  #add({ apiKeyId, action, calls }: Use): void {
+    const id = `${apiKeyId} ${action}`;
+    const earlier = this.#uses.get(id)?.calls ?? 0;
+    this.#uses.set(id, { apiKeyId, action, calls: earlier + calls });
   }
 
   async stop(): Promise<void> {
@@ -49,6 +52,16 @@ export class LegacyUsage {
     const uses = [...this.#uses.values()];
     this.#uses = new Map();
     if (uses.length === 0) return;
+    try {
+      await this.#store(uses);
+    } catch (error) {
+      // The next call's flush stores them.
+      for (const use of uses) this.#add(use);
+      throw error;
+    }
+  }
+
+  async #store(uses: readonly Use[]): Promise<void> {
     await sql`
       insert into legacy_usage (api_key_id, action, calls, last_called_at)
       select "apiKeyId", action, calls, now()

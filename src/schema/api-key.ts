@@ -100,7 +100,7 @@ builder.queryField('legacyCallers', (t) =>
     type: [LegacyCaller],
     authScopes: { admin: true },
     description: 'Which API keys still use which actions of the old API, the last to call first.',
-    complexity: ({ first }) => ({ field: 1, multiplier: first }),
+    complexity: ({ first }) => ({ field: 1, multiplier: Math.min(Math.max(first, 1), MAX_CALLERS) }),
     args: {
       first: t.arg.int({ required: true, defaultValue: 100, description: `How many, ${MAX_CALLERS} at most.` }),
     },
