@@ -11,6 +11,7 @@ import type { Jobs } from './jobs.ts';
 import { cancelOpenRuns, countOpenRuns, decideOverlap, type OpenRuns } from './overlap.ts';
 import { releaseWaiting } from './release.ts';
 import type { ScheduleFaults } from './schedule-faults.ts';
+import { SKIP_MESSAGES } from './skip-messages.ts';
 
 /** A due task as the planner reads it; times in milliseconds since 1970. */
 export interface DueTask {
@@ -119,13 +120,6 @@ async function readRules(database: Kysely<unknown>, taskIds: readonly number[]):
   `.execute(database);
   return new Map(rows.map(({ task_id, rules }) => [task_id, rules]));
 }
-
-const SKIP_MESSAGES: Record<SkipReason, string> = {
-  OVERLAP: 'Skipped: an earlier run of the task was not finished.',
-  MISSED: 'Skipped: the slot was not fired in time, and the catch-up policy leaves it out.',
-  TOO_OLD: 'Skipped: the slot was not fired in time and is older than the catch-up age.',
-  NO_RUNNER: 'Skipped: no live runner has the class of the task.',
-};
 
 function skipped(taskId: number, slot: Date, reason: SkipReason): NewRun {
   return { taskId, slot, state: 'SKIPPED', skipReason: reason, message: SKIP_MESSAGES[reason], jobId: null };

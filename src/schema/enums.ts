@@ -7,7 +7,8 @@ import type { Role } from '../entities/user.ts';
 import type { DstNote } from '../runner/calendar.ts';
 import { builder } from './builder.ts';
 
-function describedEnum<Value extends string>(name: string, description: string, values: Record<Value, string>) {
+/** An enum whose every value has a description. */
+export function describedEnum<Value extends string>(name: string, description: string, values: Record<Value, string>) {
   const described = Object.entries<string>(values).map(([value, text]) => [value, { description: text }]);
   return builder.enumType(name, {
     description,

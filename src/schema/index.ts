@@ -1,7 +1,9 @@
 // The schema: every file is imported for what it adds to the builder. Mutations and subscriptions are files of their own.
 import { builder } from './builder.ts';
 import './api-key.ts';
+import './coverage.ts';
 import './event.ts';
+import './explain-slot.ts';
 import './ip-block.ts';
 import './ip-block-mutations.ts';
 import './node.ts';
@@ -14,6 +16,7 @@ import './scalars.ts';
 import './task.ts';
 import './task-class.ts';
 import './task-mutations.ts';
+import './upcoming.ts';
 import './user.ts';
 
 export const schema = builder.toSchema();

@@ -1,0 +1,17 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import type { Kysely } from 'kysely';
+import type { ReadTables } from './rows.ts';
+
+/** Reads that all see the same moment: without it, a slot that fires between two of them would look lost or doubled. */
+export function readSnapshot<Result>(
+  em: EntityManager,
+  read: (database: Kysely<ReadTables>) => Promise<Result>,
+): Promise<Result> {
+  return em
+    .fork()
+    .getKysely<ReadTables>()
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .setAccessMode('read only')
+    .execute(read);
+}

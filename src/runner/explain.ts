@@ -1,0 +1,168 @@
+// Why a task ran, did not run or will run at an instant: told from the ledger and from the schedule that was valid then.
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { type Kysely, sql } from 'kysely';
+import type { ReadTables, Row } from '../database/rows.ts';
+import { readSnapshot } from '../database/snapshot.ts';
+import { toDate, toText } from '../database/timestamp.ts';
+import type { SkipReason } from '../entities/run.ts';
+import { compileSchedule, type RepeatRule } from './calendar.ts';
+import { findExclusion, type RuleExclusion } from './rule-exclusion.ts';
+import { SKIP_MESSAGES } from './skip-messages.ts';
+
+export const SLOT_VERDICTS = [
+  'RAN',
+  'SKIPPED',
+  'PENDING',
+  'WILL_BE_DUE',
+  'NOT_DUE',
+  'PAUSED',
+  'NO_TASK',
+  'UNACCOUNTED',
+] as const;
+export type SlotVerdict = (typeof SLOT_VERDICTS)[number];
+
+export interface SlotExplanation {
+  verdict: SlotVerdict;
+  because: string;
+  at: Date;
+  timeZone: string;
+  run: Row<'run'> | null;
+  skipReason: SkipReason | null;
+  /** Where the slot lies in a gap: how many slots that has. */
+  gapCount: number | null;
+  exclusions: (RuleExclusion & { rule: number })[];
+  /** From the slot to the beginning of the first attempt, for one that began. */
+  lateSeconds: number | null;
+}
+
+type Version = Row<'schedule_version'>;
+type Told = Pick<SlotExplanation, 'verdict' | 'because'> & Partial<SlotExplanation>;
+
+/** Expects a whole minute; null where there is no such task. */
+export function explainSlot(em: EntityManager, taskId: number, at: Date): Promise<SlotExplanation | null> {
+  return readSnapshot(em, async (database) => {
+    const task = await database.selectFrom('task').selectAll().where('id', '=', taskId).executeTakeFirst();
+    if (task === undefined) return null;
+    const version = await findVersion(database, taskId, at);
+    const told = await explain(database, task, version, at);
+    const rest = { run: null, skipReason: null, gapCount: null, exclusions: [], lateSeconds: null };
+    return { ...rest, at, timeZone: version?.time_zone ?? task.time_zone, ...told };
+  });
+}
+
+function findVersion(database: Kysely<ReadTables>, taskId: number, at: Date): Promise<Version | undefined> {
+  return database
+    .selectFrom('schedule_version')
+    .selectAll()
+    .where('task_id', '=', taskId)
+    .where('valid_from', '<', toText(at))
+    .where((where) => where.or([where('valid_to', 'is', null), where('valid_to', '>=', toText(at))]))
+    .executeTakeFirst();
+}
+
+async function explain(
+  database: Kysely<ReadTables>,
+  task: Row<'task'>,
+  version: Version | undefined,
+  at: Date,
+): Promise<Told> {
+  const run = await database
+    .selectFrom('run')
+    .selectAll()
+    .where('task_id', '=', task.id)
+    .where('slot', '=', toText(at))
+    .where('trigger', '=', 'SCHEDULE')
+    .executeTakeFirst();
+  if (run !== undefined) return explainRun(run, at, task.misfire_grace_seconds);
+  if (version === undefined) {
+    return { verdict: 'NO_TASK', because: `The task was added at ${iso(task.created_at)}.` };
+  }
+  if (task.deleted_at !== null && toDate(task.deleted_at) < at) {
+    return { verdict: 'NO_TASK', because: `The task was deleted at ${iso(task.deleted_at)}.` };
+  }
+  if (!version.active) return { verdict: 'PAUSED', because: await explainPause(database, version) };
+  const rules = version.rules as unknown as RepeatRule[];
+  const schedule = compileSchedule(rules, version.time_zone);
+  if (schedule.last(new Date(at.getTime() - 1), at) === null) return explainNotDue(rules, version.time_zone, at);
+  return explainDue(database, task, version, at);
+}
+
+async function explainDue(database: Kysely<ReadTables>, task: Row<'task'>, version: Version, at: Date): Promise<Told> {
+  const gap = await database
+    .selectFrom('slot_gap')
+    .select(['reason', 'count', 'from_slot', 'to_slot'])
+    .where('task_id', '=', task.id)
+    .where('from_slot', '<=', toText(at))
+    .where('to_slot', '>=', toText(at))
+    .executeTakeFirst();
+  if (gap !== undefined) {
+    const range = `It is one of ${gap.count} slots from ${iso(gap.from_slot)} to ${iso(gap.to_slot)}.`;
+    const skipReason = gap.reason;
+    return { verdict: 'SKIPPED', because: `${SKIP_MESSAGES[skipReason]} ${range}`, skipReason, gapCount: gap.count };
+  }
+  const isToCome = version.valid_to === null && task.next_run_at !== null && at >= toDate(task.next_run_at);
+  if (!isToCome) return { verdict: 'UNACCOUNTED', because: 'It was due, and no record of it is there.' };
+  const { rows } = await sql<{ ahead: boolean }>`select ${toText(at)}::timestamptz > now() as ahead`.execute(database);
+  if (rows[0]?.ahead) return { verdict: 'WILL_BE_DUE', because: 'The task is to run then.' };
+  return { verdict: 'PENDING', because: 'It is due, and no runner has fired it yet.' };
+}
+
+function explainRun(run: Row<'run'>, at: Date, graceSeconds: number): Told {
+  if (run.state === 'SKIPPED') {
+    const skipReason = run.skip_reason;
+    return { verdict: 'SKIPPED', because: run.message ?? 'It was skipped.', run, skipReason };
+  }
+  const firedLate = secondsBetween(at, run.queued_at);
+  const begun = run.started_at === null ? null : secondsBetween(at, run.started_at);
+  const outcome = `Its run is ${run.state}.`;
+  const late = explainLateness(firedLate, begun, graceSeconds);
+  const isFinished = run.state !== 'QUEUED' && run.state !== 'RUNNING';
+  return {
+    verdict: isFinished ? 'RAN' : 'PENDING',
+    because: late === null ? outcome : `${outcome} ${late}`,
+    run,
+    lateSeconds: begun,
+  };
+}
+
+/** A run that begins so long after it was fired has waited. */
+const WAITED_SECONDS = 2;
+
+function explainLateness(firedLate: number, begun: number | null, graceSeconds: number): string | null {
+  if (firedLate >= graceSeconds) {
+    return `It was fired ${Math.round(firedLate)} seconds late, since no runner was firing then; the catch-up policy ran it.`;
+  }
+  if (begun === null) return 'It waits for a free place or for an earlier run of the task.';
+  const waited = begun - firedLate;
+  if (waited < WAITED_SECONDS) return null;
+  return `It began ${Math.round(begun)} seconds after it was due: it waited for a free place or for an earlier run of the task.`;
+}
+
+function secondsBetween(from: Date, to: string): number {
+  return (toDate(to).getTime() - from.getTime()) / 1_000;
+}
+
+function explainNotDue(rules: readonly RepeatRule[], timeZone: string, at: Date): Told {
+  if (rules.length === 0) return { verdict: 'NOT_DUE', because: 'The task has no repeat items.' };
+  const exclusions = rules.flatMap((rule, index) => {
+    const exclusion = findExclusion(rule, timeZone, at);
+    return exclusion === null ? [] : [{ ...exclusion, rule: index }];
+  });
+  const because = exclusions.map(({ rule, message }) => `Rule ${rule + 1}: ${message}.`).join(' ');
+  return { verdict: 'NOT_DUE', because, exclusions };
+}
+
+/** A pause may span several versions: an edit of a paused task makes another one. */
+async function explainPause(database: Kysely<ReadTables>, version: Version): Promise<string> {
+  const { rows } = await sql<{ since: string }>`
+    select min(valid_from) as since from schedule_version
+    where task_id = ${version.task_id} and valid_from <= ${version.valid_from} and valid_from > coalesce((
+      select max(valid_from) from schedule_version
+      where task_id = ${version.task_id} and valid_from <= ${version.valid_from} and active), '-infinity')
+  `.execute(database);
+  return `The task was paused since ${iso(rows[0]?.since ?? version.valid_from)}.`;
+}
+
+function iso(text: string): string {
+  return toDate(text).toISOString();
+}
