@@ -1,7 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { compileSchedule, findRuleFault, isTimeZone, type RepeatRule } from '../src/runner/calendar.ts';
+import { findExclusion } from '../src/runner/rule-exclusion.ts';
 import { EVERY } from './support/calendar-oracle.ts';
-import { checkAgainstOracle, checkDailyInterval, checkFarDates, checkNeverDue } from './support/calendar-properties.ts';
+import {
+  checkAgainstOracle,
+  checkDailyInterval,
+  checkExclusions,
+  checkFarDates,
+  checkNeverDue,
+} from './support/calendar-properties.ts';
 
 type Differing = Partial<RepeatRule>;
 
@@ -254,4 +261,14 @@ describe('properties', () => {
   test('it agrees with a search date by date', () => checkFarDates(150));
   test('it refuses a rule as never due exactly when no date has it', () => checkNeverDue(150));
   test('an interval of one day is the daily rule', () => checkDailyInterval(300));
+});
+
+describe('why a rule is not due', () => {
+  test('is said of every rule, in every zone, by a field that does not fit', () => checkExclusions(300));
+
+  test('names the second time that the clock shows', () => {
+    const rule = { ...EVERY, hour: 2, minute: 30 };
+    expect(findExclusion(rule, 'Europe/Berlin', new Date('2026-10-25T00:30:00Z'))).toBeNull();
+    expect(findExclusion(rule, 'Europe/Berlin', new Date('2026-10-25T01:30:00Z'))).toMatchObject({ field: null });
+  });
 });

@@ -2,6 +2,7 @@
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
 import { compileSchedule, findRuleFault, type RepeatRule } from '../../src/runner/calendar.ts';
+import { findExclusion } from '../../src/runner/rule-exclusion.ts';
 import { changesOf, EVERY, matchesDate, slotsOf, wallAt } from './calendar-oracle.ts';
 
 const MINUTE = 60_000;
@@ -194,6 +195,28 @@ export function checkDailyInterval(numRuns: number): void {
       const interval = plain.map((rule) => ({ ...rule, intervalDays: 1 }));
       const slots = compileSchedule(interval, timeZone).slots(new Date(after), null, 100);
       expect(slots).toEqual(compileSchedule(plain, timeZone).slots(new Date(after), null, 100));
+    }),
+    { numRuns },
+  );
+}
+
+/** A rule that is not due names a field that does not fit; once each such field fits, it is due or was at the first showing. */
+export function checkExclusions(numRuns: number): void {
+  fc.assert(
+    fc.property(cases, fc.integer({ min: 0, max: 2 * DAY }), ({ timeZone, rules, after }, minutes) => {
+      const at = new Date((Math.floor(after / MINUTE) + minutes) * MINUTE);
+      for (const rule of rules) {
+        const isDue = compileSchedule([rule], timeZone).last(new Date(at.getTime() - 1), at) !== null;
+        expect(findExclusion(rule, timeZone, at) === null).toBe(isDue);
+        let relaxed = rule;
+        for (let exclusion = findExclusion(rule, timeZone, at); exclusion?.field; ) {
+          expect(relaxed[exclusion.field]).not.toBeNull();
+          // An interval counts from the start.
+          const interval = exclusion.field === 'start' ? { intervalDays: null } : {};
+          relaxed = { ...relaxed, ...interval, [exclusion.field]: null };
+          exclusion = findExclusion(relaxed, timeZone, at);
+        }
+      }
     }),
     { numRuns },
   );
