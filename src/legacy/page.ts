@@ -58,8 +58,8 @@ export function legacyApiPage(): string {
 </head>
 <body>
 <h1>The old scheduler API</h1>
-<p>Slotkeeper answers the calls of <code>api.php?target=scheduler</code> as they are. For machines:
-<a href="openapi.json">openapi.json</a> (OpenAPI 3.1). New clients use GraphQL, at <code>/graphql</code>.</p>
+<p>Slotkeeper answers the calls of <code>api.php?target=scheduler</code> as they are. For machines there is
+<code>openapi.json</code> beside this page (OpenAPI 3.1). New clients use GraphQL, at <code>/graphql</code>.</p>
 <h2>Calling</h2>
 <p>A call carries <code>apiKey</code> and, last, <code>hash</code>: base64(HMAC-SHA256(secret, the query string up to
 <code>&amp;hash=</code>)). Basic and Bearer credentials work too. A body is a JSON object or a form; its parameters win over

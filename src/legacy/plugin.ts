@@ -38,7 +38,7 @@ export async function legacyPlugin(app: FastifyInstance, parts: LegacyParts): Pr
     if (!known) parts.log.error({ err: error }, 'an old call failed unexpectedly');
     return send(reply, parts, known ? error.message : UNEXPECTED);
   });
-  describe(app);
+  describe(app, parts);
   for (const prefix of ['', ...parts.settings.LEGACY_PREFIX]) {
     const path = `${prefix}${LEGACY_PATH}`;
     for (const url of [path, `${path}/`, `/${path}`, `/${path}/`]) {
@@ -51,12 +51,15 @@ export async function legacyPlugin(app: FastifyInstance, parts: LegacyParts): Pr
   }
 }
 
-/** What the API is, for machines and for people. It says nothing that the program's own text does not: no credentials. */
-function describe(app: FastifyInstance): void {
-  const json = JSON.stringify(describeLegacyApi(), null, 2);
-  const page = legacyApiPage();
-  app.get('/api/v1/openapi.json', (_request, reply) => reply.type('application/json').send(json));
-  app.get('/api/v1/', (_request, reply) => reply.type('text/html; charset=utf-8').send(page));
+/** What the API is, for machines and for people; a signed address lets a browser in, which sends no header by itself. */
+function describe(app: FastifyInstance, parts: LegacyParts): void {
+  const serve = (url: string, type: string, text: string) =>
+    app.get(url, async (request, reply) => {
+      const identity = await findCaller(parts, request, await readLegacyCredentials(readCall(request)));
+      return identity === null ? refuse(parts, request, reply) : reply.type(type).send(text);
+    });
+  serve('/api/v1/openapi.json', 'application/json', JSON.stringify(describeLegacyApi(), null, 2));
+  serve('/api/v1/', 'text/html; charset=utf-8', legacyApiPage());
 }
 
 async function answer(parts: LegacyParts, request: FastifyRequest, reply: FastifyReply) {
