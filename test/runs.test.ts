@@ -1,5 +1,5 @@
 // What becomes of runs: retries, timeouts, cancellation, overlap, log and progress.
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestApp, type TestApp } from './support/app.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { heldClass } from './support/test-classes.ts';
@@ -243,4 +243,88 @@ test('a mutation that is repeated with its idempotency key is done once, at the 
   });
   (await held.next()).succeed('done');
   expect(held.begunCount()).toBe(0);
+});
+
+describe('backfillTask', () => {
+  interface Backfilled {
+    slots: string[];
+    runs: { id: string; trigger: string; slot: string; state: string }[];
+  }
+  const BACKFILL = `mutation ($input: BackfillTaskInput!) {
+    backfillTask(input: $input) { slots runs { id trigger slot state } }
+  }`;
+  const HOUR = 3_600_000;
+  const hourStart = Math.floor(Date.now() / HOUR) * HOUR;
+  const ago = (hours: number) => new Date(hourStart - hours * HOUR).toISOString();
+  const backfill = async (input: object) =>
+    (await app.query<{ backfillTask: Backfilled }>(BACKFILL, { input })).backfillTask;
+
+  /** A paused task that is due every hour. */
+  async function addHourly(policy: object = {}): Promise<string> {
+    const { addTask } = await app.query<{ addTask: { task: { id: string } } }>(
+      `mutation ($className: String!, $policy: TaskPolicyInput) {
+        addTask(input: { name: "Hourly", className: $className, active: false, policy: $policy,
+          repeatItems: [{ minute: 0 }] }) { task { id } }
+      }`,
+      { className: held.taskClass.name, policy },
+    );
+    return addTask.task.id;
+  }
+
+  test('runs the slots of the past one after the other, says which they would be, and leaves out what is done', async () => {
+    const task = await addHourly({ queueLimit: 1, overlap: 'CANCEL_RUNNING' });
+    const range = { task: { id: task }, from: ago(5), to: ago(2) };
+    const slots = [ago(5), ago(4), ago(3)];
+    expect(await backfill({ ...range, dryRun: true })).toEqual({ slots, runs: [] });
+    const made = await backfill(range);
+    expect(made.slots).toEqual(slots);
+    expect(made.runs.map(({ trigger, slot }) => [trigger, slot])).toEqual(slots.map((slot) => ['BACKFILL', slot]));
+    for (const { id } of made.runs) {
+      const attempt = await held.next();
+      expect(held.begunCount()).toBe(0);
+      expect(Buffer.from(id, 'base64').toString()).toBe(`Run:${attempt.context.runId}`);
+      attempt.succeed('done');
+      await untilState(id, 'SUCCEEDED');
+    }
+    expect(await backfill({ ...range, from: ago(6), dryRun: true })).toEqual({ slots: [ago(6)], runs: [] });
+    expect((await backfill({ ...range, dryRun: true, includeSucceeded: true })).slots).toEqual(slots);
+    expect(await backfill(range)).toEqual({ slots: [], runs: [] });
+  });
+
+  test('is done once for an idempotency key, at the same instant too', async () => {
+    const task = await addHourly({ overlap: 'ALLOW' });
+    const input = { task: { id: task }, from: ago(3), to: ago(1), idempotencyKey: `backfill ${task}` };
+    const replies = await Promise.all([1, 2, 3].map(() => backfill(input)));
+    expect(new Set(replies.map(({ runs }) => runs.map(({ id }) => id).join())).size).toBe(1);
+    expect(replies[0]?.runs).toHaveLength(2);
+    for (const attempt of [await held.next(), await held.next()]) attempt.succeed('done');
+    for (const { id } of replies[0]?.runs ?? []) await untilState(id, 'SUCCEEDED');
+  });
+
+  test.each([
+    ['what is to come', { from: ago(1), to: ago(-2) }, 'input.to'],
+    ['a range that ends before it begins', { from: ago(1), to: ago(2) }, 'to'],
+    ['more than 500 slots', { from: ago(600), to: ago(1) }, 'input.to'],
+  ])('refuses %s', async (_what, range, field) => {
+    const task = await addHourly();
+    const { errors } = await app.post(BACKFILL, { input: { task: { id: task }, ...range } });
+    expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT', field } }]);
+  });
+});
+
+test('the delay of a retry is lengthened at random by up to its jitter', async () => {
+  const task = await addTask({ retry: { attempts: 2, delaySeconds: 1_000, backoff: 1, jitter: 1 }, overlap: 'ALLOW' });
+  const ids = await Promise.all(Array.from({ length: 8 }, () => execute(task)));
+  for (const _ of ids) (await held.next()).fail('again');
+  for (const id of ids) await expect.poll(async () => (await run(id)).events.edges.at(-1)?.node.type).toBe('RETRYING');
+  const delays = await database.orm.em
+    .getConnection()
+    .execute<{ seconds: number }[]>(
+      `select extract(epoch from next_attempt_at - now())::float8 as seconds from run where next_attempt_at is not null`,
+    );
+  expect(delays).toHaveLength(8);
+  for (const { seconds } of delays) expect(seconds).toBeGreaterThan(900);
+  for (const { seconds } of delays) expect(seconds).toBeLessThanOrEqual(2_000);
+  expect(new Set(delays.map(({ seconds }) => Math.round(seconds))).size).toBeGreaterThan(1);
+  for (const id of ids) await cancel(id);
 });

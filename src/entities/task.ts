@@ -39,6 +39,8 @@ const TaskSchema = defineEntity({
     retryDelaySeconds: p.integer().default(30),
     /** Each further delay is this many times the one before. */
     retryBackoff: p.double().default(2),
+    /** Up to this part of a delay is added to it at random, so that what failed together is not tried again together. */
+    retryJitter: p.double().default(0),
     timeoutSeconds: p.integer().default(900),
 
     /** The next slot, or null when the task expects none. */
@@ -64,6 +66,7 @@ const TaskSchema = defineEntity({
     { name: 'task_catch_up_max_age', expression: 'catch_up_max_age_seconds >= 0' },
     { name: 'task_retry', expression: 'retry_attempts between 1 and 100 and retry_delay_seconds between 0 and 86400' },
     { name: 'task_retry_backoff', expression: 'retry_backoff between 1 and 10' },
+    { name: 'task_retry_jitter', expression: 'retry_jitter between 0 and 1' },
     { name: 'task_timeout', expression: 'timeout_seconds between 1 and 82800' },
     {
       name: 'task_expects_nothing',

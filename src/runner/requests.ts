@@ -44,6 +44,35 @@ export async function requestRun(em: EntityManager, jobs: Jobs, task: Task, requ
   return runId;
 }
 
+/**
+ * Makes a run of each slot, in their order. Like runs by request they are never skipped; where the overlap policy runs one
+ * at a time they wait for each other and for what is under way, which CANCEL_RUNNING does not cancel for them. Returns the
+ * id of the first; all have its `queued_at`, the transaction's time. There must be a slot.
+ */
+export async function backfillSlots(
+  em: EntityManager,
+  jobs: Jobs,
+  task: Task,
+  slots: readonly Date[],
+  actor: User,
+): Promise<number> {
+  const { rows } = await sql<{ id: number }>`
+    insert into run (task_id, slot, trigger, state, actor_id, queued_at)
+    select ${task.id}, slot, 'BACKFILL', 'QUEUED', ${actor.id}, now()
+    from unnest(${slots}::timestamptz[]) with ordinality as s (slot, position) order by position
+    returning id
+  `.execute(em.getKysely());
+  const event = { taskId: task.id, taskName: task.name, actorId: actor.id, attempt: 0 };
+  await appendEvents(
+    em,
+    rows.map(({ id }) => ({ ...event, type: 'QUEUED', runId: id, runState: 'QUEUED' })),
+  );
+  await releaseWaiting(em, jobs, [task.id]);
+  const [first] = rows;
+  if (first === undefined) throw new Error('no run was inserted');
+  return first.id;
+}
+
 const CANCELLED = 'Cancelled on request.';
 
 /**

@@ -1,6 +1,7 @@
 // The schema: every file is imported for what it adds to the builder. Mutations and subscriptions are files of their own.
 import { builder } from './builder.ts';
 import './api-key.ts';
+import './backfill.ts';
 import './coverage.ts';
 import './event.ts';
 import './explain-slot.ts';

@@ -13,6 +13,7 @@ export const RetryPolicyInput = builder.inputType('RetryPolicyInput', {
     attempts: t.int({ description: 'Tries of one run, the first included, 1 to 100; 1 unless given.' }),
     delaySeconds: t.int({ description: 'Seconds before the second try, 0 to 86400; 30 unless given.' }),
     backoff: t.float({ description: 'Each further delay is this many times the one before, 1 to 10; 2 unless given.' }),
+    jitter: t.float({ description: 'Up to this part of a delay is added to it at random, 0 to 1; 0 unless given.' }),
   }),
 });
 
@@ -46,6 +47,7 @@ export interface PolicyColumns {
   retryAttempts?: number;
   retryDelaySeconds?: number;
   retryBackoff?: number;
+  retryJitter?: number;
   timeoutSeconds?: number;
 }
 
@@ -68,6 +70,7 @@ export function readPolicy(input: typeof TaskPolicyInput.$inferInput, path: stri
     retryAttempts: bound('retry.attempts', retry?.attempts, 1, 100),
     retryDelaySeconds: bound('retry.delaySeconds', retry?.delaySeconds, 0, 86_400),
     retryBackoff: bound('retry.backoff', retry?.backoff, 1, 10),
+    retryJitter: bound('retry.jitter', retry?.jitter, 0, 1),
     timeoutSeconds: bound('timeoutSeconds', input.timeoutSeconds, 1, 82_800),
   };
   return Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== undefined)) as PolicyColumns;

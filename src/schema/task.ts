@@ -18,6 +18,10 @@ const RetryPolicyRef = builder.objectRef<TaskRow>('RetryPolicy').implement({
       description: 'Each further delay is this many times the one before.',
       resolve: ({ retry_backoff }) => Number(retry_backoff),
     }),
+    jitter: t.float({
+      description: 'Up to this part of a delay is added to it at random.',
+      resolve: ({ retry_jitter }) => Number(retry_jitter),
+    }),
   }),
 });
 
