@@ -4,6 +4,10 @@ export interface DatabaseProxy {
   url: string;
   /** Breaks all connections and takes no more. */
   cut(): Promise<void>;
+  /** Breaks all connections, and takes new ones at once, as a restart of the server does. */
+  drop(): void;
+  /** Takes connections again after a cut, at the same address. */
+  restore(): Promise<void>;
 }
 
 /** A way to the database of `url` that a test can cut. */
@@ -23,18 +27,24 @@ export async function proxyTo(url: string): Promise<DatabaseProxy> {
     }
     client.pipe(upstream).pipe(client);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const listen = (port: number) => new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  await listen(0);
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('the proxy has no port');
   const proxied = new URL(url);
   proxied.hostname = '127.0.0.1';
   proxied.port = String(address.port);
+  const drop = () => {
+    for (const socket of sockets) socket.destroy();
+  };
   return {
     url: proxied.href,
+    drop,
     cut: async () => {
       const closed = new Promise((resolve) => server.close(resolve));
-      for (const socket of sockets) socket.destroy();
+      drop();
       await closed;
     },
+    restore: () => listen(address.port),
   };
 }
