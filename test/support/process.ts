@@ -12,8 +12,12 @@ export interface AppProcess extends TestApp {
 }
 
 /** The product in a process of its own, on a free port; resolved once it listens. */
-export async function startProcess(databaseUrl: string, settings: Record<string, string> = {}): Promise<AppProcess> {
-  const child = spawn(process.execPath, [MAIN], {
+export async function startProcess(
+  databaseUrl: string,
+  settings: Record<string, string> = {},
+  program = MAIN,
+): Promise<AppProcess> {
+  const child = spawn(process.execPath, [program], {
     env: {
       PATH: process.env.PATH,
       DATABASE_URL: databaseUrl,
@@ -30,7 +34,7 @@ export async function startProcess(databaseUrl: string, settings: Record<string,
   const listening = Promise.withResolvers<string>();
   const read = (chunk: Buffer) => {
     output += chunk.toString();
-    const address = /listens on (http:\S+)/.exec(output)?.[1];
+    const address = /listens on (\S+)/.exec(output)?.[1];
     if (address !== undefined) listening.resolve(address);
   };
   child.stdout.on('data', read);

@@ -6,13 +6,15 @@ export interface DatabaseProxy {
   cut(): Promise<void>;
   /** Breaks all connections, and takes new ones at once, as a restart of the server does. */
   drop(): void;
+  /** Where new connections lead from now on. */
+  retarget(url: string): void;
   /** Takes connections again after a cut, at the same address. */
   restore(): Promise<void>;
 }
 
 /** A way to the database of `url` that a test can cut. */
 export async function proxyTo(url: string): Promise<DatabaseProxy> {
-  const target = new URL(url);
+  let target = new URL(url);
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
     const upstream = connect(Number(target.port), target.hostname);
@@ -40,6 +42,9 @@ export async function proxyTo(url: string): Promise<DatabaseProxy> {
   return {
     url: proxied.href,
     drop,
+    retarget: (other) => {
+      target = new URL(other);
+    },
     cut: async () => {
       const closed = new Promise((resolve) => server.close(resolve));
       drop();
