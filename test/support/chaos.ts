@@ -84,11 +84,14 @@ class Member {
 class Follower {
   readonly cursors: string[] = [];
   readonly #gateways: readonly Member[];
+  readonly #start: string | null;
   #stopped = false;
   #following: Promise<void>;
 
-  constructor(gateways: readonly Member[]) {
+  /** `start` is where the log stood before anything ran. */
+  constructor(gateways: readonly Member[], start: string | null) {
     this.#gateways = gateways;
+    this.#start = start;
     this.#following = this.#follow();
   }
 
@@ -126,12 +129,6 @@ class Follower {
       clearInterval(stop);
       await client.dispose();
     }
-  }
-
-  /** Where the log stood before anything ran. */
-  static start: string | undefined;
-  get #start(): string | undefined {
-    return Follower.start;
   }
 }
 
@@ -253,8 +250,8 @@ export async function rageAndCheck(options: ChaosOptions): Promise<void> {
     const { events } = await gateway.query<{ events: { pageInfo: { endCursor: string | null } } }>(
       '{ events(last: 1) { pageInfo { endCursor } } }',
     );
-    Follower.start = events.pageInfo.endCursor ?? undefined;
-    followers.push(new Follower(chaos.gateways), new Follower(chaos.gateways.toReversed()));
+    const start = events.pageInfo.endCursor;
+    followers.push(new Follower(chaos.gateways, start), new Follower(chaos.gateways.toReversed(), start));
     let over = false;
     const asking = askForRuns(chaos, taskIds.slice(0, 20), () => over);
     await chaos.rage();
