@@ -8,7 +8,8 @@ import type { Jobs } from './jobs.ts';
 import type { ScheduleFaults } from './schedule-faults.ts';
 import { type DueTask, settleDueSlots } from './settle-slots.ts';
 
-const BATCH = 1_000;
+/** Tasks that one transaction fires at most. */
+export const BATCH = 1_000;
 
 const epoch = (column: string) => sql`(extract(epoch from ${sql.ref(column)}) * 1000)::float8`;
 
