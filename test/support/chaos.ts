@@ -296,9 +296,13 @@ function blowsOf(log: readonly string[]): string {
 /** Pauses all tasks and waits until every run is finished. */
 async function settle(orm: MikroORM, gateway: AppProcess, taskIds: readonly number[]): Promise<void> {
   for (const task of taskIds) {
-    await gateway.query('mutation ($task: Int!) { pauseTask(input: { task: { legacyId: $task } }) { task { id } } }', {
-      task,
-    });
+    const pauseTask = 'mutation ($task: Int!) { pauseTask(input: { task: { legacyId: $task } }) { task { active } } }';
+    // The last blow may still be felt: a connection that was cut answers with an error once.
+    const paused = async () => {
+      const reply = await gateway.post<{ pauseTask: unknown }>(pauseTask, { task }).catch(() => null);
+      return reply?.data?.pauseTask;
+    };
+    await expect.poll(paused, { timeout: 10_000 }).toEqual({ task: { active: false } });
   }
   const unfinished = `select count(*)::int as n from run where state in ('QUEUED', 'RUNNING')`;
   const due = 'select count(*)::int as n from task where next_run_at <= now()';
