@@ -17,6 +17,7 @@ import { Executor } from './runner/executor.ts';
 import { Housekeeping } from './runner/housekeeping.ts';
 import { Jobs } from './runner/jobs.ts';
 import { PlannerLoop } from './runner/planner-loop.ts';
+import { Registration } from './runner/registration.ts';
 import { builtInTaskClasses, type TaskClasses } from './runner/tasks/index.ts';
 
 export interface App {
@@ -58,14 +59,15 @@ async function startParts(
   });
   await checkMasterKey(orm.em, vault);
 
-  const jobs = new Jobs(url, log, settings.ROLE !== 'gateway');
+  const jobs = new Jobs(url, log, settings.ROLE !== 'gateway', settings.LEASE_SECONDS);
   await jobs.start();
   releasers.push(() => jobs.stop());
   const notifications = new Notifications(url, log);
   releasers.push(() => notifications.stop());
   await notifications.start();
 
-  if (settings.ROLE !== 'gateway') startRunner(settings, log, releasers, { orm, jobs, notifications, taskClasses });
+  if (settings.ROLE !== 'gateway')
+    await startRunner(settings, log, releasers, { orm, jobs, notifications, taskClasses });
   let address: string | null = null;
   if (settings.ROLE !== 'runner') {
     const tail = new EventTail(orm.em, notifications, log);
@@ -96,8 +98,16 @@ interface RunnerParts {
   taskClasses: TaskClasses;
 }
 
-function startRunner(settings: Settings, log: Logger, releasers: Releasers, parts: RunnerParts): void {
-  const { orm, jobs, notifications, taskClasses } = parts;
+async function startRunner(
+  settings: Settings,
+  log: Logger,
+  releasers: Releasers,
+  { orm, jobs, notifications, taskClasses }: RunnerParts,
+): Promise<void> {
+  const classNames = taskClasses.all.map(({ name }) => name);
+  const registration = new Registration(orm.em, classNames, settings.LEASE_SECONDS, log);
+  await registration.start();
+  releasers.push(() => registration.stop());
   const executor = new Executor({
     em: orm.em,
     jobs,
@@ -108,10 +118,13 @@ function startRunner(settings: Settings, log: Logger, releasers: Releasers, part
   });
   executor.start();
   releasers.push(() => executor.drain(settings.GRACE_SECONDS * 1_000));
-  const planner = new PlannerLoop(orm.em, jobs, notifications, log);
+  const planner = new PlannerLoop(orm.em, jobs, notifications, log, classNames);
   planner.start();
   releasers.push(() => planner.stop());
-  const housekeeping = new Housekeeping(orm.em, log);
+  const housekeeping = new Housekeeping(orm.em, log, {
+    days: settings.RETENTION_DAYS,
+    historyDays: settings.HISTORY_RETENTION_DAYS,
+  });
   housekeeping.start();
   releasers.push(() => housekeeping.stop());
 }

@@ -3,9 +3,12 @@ import { z } from 'zod';
 import { parseMasterKey } from './credentials/master-key.ts';
 import { StartupError } from './database/startup-error.ts';
 import { isTimeZone } from './runner/calendar.ts';
+import { LEASE_SECONDS } from './runner/jobs.ts';
 
 const ROLES = ['all', 'gateway', 'runner'] as const;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+const MAX_DAYS = 36_500;
 
 const wholeNumber = (least: number, most: number) =>
   z
@@ -35,6 +38,9 @@ const settings = z
     ROLE: z.enum(ROLES, `is none of ${ROLES.join(', ')}`).default('all'),
     CONCURRENCY: wholeNumber(1, 1_000).default(10),
     GRACE_SECONDS: wholeNumber(0, 3_600).default(10),
+    LEASE_SECONDS: wholeNumber(LEASE_SECONDS.least, LEASE_SECONDS.most).default(LEASE_SECONDS.default),
+    RETENTION_DAYS: wholeNumber(0, MAX_DAYS).default(90),
+    HISTORY_RETENTION_DAYS: wholeNumber(0, MAX_DAYS).default(0),
     MASTER_KEY: z
       .string()
       .transform((value, context) => {
@@ -63,6 +69,11 @@ const settings = z
   .refine(
     (value) => (value.ADMIN_API_KEY === undefined) === (value.ADMIN_API_SECRET === undefined),
     'ADMIN_API_KEY and ADMIN_API_SECRET go together',
+  )
+  .refine(
+    ({ RETENTION_DAYS, HISTORY_RETENTION_DAYS }) =>
+      HISTORY_RETENTION_DAYS === 0 || (RETENTION_DAYS > 0 && HISTORY_RETENTION_DAYS >= RETENTION_DAYS),
+    'HISTORY_RETENTION_DAYS is less than RETENTION_DAYS (0 is for ever)',
   );
 
 export type Settings = z.infer<typeof settings>;

@@ -11,6 +11,7 @@ import { fireDue } from '../src/runner/planner.ts';
 import { ScheduleFaults } from '../src/runner/schedule-faults.ts';
 import { EVERY } from './support/calendar-oracle.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
+import { OWN_CLASSES } from './support/engine.ts';
 import { addTasks, rows } from './support/races.ts';
 
 const MINUTE = 60_000;
@@ -116,7 +117,8 @@ async function fire(each: Case): Promise<Map<number, 'QUEUED' | SkipReason>> {
   let now = from;
   for (const pause of outages) {
     now += pause;
-    while ((await fireDue(em, jobs, new ScheduleFaults(log), new Date(now))) > 0);
+    const planner = { ownClasses: OWN_CLASSES, faults: new ScheduleFaults(log) };
+    while ((await fireDue(em, jobs, planner, new Date(now))) > 0);
   }
   const range = [new Date(from), new Date(now + 1)] as const;
   const coverage = await readCoverage(em, ...range, null);

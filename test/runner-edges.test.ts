@@ -5,7 +5,6 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { inTransaction } from '../src/database/transaction.ts';
 import { Task } from '../src/entities/index.ts';
 import { sequenceEvents } from '../src/events/log.ts';
-import { takeAttempts } from '../src/runner/attempts.ts';
 import { compileSchedule } from '../src/runner/calendar.ts';
 import { Jobs } from '../src/runner/jobs.ts';
 import { anyDue, computeFollowing, lockAndSettle } from '../src/runner/planner.ts';
@@ -13,7 +12,7 @@ import { recoverLostAttempts } from '../src/runner/recovery.ts';
 import { switchSchedule } from '../src/runner/schedule-change.ts';
 import { ScheduleFaults } from '../src/runner/schedule-faults.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
-import { type Engine, engineOf } from './support/engine.ts';
+import { type Engine, engineOf, OWN_CLASSES } from './support/engine.ts';
 import { addTasks, everyHourAt, findBroken, rows } from './support/races.ts';
 
 const log = pino({ level: 'silent' });
@@ -59,7 +58,7 @@ test.each(['FAILED', 'HANDED_BACK'] as const)(
   async (state) => {
     const [task = 0] = await addTasks(em, { count: 1, retryAttempts: 3 });
     const run = (await engine.request(em, task)) ?? 0;
-    const { attempts } = await takeAttempts(em, jobs, 1);
+    const { attempts } = await engine.take(em, 1);
     await engine.cancel(em, task, run);
     expect(await engine.end(em, attempts, state)).toEqual([]);
     expect(await storyOf(run)).toEqual({
@@ -74,21 +73,21 @@ test.each(['FAILED', 'HANDED_BACK'] as const)(
 test('a run whose runner dies after somebody asked to cancel it is cancelled, and the next one gets its turn', async () => {
   const [task = 0] = await addTasks(em, { count: 1, retryAttempts: 3 });
   const run = (await engine.request(em, task)) ?? 0;
-  const { attempts } = await takeAttempts(em, jobs, 1);
+  const { attempts } = await engine.take(em, 1);
   const waiting = (await engine.request(em, task)) ?? 0;
   await engine.cancel(em, task, run);
   // As pg-boss does when the heartbeats of its worker stop.
   await rows(em, `update pgboss.job set state = 'failed' where id = ?`, [attempts[0]?.job.id]);
   expect(await recoverLostAttempts(em, jobs)).toBe(1);
   expect(await storyOf(run)).toMatchObject({ state: 'CANCELLED', story: 'QUEUED STARTED CANCELLED' });
-  const next = await takeAttempts(em, jobs, 1);
+  const next = await engine.take(em, 1);
   expect(next.attempts.map(({ runId }) => runId)).toEqual([waiting]);
 });
 
 test('an attempt that succeeded is a success, though somebody asked to cancel it meanwhile', async () => {
   const [task = 0] = await addTasks(em, { count: 1 });
   const run = (await engine.request(em, task)) ?? 0;
-  const { attempts } = await takeAttempts(em, jobs, 1);
+  const { attempts } = await engine.take(em, 1);
   await engine.cancel(em, task, run);
   await engine.end(em, attempts, 'SUCCEEDED');
   expect(await storyOf(run)).toMatchObject({ state: 'SUCCEEDED', story: 'QUEUED STARTED SUCCEEDED' });
@@ -99,10 +98,10 @@ test('an attempt is given the timeout that its job was sent with where the task 
   await rows(em, 'update task set timeout_seconds = 60');
   await engine.request(em, task);
   await rows(em, 'update task set timeout_seconds = 7200');
-  const { attempts } = await takeAttempts(em, jobs, 1);
+  const { attempts } = await engine.take(em, 1);
   expect(attempts.map(({ timeoutSeconds }) => timeoutSeconds)).toEqual([60]);
   await engine.end(em, attempts, 'HANDED_BACK');
-  const again = await takeAttempts(em, jobs, 1);
+  const again = await engine.take(em, 1);
   expect(again.attempts.map(({ timeoutSeconds }) => timeoutSeconds)).toEqual([7_200]);
 });
 
@@ -114,7 +113,7 @@ test('a task whose schedule cannot be computed stays due and keeps no other from
   const faults = new ScheduleFaults(log);
   await engine.fireAll(em, faults);
   expect(faults.taskIds).toEqual([broken]);
-  expect(await anyDue(em.fork(), faults)).toBe(false);
+  expect(await anyDue(em.fork(), { ownClasses: OWN_CLASSES, faults })).toBe(false);
   expect(await rows(em, 'select distinct task_id from run order by task_id')).toEqual(
     others.map((task_id) => ({ task_id })),
   );
@@ -140,7 +139,7 @@ test('a slot that is on the ledger already makes no later one wait for it', asyn
   await rows(em, 'delete from run where id = 2');
   await rows(em, 'update task set next_run_at = (select slot from run), following_of = null');
   await engine.fireAll(em);
-  const { attempts } = await takeAttempts(em, jobs, 5);
+  const { attempts } = await engine.take(em, 5);
   expect(attempts.map(({ taskId }) => taskId)).toEqual([task]);
   expect(await findBroken(em)).toEqual([]);
 });

@@ -9,7 +9,7 @@ import { inTransaction } from '../src/database/transaction.ts';
 import { Task } from '../src/entities/index.ts';
 import { appendEvents, sequenceEvents } from '../src/events/log.ts';
 import { EventTail, FROM_START } from '../src/events/tail.ts';
-import { type Attempt, takeAttempts } from '../src/runner/attempts.ts';
+import type { Attempt } from '../src/runner/attempts.ts';
 import { compileSchedule } from '../src/runner/calendar.ts';
 import { Jobs } from '../src/runner/jobs.ts';
 import { lockAndSettle } from '../src/runner/planner.ts';
@@ -133,12 +133,12 @@ async function addQueued(): Promise<Attempt[]> {
 
 async function addRunning(): Promise<Attempt[]> {
   await addQueued();
-  return (await takeAttempts(em, jobs, 10)).attempts;
+  return (await engine.take(em, 10)).attempts;
 }
 
 const FAULTS: Record<string, Fault> = {
   'firing what is due': { prepare: addDue, work: (by) => engine.fire(by) },
-  'taking attempts': { prepare: addQueued, work: (by) => takeAttempts(by, jobs, 10) },
+  'taking attempts': { prepare: addQueued, work: (by) => engine.take(by, 10) },
   'settling attempts that succeeded': { prepare: addRunning, work: (by, attempts) => engine.end(by, attempts) },
   'settling attempts that are tried again': {
     prepare: addRunning,
@@ -219,11 +219,11 @@ test('requests, cancellations, retries and hand-backs at random never break the 
       if (run !== undefined) await engine.cancel(by, run.task_id, run.id);
     },
     async (by) => {
-      const { attempts } = await takeAttempts(by, jobs, 3);
+      const { attempts } = await engine.take(by, 3);
       if (attempts.length > 0) await engine.end(by, attempts, any(['SUCCEEDED', 'FAILED', 'CANCELLED']));
     },
     async (by) => {
-      const { attempts } = await takeAttempts(by, jobs, 2);
+      const { attempts } = await engine.take(by, 2);
       if (attempts.length > 0) await engine.end(by, attempts, 'HANDED_BACK');
     },
     (by) => recoverLostAttempts(by, jobs),
@@ -263,11 +263,11 @@ test('a worker that beats no more loses its attempts, which are tried again or f
     const [again] = await addTasks(em, { count: 1, retryAttempts: 2 });
     const [once] = await addTasks(em, { count: 1 });
     for (const id of [again, once]) await engine.request(em, id ?? 0);
-    const dead = (await takeAttempts(em, jobs, 10)).attempts;
+    const dead = (await engine.take(em, 10)).attempts;
     const waits = await engine.request(em, once ?? 0);
     const [other] = await addTasks(em, { count: 1 });
     await engine.request(em, other ?? 0);
-    const alive = (await takeAttempts(em, jobs, 10)).attempts;
+    const alive = (await engine.take(em, 10)).attempts;
     expect([dead.length, alive.length]).toEqual([2, 1]);
 
     const beat = async () => {
@@ -296,7 +296,7 @@ test('a worker that beats no more loses its attempts, which are tried again or f
     await engine.end(em, dead, 'HANDED_BACK');
     expect(await states()).toEqual(after);
     expect(await engine.end(em, alive)).toEqual([]);
-    const next = (await takeAttempts(em, jobs, 10)).attempts;
+    const next = (await engine.take(em, 10)).attempts;
     expect(next.map(({ runId, attempt }) => [runId, attempt])).toContainEqual([waits, 1]);
     expect(next.map(({ taskId, attempt }) => [taskId, attempt])).toContainEqual([again, 2]);
     await engine.end(em, next);

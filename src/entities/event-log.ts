@@ -10,14 +10,16 @@ const EventLogSchema = defineEntity({
     logId: p.uuid(),
     /** The seq of the newest sequenced event. */
     head: p.bigint('number').default(0),
-    /** The highest seq that retention has removed. */
+    /** Up to here retention has removed what it does not spare (see `HISTORY_EVENT_TYPES`). */
     floor: p.bigint('number').default(0),
+    /** Up to here it has removed everything. */
+    historyFloor: p.bigint('number').default(0),
     systemIdentifier: p.text(),
     timeline: p.integer(),
   },
   checks: [
     { name: 'event_log_single', expression: 'id = 1' },
-    { name: 'event_log_order', expression: 'floor >= 0 and head >= floor' },
+    { name: 'event_log_order', expression: 'history_floor >= 0 and floor >= history_floor and head >= floor' },
   ],
 });
 

@@ -22,6 +22,14 @@ export const TASK_EVENT_TYPES = ['TASK_ADDED', 'TASK_UPDATED', 'TASK_PAUSED', 'T
 export const EVENT_TYPES = [...RUN_EVENT_TYPES, ...TASK_EVENT_TYPES] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
+/** What the history of the old API shows (see `src/legacy/reply.ts`); retention spares these events unless told otherwise. */
+export const HISTORY_EVENT_TYPES = [
+  ...TASK_EVENT_TYPES,
+  'SUCCEEDED',
+  'FAILED',
+  'CANCELLED',
+] as const satisfies readonly EventType[];
+
 const EventSchema = defineEntity({
   name: 'Event',
   tableName: 'event',
@@ -40,7 +48,8 @@ const EventSchema = defineEntity({
     task: () => p.manyToOne(Task).ref(),
     /** The task's name at that time. */
     taskName: p.text(),
-    run: () => p.manyToOne(Run).ref().nullable().deleteRule('no action'),
+    /** The run itself may have been removed. */
+    run: () => p.manyToOne(Run).ref().nullable().createForeignKeyConstraint(false),
     /** The run's state and attempt at that time. */
     runState: p.enum(RUN_STATES).nullable(),
     attempt: p.integer().nullable(),

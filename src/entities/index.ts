@@ -7,7 +7,9 @@ import { IpBlock, type IpBlockSchema } from './ip-block.ts';
 import { LegacyReply, type LegacyReplySchema } from './legacy-reply.ts';
 import { LegacyUsage, type LegacyUsageSchema } from './legacy-usage.ts';
 import { RepeatItem, type RepeatItemSchema } from './repeat-item.ts';
+import { Retention, type RetentionSchema } from './retention.ts';
 import { Run, type RunSchema } from './run.ts';
+import { Runner, type RunnerSchema } from './runner.ts';
 import { ScheduleVersion, type ScheduleVersionSchema } from './schedule-version.ts';
 import { SlotGap, type SlotGapSchema } from './slot-gap.ts';
 import { Task, type TaskSchema } from './task.ts';
@@ -22,7 +24,9 @@ export {
   LegacyReply,
   LegacyUsage,
   RepeatItem,
+  Retention,
   Run,
+  Runner,
   ScheduleVersion,
   SlotGap,
   Task,
@@ -39,6 +43,8 @@ export const entities = [
   SlotGap,
   Event,
   EventLog,
+  Runner,
+  Retention,
   IpBlock,
   IdempotencyKey,
   LegacyReply,
@@ -56,6 +62,8 @@ export type Tables = InferKyselyDB<
   | typeof SlotGapSchema
   | typeof EventSchema
   | typeof EventLogSchema
+  | typeof RunnerSchema
+  | typeof RetentionSchema
   | typeof IpBlockSchema
   | typeof IdempotencyKeySchema
   | typeof LegacyReplySchema

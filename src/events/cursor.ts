@@ -1,10 +1,14 @@
 import { cursorExpired } from '../errors.ts';
 
-/** How far the log goes: positions above `floor` and up to `head` can be read. */
+/**
+ * How far the log goes: positions above `floor` and up to `head` are all there; of those above `historyFloor` the events
+ * that the old history shows.
+ */
 export interface LogHead {
   logId: string;
   head: number;
   floor: number;
+  historyFloor: number;
 }
 
 const CURSOR = /^([0-9a-f-]{36})\.(\d{1,15})$/;
@@ -21,6 +25,11 @@ export function decodeCursor(cursor: string, log: LogHead): number {
   const seq = Number(match[2]);
   if (match[1] !== log.logId) throw cursorExpired('the cursor comes from another event log');
   if (seq > log.head) throw cursorExpired('the cursor is ahead of the event log');
-  if (seq < log.floor) throw cursorExpired('events after the cursor have been removed by retention');
+  checkNotRemoved(seq, log.floor);
   return seq;
+}
+
+/** Throws CURSOR_EXPIRED where events after the position may be gone. */
+export function checkNotRemoved(seq: number, floor: number): void {
+  if (seq < floor) throw cursorExpired('events after the cursor have been removed by retention');
 }

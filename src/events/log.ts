@@ -58,12 +58,15 @@ export async function sequenceEvents(em: EntityManager): Promise<LogHead> {
 }
 
 async function readHead(database: Kysely<Tables>): Promise<{ pending: boolean; log: LogHead }> {
-  const { rows } = await sql<{ log_id: string; head: number; floor: number; pending: boolean }>`
-    select log_id, head, floor, exists (select from event where seq is null) as pending from event_log
+  const { rows } = await sql<LogHead & { pending: boolean }>`
+    select log_id as "logId", head, floor, history_floor as "historyFloor",
+      exists (select from event where seq is null) as pending
+    from event_log
   `.execute(database);
   const row = rows[0];
   if (row === undefined) throw new Error('the event log has lost its row');
-  return { pending: row.pending, log: { logId: row.log_id, head: row.head, floor: row.floor } };
+  const { pending, ...log } = row;
+  return { pending, log };
 }
 
 async function numberPending(transaction: Kysely<Tables>): Promise<LogHead & { numbered: number }> {
@@ -79,7 +82,8 @@ async function numberPending(transaction: Kysely<Tables>): Promise<LogHead & { n
       returning event.seq
     )
     update event_log set head = coalesce((select max(seq) from numbered), head)
-    returning log_id as "logId", head, floor, (select count(*) from numbered) as numbered
+    returning log_id as "logId", head, floor, history_floor as "historyFloor",
+      (select count(*) from numbered) as numbered
   `.execute(transaction);
   if (rows[0] === undefined) throw new Error('the event log has lost its row');
   return rows[0];

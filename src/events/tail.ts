@@ -1,10 +1,10 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import type { Selectable } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import type { Logger } from 'pino';
 import { Coalesced } from '../coalesced.ts';
 import type { Notifications } from '../database/notifications.ts';
 import type { Tables } from '../entities/index.ts';
-import { decodeCursor, encodeCursor, type LogHead } from './cursor.ts';
+import { checkNotRemoved, decodeCursor, encodeCursor, type LogHead } from './cursor.ts';
 import { sequenceEvents } from './log.ts';
 import { Subscriber } from './subscriber.ts';
 
@@ -158,13 +158,20 @@ export class EventTail {
 
   async #readOn(): Promise<void> {
     if (this.#subscribers.size === 0) return;
-    const { head } = await sequenceEvents(this.#em);
+    const { head, floor } = await sequenceEvents(this.#em);
+    if (this.#position < floor) return this.#startAgain(head);
     while (this.#position < head) {
       const rows = await this.#page({}, this.#position, head);
       for (const row of rows) for (const subscriber of this.#subscribers) subscriber.offer(row);
       const last = rows.at(-1);
       this.#position = last === undefined || rows.length < PAGE ? head : last.seq;
     }
+  }
+
+  /** The process slept for longer than events are kept: each subscriber learns from the log that it cannot go on. */
+  #startAgain(head: number): void {
+    this.#position = head;
+    for (const subscriber of this.#subscribers) subscriber.end();
   }
 
   async *#stored(selection: EventSelection, after: number, upTo: number, signal: AbortSignal) {
@@ -178,17 +185,21 @@ export class EventTail {
     }
   }
 
-  #page({ taskId, runId, runsOnly }: EventSelection, after: number, upTo: number): Promise<EventRow[]> {
-    let query = this.#em
-      .fork()
-      .getKysely<Tables>()
-      .selectFrom('event')
-      .selectAll()
-      .where('seq', '>', after)
-      .where('seq', '<=', upTo);
-    if (taskId !== undefined) query = query.where('task_id', '=', taskId);
-    if (runId !== undefined) query = query.where('run_id', '=', runId);
-    if (runsOnly) query = query.where('run_id', 'is not', null);
-    return query.orderBy('seq').limit(PAGE).$narrowType<{ seq: number }>().execute();
+  /**
+   * Events after a position, in order. Throws CURSOR_EXPIRED where retention has removed any of them: the floor is read by
+   * the same statement as the events.
+   */
+  async #page({ taskId, runId, runsOnly }: EventSelection, after: number, upTo: number): Promise<EventRow[]> {
+    const conditions = [sql`seq > ${after} and seq <= ${upTo}`];
+    if (taskId !== undefined) conditions.push(sql`task_id = ${taskId}`);
+    if (runId !== undefined) conditions.push(sql`run_id = ${runId}`);
+    if (runsOnly) conditions.push(sql`run_id is not null`);
+    const { rows } = await sql<EventRow & { floor: number; seq: number | null }>`
+      select event_log.floor, page.* from event_log left join lateral (
+        select * from event where ${sql.join(conditions, sql` and `)} order by seq limit ${PAGE}) as page on true
+      order by page.seq
+    `.execute(this.#em.fork().getKysely());
+    checkNotRemoved(after, rows[0]?.floor ?? 0);
+    return rows.filter(({ seq }) => seq !== null);
   }
 }

@@ -12,6 +12,9 @@ export type StopReason = 'CANCELLED' | 'TIMEOUT' | 'LOST' | 'STOPPING';
 export const ABANDON_MS = 5_000;
 const MAX_MESSAGE_LENGTH = 8_192;
 
+/** The task has got another class since its job was sent; a job for that one goes to a runner that has it. */
+class NoClass extends Error {}
+
 /** Runs the code of one attempt to its end, its time limit or its cancellation; never throws. */
 export async function runBody(
   em: EntityManager,
@@ -31,7 +34,8 @@ export async function runBody(
     return stopped(attempt, controller.signal) ?? { state: 'SUCCEEDED', message: bounded(message) };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    return stopped(attempt, controller.signal) ?? { state: 'FAILED', message: bounded(message) };
+    const state = error instanceof NoClass ? 'HANDED_BACK' : 'FAILED';
+    return stopped(attempt, controller.signal) ?? { state, message: bounded(message) };
   } finally {
     clearTimeout(timer);
     clearTimeout(abandon);
@@ -61,7 +65,7 @@ async function callClass(
   signal: AbortSignal,
 ): Promise<string> {
   const taskClass = classes.named(attempt.className);
-  if (taskClass === undefined) throw new Error(`This runner has no class ${attempt.className}.`);
+  if (taskClass === undefined) throw new NoClass(`Handed back: this runner has no class ${attempt.className}.`);
   const data = parseData(taskClass, attempt.data, log);
   return taskClass.run(
     {

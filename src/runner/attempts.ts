@@ -6,6 +6,7 @@ import { inTransaction } from '../database/transaction.ts';
 import type { RunState } from '../entities/run.ts';
 import { appendEvents } from '../events/log.ts';
 import type { UnwrittenLog } from './attempt-log.ts';
+import { type ForeignClasses, ForeignJobs } from './foreign-classes.ts';
 import { type AttemptJob, type HeldJob, type Jobs, timeLimitOf } from './jobs.ts';
 
 /** An attempt that this process has taken. */
@@ -46,18 +47,38 @@ export interface TakenRow {
   timeout_seconds: number;
 }
 
+/** What was taken: how many jobs, and the attempts that they are for. */
+export interface Taken {
+  fetched: number;
+  attempts: Attempt[];
+}
+
 /**
  * Takes up to `count` attempts: the jobs, the runs' state and the STARTED events commit together, so a process killed
- * before has taken nothing. A job whose run is no longer QUEUED for it (cancelled meanwhile) is ended on the spot.
+ * before has taken nothing. A job whose run is no longer QUEUED for it (cancelled meanwhile) is ended on the spot. Jobs
+ * of classes that this process does not have stay where they are.
  */
-export function takeAttempts(
+export async function takeAttempts(
   em: EntityManager,
   jobs: Jobs,
   count: number,
-): Promise<{ fetched: number; attempts: Attempt[] }> {
+  foreign: ForeignClasses,
+): Promise<Taken> {
+  for (;;) {
+    try {
+      return await takeOnce(em, jobs, count, foreign);
+    } catch (error) {
+      // Each turn learns of a class at least, and leaves it out in the next.
+      if (!(error instanceof ForeignJobs)) throw error;
+    }
+  }
+}
+
+function takeOnce(em: EntityManager, jobs: Jobs, count: number, foreign: ForeignClasses): Promise<Taken> {
   return inTransaction(em, async (transaction) => {
-    const fetched = await jobs.fetch(transaction, count);
+    const fetched = await jobs.fetch(transaction, count, foreign.names);
     if (fetched.length === 0) return { fetched: 0, attempts: [] };
+    foreign.refuse(fetched);
     const wanted = fetched.map(({ id, data }) => ({ id, run: data.runId, attempt: data.attempt }));
     const { rows } = await sql<TakenRow>`
       update run set state = 'RUNNING', attempt = j.attempt, next_attempt_at = null,

@@ -9,6 +9,8 @@ export interface CatchUpRule {
   misfireGraceSeconds: number;
   /** A missed slot older than this is never run; null for no bound. */
   maxAgeSeconds: number | null;
+  /** Why nobody fired in time. */
+  missedBecause: Extract<SkipReason, 'MISSED' | 'NO_RUNNER'>;
 }
 
 export interface DueSlot {
@@ -63,6 +65,11 @@ export function planDueSlots(schedule: Schedule, rule: CatchUpRule, first: Date,
   return plan;
 }
 
+/** The plan without what it would run: the first slot of that stays due, and with it those that follow. */
+export function withoutFiring(plan: DuePlan): DuePlan {
+  return { ...plan, fire: [], next: plan.fire[0]?.slot ?? plan.next };
+}
+
 /** Plans the missed slots in (after, upTo]; returns the instant up to which it did. */
 function planMissed(plan: DuePlan, schedule: Schedule, rule: CatchUpRule, after: Date, upTo: Date, now: Date): Date {
   const oldest = rule.maxAgeSeconds === null ? null : new Date(now.getTime() - seconds(rule.maxAgeSeconds) - 1);
@@ -79,9 +86,9 @@ function planMissed(plan: DuePlan, schedule: Schedule, rule: CatchUpRule, after:
   }
   const latest = rule.policy === 'LATEST' ? schedule.last(from, upTo) : null;
   if (latest === null) {
-    skipRange(plan, schedule, from, upTo, 'MISSED');
+    skipRange(plan, schedule, from, upTo, rule.missedBecause);
   } else {
-    skipRange(plan, schedule, from, new Date(latest.getTime() - 1), 'MISSED');
+    skipRange(plan, schedule, from, new Date(latest.getTime() - 1), rule.missedBecause);
     plan.fire.push({ slot: latest, late: true });
   }
   return upTo;

@@ -4,8 +4,11 @@ import { type Kysely, sql } from 'kysely';
 import type { ReadTables } from '../database/rows.ts';
 import { readSnapshot } from '../database/snapshot.ts';
 import { compileSchedule, type RepeatRule } from './calendar.ts';
+import { readLedgerFrom } from './retention.ts';
 
 export interface Coverage {
+  /** Counted from here on: what was asked for, or the beginning of the ledger. */
+  from: Date;
   expected: number;
   ran: number;
   skipped: number;
@@ -44,13 +47,17 @@ interface GapRow {
 }
 
 /**
- * Counts the slots in [from, to) of a task, or of all: those that the ledger has, those that are still to come, and
- * those that are neither. Null where there are more than MAX_EXPECTED. All of it is read at one moment.
+ * Counts the slots in [from, to) of a task, or of all, as far back as the ledger goes: those that it has, those that are
+ * still to come, and those that are neither. Null where there are more than MAX_EXPECTED. All of it is read at one moment.
  */
 export function readCoverage(em: EntityManager, from: Date, to: Date, taskId: number | null): Promise<Coverage | null> {
   return readSnapshot(em, async (database) => {
-    const coverage: Coverage = { expected: 0, ran: 0, skipped: 0, pending: 0, unaccounted: 0, missing: [] };
-    const range = { after: new Date(from.getTime() - 1), until: new Date(to.getTime() - 1) };
+    const ledgerFrom = await readLedgerFrom(database);
+    const begin = ledgerFrom === null || ledgerFrom < from ? from : ledgerFrom;
+    const nothing = { expected: 0, ran: 0, skipped: 0, pending: 0, unaccounted: 0, missing: [] };
+    const coverage: Coverage = { from: begin, ...nothing };
+    if (begin >= to) return coverage;
+    const range = { after: new Date(begin.getTime() - 1), until: new Date(to.getTime() - 1) };
     for (let last = 0; ; ) {
       const ids = await nextTasks(database, range, taskId, last);
       if (ids.length === 0) return coverage;

@@ -7,6 +7,7 @@ import type { Notifications } from '../database/notifications.ts';
 import { ABANDON_MS, runBody, type StopReason } from './attempt-body.ts';
 import { AttemptLog } from './attempt-log.ts';
 import { type Attempt, type EndedAttempt, takeAttempts } from './attempts.ts';
+import { ForeignClasses } from './foreign-classes.ts';
 import type { Jobs } from './jobs.ts';
 import { recoverLostAttempts } from './recovery.ts';
 import { settleAttempts } from './settle-attempts.ts';
@@ -22,7 +23,7 @@ export interface ExecutorOptions {
   concurrency: number;
 }
 
-/** A third of pg-boss' heartbeat, so that one late beat does not cost an attempt. */
+/** Less than a third of the shortest lease, so that one late beat does not cost an attempt. */
 const HEARTBEAT_MS = 3_000;
 /** Makes up for wake-ups that were lost. */
 const POLL_MS = 2_000;
@@ -51,6 +52,7 @@ export class Executor {
   #ended: EndedAttempt[] = [];
   #settling: Promise<void> | undefined;
   readonly #pulling: Coalesced;
+  readonly #foreign: ForeignClasses;
   #alarm: nodeSchedule.Job | undefined;
   /** Takes no more attempts. */
   #draining = false;
@@ -61,6 +63,7 @@ export class Executor {
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
+    this.#foreign = new ForeignClasses((name) => options.taskClasses.named(name) !== undefined);
     this.#pulling = new Coalesced(
       () => this.#pullWhileFree(),
       (error) => options.log.warn({ err: error }, 'could not pull jobs; trying again'),
@@ -162,7 +165,7 @@ export class Executor {
     for (;;) {
       const free = concurrency - this.#active.size;
       if (free <= 0 || this.#draining) return;
-      const { fetched, attempts } = await takeAttempts(em, jobs, free);
+      const { fetched, attempts } = await takeAttempts(em, jobs, free, this.#foreign);
       for (const attempt of attempts) this.#begin(attempt);
       if (attempts.length > 0) notifications.notify('slotkeeper_events');
       if (fetched < free) return this.#armAlarm();

@@ -6,6 +6,8 @@ import { readSnapshot } from '../database/snapshot.ts';
 import { toDate, toText } from '../database/timestamp.ts';
 import type { SkipReason } from '../entities/run.ts';
 import { compileSchedule, type RepeatRule } from './calendar.ts';
+import { hasRunner } from './registration.ts';
+import { readLedgerFrom } from './retention.ts';
 import { findExclusion, type RuleExclusion } from './rule-exclusion.ts';
 import { SKIP_MESSAGES } from './skip-messages.ts';
 
@@ -17,6 +19,7 @@ export const SLOT_VERDICTS = [
   'NOT_DUE',
   'PAUSED',
   'NO_TASK',
+  'REMOVED',
   'UNACCOUNTED',
 ] as const;
 export type SlotVerdict = (typeof SLOT_VERDICTS)[number];
@@ -73,8 +76,14 @@ async function explain(
     .where('slot', '=', toText(at))
     .where('trigger', '=', 'SCHEDULE')
     .executeTakeFirst();
-  if (run !== undefined) return explainRun(run, at, task.misfire_grace_seconds);
+  if (run !== undefined) return explainRun(database, task, run, at);
+  const ledgerFrom = await readLedgerFrom(database);
+  const removed: Told | null =
+    ledgerFrom === null || at >= ledgerFrom
+      ? null
+      : { verdict: 'REMOVED', because: `The records of slots before ${ledgerFrom.toISOString()} have been removed.` };
   if (version === undefined) {
+    if (removed !== null && at > toDate(task.created_at)) return removed;
     return { verdict: 'NO_TASK', because: `The task was added at ${iso(task.created_at)}.` };
   }
   if (task.deleted_at !== null && toDate(task.deleted_at) < at) {
@@ -84,7 +93,8 @@ async function explain(
   const rules = version.rules as unknown as RepeatRule[];
   const schedule = compileSchedule(rules, version.time_zone);
   if (schedule.last(new Date(at.getTime() - 1), at) === null) return explainNotDue(rules, version.time_zone, at);
-  return explainDue(database, task, version, at);
+  const told = await explainDue(database, task, version, at);
+  return told.verdict === 'UNACCOUNTED' && removed !== null ? removed : told;
 }
 
 async function explainDue(database: Kysely<ReadTables>, task: Row<'task'>, version: Version, at: Date): Promise<Told> {
@@ -104,10 +114,13 @@ async function explainDue(database: Kysely<ReadTables>, task: Row<'task'>, versi
   if (!isToCome) return { verdict: 'UNACCOUNTED', because: 'It was due, and no record of it is there.' };
   const { rows } = await sql<{ ahead: boolean }>`select ${toText(at)}::timestamptz > now() as ahead`.execute(database);
   if (rows[0]?.ahead) return { verdict: 'WILL_BE_DUE', because: 'The task is to run then.' };
-  return { verdict: 'PENDING', because: 'It is due, and no runner has fired it yet.' };
+  const because = (await isServed(database, task.class_name))
+    ? 'It is due, and no runner has fired it yet.'
+    : `It is due, and no live runner has the class ${task.class_name}.`;
+  return { verdict: 'PENDING', because };
 }
 
-function explainRun(run: Row<'run'>, at: Date, graceSeconds: number): Told {
+async function explainRun(database: Kysely<ReadTables>, task: Row<'task'>, run: Row<'run'>, at: Date): Promise<Told> {
   if (run.state === 'SKIPPED') {
     const skipReason = run.skip_reason;
     return { verdict: 'SKIPPED', because: run.message ?? 'It was skipped.', run, skipReason };
@@ -115,7 +128,10 @@ function explainRun(run: Row<'run'>, at: Date, graceSeconds: number): Told {
   const firedLate = secondsBetween(at, run.queued_at);
   const begun = run.started_at === null ? null : secondsBetween(at, run.started_at);
   const outcome = `Its run is ${run.state}.`;
-  const late = explainLateness(firedLate, begun, graceSeconds);
+  const late =
+    run.state === 'QUEUED' && !(await isServed(database, task.class_name))
+      ? `No live runner has the class ${task.class_name}.`
+      : explainLateness(firedLate, begun, task.misfire_grace_seconds);
   const isFinished = run.state !== 'QUEUED' && run.state !== 'RUNNING';
   return {
     verdict: isFinished ? 'RAN' : 'PENDING',
@@ -123,6 +139,13 @@ function explainRun(run: Row<'run'>, at: Date, graceSeconds: number): Told {
     run,
     lateSeconds: begun,
   };
+}
+
+async function isServed(database: Kysely<ReadTables>, className: string): Promise<boolean> {
+  const { rows } = await sql<{ served: boolean }>`
+    select ${hasRunner('class_name')} as served from (select ${className}::text as class_name) as task
+  `.execute(database);
+  return rows[0]?.served ?? false;
 }
 
 /** A run that begins so long after it was fired has waited. */

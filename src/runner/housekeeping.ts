@@ -1,22 +1,35 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Logger } from 'pino';
 import { Coalesced } from '../coalesced.ts';
 import { CALLS_KEPT_FOR } from '../entities/idempotency-key.ts';
+import { type RetentionRule, removeOld } from './retention.ts';
 
 const EVERY_MS = 3_600_000;
 const BATCH = 1_000;
-const TABLES = ['idempotency_key', 'legacy_reply'];
 
-/** Removes what has served its time: remembered calls. Any number of processes may. The composition root stops it. */
+/** What has served its time, table by table. */
+const OUT_OF_DATE: Readonly<Record<string, RawBuilder<boolean>>> = {
+  idempotency_key: sql`created_at < now() - ${CALLS_KEPT_FOR}::interval`,
+  legacy_reply: sql`created_at < now() - ${CALLS_KEPT_FOR}::interval`,
+  // Runners that did not sign off.
+  runner: sql`lives_until < now() - interval '1 day'`,
+};
+
+/**
+ * Removes what has served its time: remembered calls, dead runners, and what is past its retention. Any number of
+ * processes may. The composition root starts and stops it.
+ */
 export class Housekeeping {
   readonly #em: EntityManager;
+  readonly #retention: RetentionRule;
   readonly #removing: Coalesced;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
 
-  constructor(em: EntityManager, log: Logger) {
+  constructor(em: EntityManager, log: Logger, retention: RetentionRule) {
     this.#em = em;
+    this.#retention = retention;
     this.#removing = new Coalesced(
       () => this.#remove(),
       (error) => log.warn({ err: error }, 'could not remove what is out of date; trying again in an hour'),
@@ -35,18 +48,18 @@ export class Housekeeping {
   }
 
   async #remove(): Promise<void> {
-    for (const table of TABLES) {
-      while (!this.#stopped && (await removeBatch(this.#em.fork(), table)) === BATCH);
+    for (const [table, condition] of Object.entries(OUT_OF_DATE)) {
+      while (!this.#stopped && (await removeBatch(this.#em.fork(), table, condition)) === BATCH);
     }
+    await removeOld(this.#em, this.#retention, () => this.#stopped);
   }
 }
 
 /** In small batches, so that nobody waits long for a lock. Returns how many rows it removed. */
-async function removeBatch(em: EntityManager, table: string): Promise<number> {
+async function removeBatch(em: EntityManager, table: string, condition: RawBuilder<boolean>): Promise<number> {
   const { rows } = await sql`
     delete from ${sql.table(table)} where ctid = any(array(
-      select ctid from ${sql.table(table)} where created_at < now() - ${CALLS_KEPT_FOR}::interval limit ${BATCH}
-      for update skip locked))
+      select ctid from ${sql.table(table)} where ${condition} limit ${BATCH} for update skip locked))
     returning 1
   `.execute(em.getKysely());
   return rows.length;

@@ -15,6 +15,8 @@ export interface NewJob extends AttemptJob {
   /** Chosen by the caller, so that the run can carry it: a lost or doubled job is then told by its id. */
   id: string;
   timeoutSeconds: number;
+  /** Only executors that have the class take the job. */
+  className: string;
   /** For a retry. */
   delaySeconds?: number;
 }
@@ -22,8 +24,8 @@ export interface NewJob extends AttemptJob {
 /** The one queue. */
 export const ATTEMPTS_QUEUE = 'attempt';
 
-/** A worker that has not touched its job for so long is taken for dead; pg-boss' minimum. */
-const HEARTBEAT_SECONDS = 10;
+/** A worker that has not touched its job for so long is taken for dead. Below the least, pg-boss has no such thing. */
+export const LEASE_SECONDS = { least: 10, most: 3_600, default: 15 };
 /** How often pg-boss looks for dead workers and expired jobs; it fails their jobs, and the runs are then recovered. */
 const MONITOR_SECONDS = 5;
 /** Our own time limit settles a run long before pg-boss would expire its job. */
@@ -38,10 +40,12 @@ const POOL_SIZE = 4;
  */
 export class Jobs {
   readonly #boss: PgBoss;
+  readonly #leaseSeconds: number;
   #isStopped = false;
 
-  /** Only runners look for dead workers. */
-  constructor(url: string, log: Logger, supervise: boolean) {
+  /** Only runners `supervise`, that is, look for dead workers. */
+  constructor(url: string, log: Logger, supervise: boolean, leaseSeconds = LEASE_SECONDS.default) {
+    this.#leaseSeconds = leaseSeconds;
     this.#boss = new PgBoss({
       connectionString: url,
       application_name: 'slotkeeper jobs',
@@ -64,7 +68,6 @@ export class Jobs {
     await this.#boss.createQueue(ATTEMPTS_QUEUE, {
       // Whether an attempt is tried again is the task's policy's to say (see recovery.ts), not the queue's.
       retryLimit: 0,
-      heartbeatSeconds: HEARTBEAT_SECONDS,
       retentionSeconds: TEN_YEARS_SECONDS,
       deleteAfterSeconds: KEEP_FINISHED_SECONDS,
     });
@@ -80,9 +83,11 @@ export class Jobs {
     if (jobs.length === 0) return;
     await this.#boss.insert(
       ATTEMPTS_QUEUE,
-      jobs.map(({ id, runId, attempt, timeoutSeconds, delaySeconds }) => ({
+      jobs.map(({ id, runId, attempt, timeoutSeconds, className, delaySeconds }) => ({
         id,
         data: { runId, attempt } satisfies AttemptJob,
+        group: { id: className },
+        heartbeatSeconds: this.#leaseSeconds,
         expireInSeconds: timeoutSeconds + EXPIRY_MARGIN_SECONDS,
         ...(delaySeconds === undefined ? {} : { startAfter: delaySeconds }),
       })),
@@ -90,9 +95,16 @@ export class Jobs {
     );
   }
 
-  /** Takes up to `count` jobs in the transaction of `em`: they are taken if and only if it commits. */
-  fetch(em: EntityManager, count: number): Promise<Job<AttemptJob>[]> {
-    return this.#boss.fetch<AttemptJob>(ATTEMPTS_QUEUE, { batchSize: count, db: transactionOf(em) });
+  /**
+   * Takes up to `count` jobs, leaving out those of the classes named, in the transaction of `em`: they are taken if and
+   * only if it commits.
+   */
+  fetch(em: EntityManager, count: number, withoutClasses: readonly string[]): Promise<Job<AttemptJob>[]> {
+    return this.#boss.fetch<AttemptJob>(ATTEMPTS_QUEUE, {
+      batchSize: count,
+      ignoreGroups: [...withoutClasses],
+      db: transactionOf(em),
+    });
   }
 
   /**
@@ -120,6 +132,11 @@ export class Jobs {
 /** How long an attempt of the job may take, in seconds: the timeout that the task had when the job was sent. */
 export function timeLimitOf(job: Job): number {
   return job.expireInSeconds - EXPIRY_MARGIN_SECONDS;
+}
+
+/** The class whose code the job is for; null for a job that an earlier version sent. */
+export function classOf(job: Job): string | null {
+  return job.groupId ?? null;
 }
 
 function transactionOf(em: EntityManager) {

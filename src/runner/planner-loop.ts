@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { Coalesced } from '../coalesced.ts';
 import type { Notifications } from '../database/notifications.ts';
 import type { Jobs } from './jobs.ts';
-import { anyDue, BATCH, computeFollowing, fireDue } from './planner.ts';
+import { anyDue, BATCH, computeFollowing, fireDue, type Planner, skipUnserved } from './planner.ts';
 import { ScheduleFaults } from './schedule-faults.ts';
 
 /** Alarms are armed for the due minutes within so long; the sweep arms later ones in time. */
@@ -28,19 +28,20 @@ export class PlannerLoop {
   readonly #em: EntityManager;
   readonly #jobs: Jobs;
   readonly #notifications: Notifications;
-  readonly #faults: ScheduleFaults;
+  readonly #planner: Planner;
   readonly #firing: Coalesced;
   #alarms: nodeSchedule.Job[] = [];
   #sweep: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
   #unlisten: (() => void) | undefined;
+  #sweepDue = false;
   #stopped = false;
 
-  constructor(em: EntityManager, jobs: Jobs, notifications: Notifications, log: Logger) {
+  constructor(em: EntityManager, jobs: Jobs, notifications: Notifications, log: Logger, ownClasses: readonly string[]) {
     this.#em = em;
     this.#jobs = jobs;
     this.#notifications = notifications;
-    this.#faults = new ScheduleFaults(log);
+    this.#planner = { ownClasses, faults: new ScheduleFaults(log) };
     this.#firing = new Coalesced(
       () => this.#fire(),
       (error) => log.warn({ err: error }, 'could not fire what is due; trying again'),
@@ -50,7 +51,8 @@ export class PlannerLoop {
   start(): void {
     this.#unlisten = this.#notifications.on('slotkeeper_schedule', () => this.#firing.request());
     this.#sweep = setInterval(() => {
-      this.#faults.forget();
+      this.#planner.faults.forget();
+      this.#sweepDue = true;
       this.#firing.request();
     }, SWEEP_MS);
     this.#firing.request();
@@ -71,24 +73,28 @@ export class PlannerLoop {
    * the executors, which would compete for them, are woken when all is planned.
    */
   async #fireAll(): Promise<void> {
-    const first = await fireDue(this.#em, this.#jobs, this.#faults);
+    const first = await fireDue(this.#em, this.#jobs, this.#planner);
     if (first === 0) return;
     if (first === BATCH) await Promise.all(Array.from({ length: LANES }, () => this.#fireBatches()));
     this.#notifications.notify('slotkeeper_jobs', 'slotkeeper_events', 'slotkeeper_cancel');
   }
 
   async #fireBatches(): Promise<void> {
-    while (!this.#stopped && (await fireDue(this.#em, this.#jobs, this.#faults)) > 0);
+    while (!this.#stopped && (await fireDue(this.#em, this.#jobs, this.#planner)) > 0);
   }
 
   async #fire(): Promise<void> {
     await this.#fireAll();
     if (this.#stopped) return;
-    if (await anyDue(this.#em.fork(), this.#faults)) {
+    if (await anyDue(this.#em.fork(), this.#planner)) {
       this.#retry = setTimeout(() => this.#firing.request(), LOCKED_RETRY_MS);
     }
     await this.#arm();
-    while (!this.#stopped && (await computeFollowing(this.#em.fork(), this.#faults)) > 0);
+    while (!this.#stopped && (await computeFollowing(this.#em.fork(), this.#planner.faults)) > 0);
+    if (this.#sweepDue) {
+      this.#sweepDue = false;
+      await skipUnserved(this.#em, this.#jobs, this.#planner);
+    }
   }
 
   /** One alarm per distinct due minute, found by one index look-up each, however many tasks are due then. */

@@ -5,6 +5,7 @@ import { sql } from 'kysely';
 import { inTransaction } from '../database/transaction.ts';
 import { compileSchedule, type RepeatRule } from './calendar.ts';
 import type { Jobs } from './jobs.ts';
+import { hasRunner } from './registration.ts';
 import type { ScheduleFaults } from './schedule-faults.ts';
 import { type DueTask, settleDueSlots } from './settle-slots.ts';
 
@@ -13,34 +14,68 @@ export const BATCH = 1_000;
 
 const epoch = (column: string) => sql`(extract(epoch from ${sql.ref(column)}) * 1000)::float8`;
 
+/** Who fires. */
+export interface Planner {
+  /** The classes that this process runs; those of other live runners are in the database. */
+  ownClasses: readonly string[];
+  /** Tasks that this process leaves out. */
+  faults: ScheduleFaults;
+}
+
 /** The columns of a `DueTask`, `at` being the instant that counts as now (null: the database's clock). */
-function dueColumns(at: Date | null) {
-  return sql`id, name, owner_id, time_zone, overlap, queue_limit, catch_up, misfire_grace_seconds,
+function dueColumns(at: Date | null, ownClasses: readonly string[] = []) {
+  return sql`id, name, class_name, ${hasRunner('class_name', ownClasses)} as has_runner, owner_id, time_zone, overlap, queue_limit, catch_up, misfire_grace_seconds,
     catch_up_max_age_seconds, timeout_seconds, ${epoch('next_run_at')} as next_run_at,
     ${epoch('following_run_at')} as following_run_at, ${epoch('following_of')} as following_of,
     (extract(epoch from coalesce(${at}::timestamptz, now())) * 1000)::float8 as now`;
 }
 
 /**
- * Fires up to 1,000 due tasks that no other process is firing, and says how many it looked at. Any number of processes
- * may call it at once: SKIP LOCKED shares the tasks out, and the unique index `run_ledger` lets one run per slot exist.
- * `at` is for tests; what is due is otherwise the database's clock's to say.
+ * Fires up to 1,000 due tasks that somebody alive can run and no other process is firing, and says how many it looked at.
+ * Any number of processes may call it at once: SKIP LOCKED shares the tasks out, and the unique index `run_ledger` lets
+ * one run per slot exist. `at` is for tests; what is due is otherwise the database's clock's to say.
  */
 export function fireDue(
   em: EntityManager,
   jobs: Jobs,
-  faults: ScheduleFaults,
+  { ownClasses, faults }: Planner,
   at: Date | null = null,
 ): Promise<number> {
   return inTransaction(em, async (transaction) => {
     const { rows } = await sql<DueTask>`
-      select ${dueColumns(at)} from task
+      select ${dueColumns(at, ownClasses)} from task
       where next_run_at <= coalesce(${at}::timestamptz, now()) and id <> all(${faults.taskIds})
+        and ${hasRunner('class_name', ownClasses)}
       order by id limit ${BATCH} for no key update skip locked
     `.execute(transaction.getKysely());
-    await settleDueSlots(transaction, jobs, rows, faults);
+    await settleDueSlots(transaction, jobs, rows, { faults });
     return rows.length;
   });
+}
+
+/**
+ * Records what is skipped of tasks that nobody alive can run, as the catch-up policy would have it in an outage: what it
+ * would run stays due until a runner with the class comes. The conditions pick those tasks of which a slot is skipped for
+ * certain.
+ */
+export async function skipUnserved(em: EntityManager, jobs: Jobs, { ownClasses, faults }: Planner): Promise<void> {
+  const before = (column: string) => sql`now() - make_interval(secs => ${sql.ref(column)})`;
+  for (let last = 0; ; ) {
+    const ids = await inTransaction(em, async (transaction) => {
+      const { rows } = await sql<DueTask>`
+        select ${dueColumns(null, ownClasses)} from task
+        where next_run_at <= now() and id > ${last} and id <> all(${faults.taskIds})
+          and not ${hasRunner('class_name', ownClasses)} and next_run_at <= ${before('misfire_grace_seconds')}
+          and (catch_up = 'NONE' or next_run_at < ${before('catch_up_max_age_seconds')} or (catch_up = 'LATEST'
+            and following_of = next_run_at and following_run_at <= ${before('misfire_grace_seconds')}))
+        order by id limit ${BATCH} for no key update skip locked
+      `.execute(transaction.getKysely());
+      await settleDueSlots(transaction, jobs, rows, { faults, hold: true });
+      return rows.map(({ id }) => id);
+    });
+    last = ids.at(-1) ?? last;
+    if (ids.length < BATCH) return;
+  }
 }
 
 /**
@@ -61,9 +96,11 @@ export async function lockAndSettle(em: EntityManager, jobs: Jobs, taskId: numbe
 }
 
 /** Whether any task is due at this moment that can be fired. */
-export async function anyDue(em: EntityManager, faults: ScheduleFaults): Promise<boolean> {
+export async function anyDue(em: EntityManager, { ownClasses, faults }: Planner): Promise<boolean> {
   const { rows } = await sql<{ due: boolean }>`
-    select exists (select from task where next_run_at <= now() and id <> all(${faults.taskIds})) as due
+    select exists (
+      select from task
+      where next_run_at <= now() and id <> all(${faults.taskIds}) and ${hasRunner('class_name', ownClasses)}) as due
   `.execute(em.getKysely());
   return rows[0]?.due ?? false;
 }

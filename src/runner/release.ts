@@ -9,7 +9,7 @@ import type { Jobs } from './jobs.ts';
  */
 export async function releaseWaiting(em: EntityManager, jobs: Jobs, taskIds: readonly number[]): Promise<void> {
   const { rows } = await sql<QueuedRun>`
-    select run.id, run.attempt, task.timeout_seconds
+    select run.id, run.attempt, task.timeout_seconds, task.class_name
     from run join task on task.id = run.task_id
     where run.task_id = any(${taskIds}) and run.state = 'QUEUED' and run.job_id is null
       and (task.overlap = 'ALLOW' or (
@@ -29,6 +29,7 @@ export interface QueuedRun {
   /** The last attempt that began. */
   attempt: number;
   timeout_seconds: number;
+  class_name: string;
 }
 
 /** Gives each run a job for its next attempt, in place of one that it may have had. */
@@ -39,6 +40,7 @@ export async function sendNextAttempts(em: EntityManager, jobs: Jobs, runs: read
     runId: run.id,
     attempt: run.attempt + 1,
     timeoutSeconds: run.timeout_seconds,
+    className: run.class_name,
   }));
   await sql`
     update run set job_id = s.id, next_attempt_at = null

@@ -38,7 +38,10 @@ export async function requestRun(em: EntityManager, jobs: Jobs, task: Task, requ
   `.execute(em.getKysely());
   const runId = rows[0]?.id;
   if (runId === undefined) throw new Error('the run was not inserted');
-  if (jobId !== null) await jobs.send(em, [{ id: jobId, runId, attempt: 1, timeoutSeconds: task.timeoutSeconds }]);
+  if (jobId !== null) {
+    const { timeoutSeconds, className } = task;
+    await jobs.send(em, [{ id: jobId, runId, attempt: 1, timeoutSeconds, className }]);
+  }
   const event = { taskId: task.id, taskName: task.name, actorId: request.actor.id, runId, attempt: 0 };
   await appendEvents(em, [{ ...event, type: 'QUEUED', runState: 'QUEUED' }]);
   return runId;

@@ -19,6 +19,7 @@ interface TaskPolicy {
   retry_backoff: number;
   retry_jitter: number;
   timeout_seconds: number;
+  class_name: string;
   is_deleted: boolean;
 }
 
@@ -27,7 +28,8 @@ const MAX_RETRY_DELAY_SECONDS = 86_400;
 /** Locks the tasks in id order, so that whether a waiting run goes next is decided by one process at a time. */
 export async function lockTasks(em: EntityManager, taskIds: readonly number[]): Promise<Map<number, TaskPolicy>> {
   const { rows } = await sql<TaskPolicy>`
-    select id, retry_attempts, retry_delay_seconds, retry_backoff, retry_jitter, timeout_seconds, deleted_at is not null as is_deleted
+    select id, retry_attempts, retry_delay_seconds, retry_backoff, retry_jitter, timeout_seconds, class_name,
+      deleted_at is not null as is_deleted
     from task where id = any(${taskIds}) order by id for no key update
   `.execute(em.getKysely());
   return new Map(rows.map((row) => [row.id, row]));
@@ -50,7 +52,7 @@ function settlementOf({ attempt, outcome }: EndedAttempt, policy: TaskPolicy, ca
 }
 
 function nextJob({ runId, attempt }: Attempt, state: 'FAILED' | 'HANDED_BACK', policy: TaskPolicy): NewJob {
-  const job = { id: randomUUID(), runId, timeoutSeconds: policy.timeout_seconds };
+  const job = { id: randomUUID(), runId, timeoutSeconds: policy.timeout_seconds, className: policy.class_name };
   if (state === 'HANDED_BACK') return { ...job, attempt, delaySeconds: 0 };
   const delay =
     policy.retry_delay_seconds * policy.retry_backoff ** (attempt - 1) * (1 + policy.retry_jitter * Math.random());

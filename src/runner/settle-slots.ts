@@ -6,7 +6,7 @@ import type { RunState, SkipReason } from '../entities/run.ts';
 import type { CatchUpPolicy, OverlapPolicy } from '../entities/task.ts';
 import { appendEvents } from '../events/log.ts';
 import { compileSchedule, type RepeatRule } from './calendar.ts';
-import { type DuePlan, planDueSlots } from './catch-up.ts';
+import { type DuePlan, planDueSlots, withoutFiring } from './catch-up.ts';
 import type { Jobs } from './jobs.ts';
 import { cancelOpenRuns, countOpenRuns, decideOverlap, type OpenRuns } from './overlap.ts';
 import { releaseWaiting } from './release.ts';
@@ -17,6 +17,7 @@ import { SKIP_MESSAGES } from './skip-messages.ts';
 export interface DueTask {
   id: number;
   name: string;
+  class_name: string;
   owner_id: number;
   time_zone: string;
   overlap: OverlapPolicy;
@@ -25,6 +26,8 @@ export interface DueTask {
   misfire_grace_seconds: number;
   catch_up_max_age_seconds: number | null;
   timeout_seconds: number;
+  /** Whether somebody alive has its class. */
+  has_runner: boolean;
   next_run_at: number;
   following_run_at: number | null;
   following_of: number | null;
@@ -40,17 +43,21 @@ interface NewRun {
   jobId: string | null;
 }
 
-/**
- * Settles every due slot of the tasks, whose row locks the caller's transaction holds. Tasks whose schedule cannot be
- * computed become `faults` and stay due; without it, it throws.
- */
+export interface SettleOptions {
+  /** Takes the tasks whose schedule cannot be computed, which stay due; without it, they are an error. */
+  faults?: ScheduleFaults;
+  /** Only records what is skipped: the slots that are to run stay due. */
+  hold?: boolean;
+}
+
+/** Settles every due slot of the tasks, whose row locks the caller's transaction holds. */
 export async function settleDueSlots(
   em: EntityManager,
   jobs: Jobs,
   due: readonly DueTask[],
-  faults?: ScheduleFaults,
+  options: SettleOptions = {},
 ): Promise<void> {
-  const plans = await planTasks(em, due, faults);
+  const plans = await planTasks(em, due, options);
   const tasks = due.filter(({ id }) => plans.has(id));
   if (tasks.length === 0) return;
   const firing = tasks.filter((task) => (plans.get(task.id)?.fire.length ?? 0) > 0);
@@ -76,7 +83,7 @@ function planOf(plans: ReadonlyMap<number, DuePlan>, task: DueTask): DuePlan {
 async function planTasks(
   em: EntityManager,
   tasks: readonly DueTask[],
-  faults: ScheduleFaults | undefined,
+  { faults, hold = false }: SettleOptions,
 ): Promise<Map<number, DuePlan>> {
   const plans = new Map<number, DuePlan>();
   const rest: DueTask[] = [];
@@ -84,7 +91,7 @@ async function planTasks(
     const known = task.following_of === task.next_run_at;
     const alone = task.following_run_at === null || task.following_run_at > task.now;
     const onTime = task.now - task.next_run_at < task.misfire_grace_seconds * 1_000;
-    if (!known || !alone || !onTime) {
+    if (hold || !known || !alone || !onTime) {
       rest.push(task);
       continue;
     }
@@ -98,7 +105,7 @@ async function planTasks(
   for (const task of rest) {
     const compute = () => computePlan(task, rules.get(task.id) ?? []);
     const plan = faults === undefined ? compute() : faults.try(task.id, compute);
-    if (plan !== undefined) plans.set(task.id, plan);
+    if (plan !== undefined) plans.set(task.id, hold ? withoutFiring(plan) : plan);
   }
   return plans;
 }
@@ -108,6 +115,7 @@ function computePlan(task: DueTask, rules: readonly RepeatRule[]): DuePlan {
     policy: task.catch_up,
     misfireGraceSeconds: task.misfire_grace_seconds,
     maxAgeSeconds: task.catch_up_max_age_seconds,
+    missedBecause: task.has_runner ? ('MISSED' as const) : ('NO_RUNNER' as const),
   };
   const schedule = compileSchedule(rules, task.time_zone);
   return planDueSlots(schedule, rule, new Date(task.next_run_at), new Date(task.now));
@@ -179,9 +187,9 @@ async function insertRuns(
   await jobs.send(
     em,
     rows.flatMap(({ id, task_id, job_id }) => {
-      const timeoutSeconds = tasks.get(task_id)?.timeout_seconds;
-      if (job_id === null || timeoutSeconds === undefined) return [];
-      return [{ id: job_id, runId: id, attempt: 1, timeoutSeconds }];
+      const task = tasks.get(task_id);
+      if (job_id === null || task === undefined) return [];
+      return [{ id: job_id, runId: id, attempt: 1, timeoutSeconds: task.timeout_seconds, className: task.class_name }];
     }),
   );
   await appendEvents(

@@ -6,6 +6,7 @@ import { inTransaction } from '../database/transaction.ts';
 import { badInput } from '../errors.ts';
 import { compileSchedule } from '../runner/calendar.ts';
 import { backfillSlots } from '../runner/requests.ts';
+import { readLedgerFrom } from '../runner/retention.ts';
 import { currentRules } from '../runner/schedule-change.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
@@ -65,7 +66,16 @@ async function findSlots(context: Context, em: EntityManager, input: Input) {
   if (slots.length > MAX_SLOTS) {
     throw badInput('input.to', `there are more than ${MAX_SLOTS} slots; accepted is a shorter range`);
   }
-  return { task, slots: input.includeSucceeded ? slots : await withoutDone(em, task.id, slots) };
+  if (input.includeSucceeded) return { task, slots };
+  const ledgerFrom = await readLedgerFrom(readRows(em));
+  if (ledgerFrom !== null && input.from < ledgerFrom) {
+    const accepted = `accepted is ${ledgerFrom.toISOString()} or later, or includeSucceeded`;
+    throw badInput(
+      'input.from',
+      `which slots before ${ledgerFrom.toISOString()} succeeded is no longer known; ${accepted}`,
+    );
+  }
+  return { task, slots: await withoutDone(em, task.id, slots) };
 }
 
 async function withoutDone(em: EntityManager, taskId: number, slots: readonly Date[]): Promise<Date[]> {

@@ -16,6 +16,10 @@ const UnaccountedSlotRef = builder.objectRef<Coverage['missing'][number]>('Unacc
 const CoverageRef = builder.objectRef<Coverage>('Coverage').implement({
   description: 'What became of the slots of a range: expected = ran + skipped + pending + unaccounted.',
   fields: (t) => ({
+    from: t.expose('from', {
+      type: 'DateTime',
+      description: 'Counted from here on: as asked, or from where the records begin that retention has left.',
+    }),
     expected: t.exposeInt('expected', { description: 'The slots that the schedules valid at the time had.' }),
     ran: t.exposeInt('ran', { description: 'With a finished run: succeeded, failed or cancelled.' }),
     skipped: t.exposeInt('skipped', {

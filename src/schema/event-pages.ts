@@ -9,14 +9,25 @@ import type { EventRow, LoggedEvent } from '../events/tail.ts';
 import { fetchSize, type Page, type PageArgs, readPage, toConnection } from './connection.ts';
 import { pagesOfParents } from './lateral.ts';
 
+/** Which events; `onlyHistory` where all that are asked for are of types that retention spares. */
+export interface EventSelector {
+  where: Conditions;
+  onlyHistory: boolean;
+}
+
 type EventQuery = SelectQueryBuilder<Tables, 'event', EventRow>;
 type Conditions = (query: EventQuery) => EventQuery;
 
 /** One page of the events that meet the conditions. */
-export async function readEvents(em: EntityManager, args: PageArgs, where: Conditions) {
+export async function readEvents(em: EntityManager, args: PageArgs, { where, onlyHistory }: EventSelector) {
   const page = readPage(args);
-  const log = await sequenceEvents(em);
+  const log = readable(await sequenceEvents(em), onlyHistory);
   return eventConnection(await pageQuery(em, log, page, where).execute(), log, page);
+}
+
+/** The part of the log that is whole for what is asked: a page never leaves out what retention has removed in silence. */
+function readable(log: LogHead, onlyHistory: boolean): LogHead {
+  return onlyHistory ? { ...log, floor: log.historyFloor } : log;
 }
 
 /** A page for each of the parents, which `parent` names in the event; one query for all. */
@@ -25,10 +36,10 @@ export async function readEventsOfEach(
   parent: 'task_id' | 'run_id',
   parentIds: readonly number[],
   args: PageArgs,
-  where: Conditions,
+  { where, onlyHistory }: EventSelector,
 ) {
   const page = readPage(args);
-  const log = await sequenceEvents(em);
+  const log = readable(await sequenceEvents(em), onlyHistory);
   const pages = await pagesOfParents(
     em,
     parentIds,

@@ -1,9 +1,10 @@
 import { sql } from 'kysely';
 import { toText } from '../database/timestamp.ts';
+import { type EventType, HISTORY_EVENT_TYPES } from '../entities/event.ts';
 import { builder } from './builder.ts';
 import { connectionComplexity } from './complexity.ts';
 import { EventTypeEnum, RunStateEnum } from './enums.ts';
-import { readEvents, readEventsOfEach } from './event-pages.ts';
+import { type EventSelector, readEvents, readEventsOfEach } from './event-pages.ts';
 import { readGlobalId } from './global-id.ts';
 import { readList } from './input.ts';
 import { EventRef, RunRef, TaskRef, UserRef } from './refs.ts';
@@ -31,7 +32,8 @@ EventRef.implement({
     run: t.field({
       type: RunRef,
       nullable: true,
-      description: 'Which run, as it is now; null for what a user did to a task.',
+      description:
+        'Which run, as it is now; null for what a user did to a task, and once retention has removed the run.',
       resolve: ({ row }) => row.run_id,
     }),
     state: t.field({
@@ -77,12 +79,13 @@ export const EventConnection = builder.connectionObject(
 type EventFilterInput = typeof EventFilter.$inferInput;
 
 /** The conditions of a filter, checked now rather than when the query is made. */
-function whereEvent(filter: EventFilterInput | null | undefined): Parameters<typeof readEvents>[2] {
+function selectorOf(filter: EventFilterInput | null | undefined): EventSelector {
   const taskId = filter?.task == null ? null : readTaskBy(filter.task, 'filter.task');
   const runId = filter?.run == null ? null : readGlobalId('Run', filter.run, 'filter.run');
   const actorId = filter?.actor == null ? null : readGlobalId('User', filter.actor, 'filter.actor');
   const types = filter?.types == null ? null : readList(filter.types, 'filter.types');
-  return (query) => {
+  const onlyHistory = types?.every((type) => (HISTORY_EVENT_TYPES as readonly EventType[]).includes(type)) ?? false;
+  const where: EventSelector['where'] = (query) => {
     let found = query;
     if (taskId !== null) found = found.where('event.task_id', '=', taskId);
     if (runId !== null) found = found.where('event.run_id', '=', runId);
@@ -92,6 +95,7 @@ function whereEvent(filter: EventFilterInput | null | undefined): Parameters<typ
     if (filter?.to != null) found = found.where(sql<boolean>`event.at < ${toText(filter.to)}::timestamptz`);
     return found;
   };
+  return { where, onlyHistory };
 }
 
 builder.queryField('events', (t) =>
@@ -100,7 +104,7 @@ builder.queryField('events', (t) =>
       type: EventRef,
       description: 'The log, in its order; `last` for its end. What was done before the query is in it.',
       args: { filter: t.arg({ type: EventFilter, description: 'Which ones; every one unless given.' }) },
-      resolve: (_root, { filter, ...args }, { em }) => readEvents(em, args, whereEvent(filter)),
+      resolve: (_root, { filter, ...args }, { em }) => readEvents(em, args, selectorOf(filter)),
     },
     EventConnection,
   ),
@@ -117,7 +121,7 @@ builder.objectField(TaskRef, 'events', (t) =>
     },
     byPath: true,
     load: (ids: number[], { em }, { filter, ...args }) =>
-      readEventsOfEach(em, 'task_id', ids, args, whereEvent(filter)),
+      readEventsOfEach(em, 'task_id', ids, args, selectorOf(filter)),
     loaderOptions: { cache: false },
     resolve: ({ id }) => id,
   }),
@@ -133,7 +137,7 @@ builder.objectField(RunRef, 'events', (t) =>
       filter: t.arg({ type: EventFilter, description: 'Which ones; every one unless given.' }),
     },
     byPath: true,
-    load: (ids: number[], { em }, { filter, ...args }) => readEventsOfEach(em, 'run_id', ids, args, whereEvent(filter)),
+    load: (ids: number[], { em }, { filter, ...args }) => readEventsOfEach(em, 'run_id', ids, args, selectorOf(filter)),
     loaderOptions: { cache: false },
     resolve: ({ id }) => id,
   }),

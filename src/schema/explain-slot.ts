@@ -16,6 +16,7 @@ const SlotVerdictEnum = describedEnum<SlotVerdict>('SlotVerdict', 'What became o
   NOT_DUE: 'No rule of the task has it.',
   PAUSED: 'The task was paused then.',
   NO_TASK: 'There was no such task then: not yet, or no more.',
+  REMOVED: 'It is so long ago that its record has been removed.',
   UNACCOUNTED: 'It was due and has no record. That is a fault of ours.',
 });
 

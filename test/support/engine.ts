@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { inTransaction } from '../../src/database/transaction.ts';
 import { Task, User } from '../../src/entities/index.ts';
 import { type Attempt, type Outcome, takeAttempts } from '../../src/runner/attempts.ts';
+import { ForeignClasses } from '../../src/runner/foreign-classes.ts';
 import type { Jobs } from '../../src/runner/jobs.ts';
 import { fireDue, lockAndSettle } from '../../src/runner/planner.ts';
 import { cancelRun, requestRun } from '../../src/runner/requests.ts';
@@ -15,8 +16,14 @@ const nothingLogged = { events: [], progress: null };
 
 export type Engine = ReturnType<typeof engineOf>;
 
+/** The class of the tasks that `addTasks` adds. */
+export const OWN_CLASSES = ['class'];
+
 export function engineOf(jobs: Jobs) {
-  const fire = (by: EntityManager, faults = new ScheduleFaults(log)) => fireDue(by, jobs, faults);
+  const foreign = new ForeignClasses((name) => OWN_CLASSES.includes(name));
+  const fire = (by: EntityManager, faults = new ScheduleFaults(log)) =>
+    fireDue(by, jobs, { ownClasses: OWN_CLASSES, faults });
+  const take = (by: EntityManager, count: number) => takeAttempts(by, jobs, count, foreign);
 
   async function fireAll(by: EntityManager, faults?: ScheduleFaults): Promise<void> {
     while ((await fire(by, faults)) > 0);
@@ -56,13 +63,13 @@ export function engineOf(jobs: Jobs) {
 
   async function runEverything(by: EntityManager): Promise<void> {
     for (;;) {
-      const { fetched, attempts } = await takeAttempts(by, jobs, 50);
+      const { fetched, attempts } = await take(by, 50);
       if (fetched === 0) return;
       if (attempts.length > 0) await end(by, attempts);
     }
   }
 
-  return { fire, fireAll, end, request, cancel, runEverything };
+  return { fire, fireAll, take, end, request, cancel, runEverything };
 }
 
 function refusable<Result>(work: Promise<Result>): Promise<Result | null> {

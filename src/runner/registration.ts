@@ -1,0 +1,63 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { type RawBuilder, sql } from 'kysely';
+import type { Logger } from 'pino';
+
+const BEAT_MS = 3_000;
+
+/**
+ * Tells the other processes that this one runs tasks, and of which classes: a row that lapses unless it is renewed. The
+ * composition root starts and stops it.
+ */
+export class Registration {
+  readonly #em: EntityManager;
+  readonly #classNames: readonly string[];
+  readonly #leaseSeconds: number;
+  readonly #log: Logger;
+  readonly #id = randomUUID();
+  #timer: NodeJS.Timeout | undefined;
+  #beating: Promise<void> = Promise.resolve();
+
+  constructor(em: EntityManager, classNames: readonly string[], leaseSeconds: number, log: Logger) {
+    this.#em = em;
+    this.#classNames = classNames;
+    this.#leaseSeconds = leaseSeconds;
+    this.#log = log;
+  }
+
+  async start(): Promise<void> {
+    await this.#write();
+    this.#timer = setInterval(() => this.#beat(), BEAT_MS);
+  }
+
+  /** Nobody counts on this process any more. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#beating;
+    await sql`delete from runner where id = ${this.#id}`
+      .execute(this.#em.fork().getKysely())
+      .catch((error: unknown) => this.#log.warn({ err: error }, 'could not sign off; the registration lapses'));
+  }
+
+  #beat(): void {
+    this.#beating = this.#beating
+      .then(() => this.#write())
+      .catch((error: unknown) => this.#log.warn({ err: error }, 'could not renew the registration; trying again'));
+  }
+
+  async #write(): Promise<void> {
+    await sql`
+      insert into runner (id, host, pid, class_names, lives_until)
+      values (${this.#id}, ${hostname()}, ${process.pid}, ${[...this.#classNames]}::text[],
+        now() + make_interval(secs => ${this.#leaseSeconds}))
+      on conflict (id) do update set lives_until = excluded.lives_until
+    `.execute(this.#em.fork().getKysely());
+  }
+}
+
+/** Whether somebody alive can run the class that `column` names: the caller, who has `ownClasses`, or another runner. */
+export function hasRunner(column: string, ownClasses: readonly string[] = []): RawBuilder<boolean> {
+  return sql<boolean>`(${sql.ref(column)} = any(${[...ownClasses]}::text[])
+    or ${sql.ref(column)} in (select unnest(class_names) from runner where lives_until > now()))`;
+}

@@ -1,0 +1,141 @@
+// Removes runs and events that are past their age. In small batches, each a transaction under the lock of the one row of
+// `retention`, so that one process at a time removes and one that is killed leaves a whole record behind. What is about to
+// go is announced before it goes: the ledger's beginning and the log's floors move first, or in the same transaction.
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { type Kysely, sql } from 'kysely';
+import type { ReadTables } from '../database/rows.ts';
+import { toDate } from '../database/timestamp.ts';
+import { inTransaction } from '../database/transaction.ts';
+import { HISTORY_EVENT_TYPES } from '../entities/event.ts';
+
+export interface RetentionRule {
+  /** Runs that ended, and events, older than this are removed; 0 keeps them for ever. */
+  days: number;
+  /** The same for the events that the history of the old API shows. */
+  historyDays: number;
+}
+
+const BATCH = 1_000;
+
+/** What a batch answers when there was no more to do, or another process is at it. */
+const DONE = null;
+
+/** Removes all that is past its age; returns early once `isStopped`, or where another process is doing it. */
+export async function removeOld(em: EntityManager, rule: RetentionRule, isStopped: () => boolean): Promise<void> {
+  if (rule.days === 0) return;
+  const ledgerFrom = await moveLedger(em, rule.days);
+  if (ledgerFrom === DONE) return;
+  for (let last: number | null = 0; last !== DONE && !isStopped(); ) last = await removeRuns(em, ledgerFrom, last);
+  while (!isStopped() && (await removeOfSchedules(em, ledgerFrom)) !== DONE);
+  while (!isStopped() && (await removeEvents(em, rule.days)) !== DONE);
+  if (rule.historyDays === 0) return;
+  while (!isStopped() && (await removeHistory(em, rule.historyDays)) !== DONE);
+}
+
+/** Of slots before this the records may be gone; null while all are there. */
+export async function readLedgerFrom(database: Kysely<ReadTables>): Promise<Date | null> {
+  const { ledger_from } = await database.selectFrom('retention').select('ledger_from').executeTakeFirstOrThrow();
+  return ledger_from === null ? null : toDate(ledger_from);
+}
+
+/** Runs a batch in a transaction of its own, alone among all processes. */
+function alone<Result>(
+  em: EntityManager,
+  batch: (em: EntityManager) => Promise<Result>,
+): Promise<Result | typeof DONE> {
+  return inTransaction(em, async (transaction) => {
+    const { rows } = await sql`select from retention for update skip locked`.execute(transaction.getKysely());
+    return rows.length === 0 ? DONE : batch(transaction);
+  });
+}
+
+/** From here on nobody expects records of slots before the returned instant. It never moves back. */
+function moveLedger(em: EntityManager, days: number): Promise<string | typeof DONE> {
+  return alone(em, async (transaction) => {
+    const { rows } = await sql<{ ledger_from: string }>`
+      update retention
+      set ledger_from = greatest(ledger_from, date_trunc('minute', now() - make_interval(days => ${days}), 'UTC'))
+      returning ledger_from
+    `.execute(transaction.getKysely());
+    return rows[0]?.ledger_from ?? DONE;
+  });
+}
+
+/**
+ * Looks at the next runs in the order of their ids, which is about the order in which they were recorded, up to where all
+ * are younger. A run of a slot that the ledger still has stays, and so does one that is not finished. Returns where to go on.
+ */
+function removeRuns(em: EntityManager, ledgerFrom: string, after: number): Promise<number | typeof DONE> {
+  return alone(em, async (transaction) => {
+    const { rows } = await sql<{ last: number | null; is_young: boolean | null }>`
+      with page as (
+        select id, queued_at, finished_at, slot from run where id > ${after} order by id limit ${BATCH}
+      ), removed as (
+        delete from run using page
+        where run.id = page.id and page.finished_at < ${ledgerFrom}::timestamptz
+          and (page.slot is null or page.slot < ${ledgerFrom}::timestamptz)
+      )
+      select max(id) as last, bool_and(queued_at >= ${ledgerFrom}::timestamptz) as is_young from page
+    `.execute(transaction.getKysely());
+    const { last, is_young } = rows[0] ?? { last: null, is_young: true };
+    return is_young === false ? last : DONE;
+  });
+}
+
+/** Gaps and versions of schedules that ended before the ledger begins. */
+function removeOfSchedules(em: EntityManager, ledgerFrom: string): Promise<number | typeof DONE> {
+  return alone(em, async (transaction) => {
+    const database = transaction.getKysely();
+    const { rows: gaps } = await sql`
+      delete from slot_gap where id = any(array(
+        select id from slot_gap where to_slot < ${ledgerFrom}::timestamptz limit ${BATCH})) returning 1
+    `.execute(database);
+    const { rows: versions } = await sql`
+      delete from schedule_version where id = any(array(
+        select id from schedule_version where valid_to < ${ledgerFrom}::timestamptz limit ${BATCH})) returning 1
+    `.execute(database);
+    const removed = gaps.length + versions.length;
+    return removed === 0 ? DONE : removed;
+  });
+}
+
+/** Events above the floor, in the order of the log, up to the first one that is young enough. */
+function removeEvents(em: EntityManager, days: number): Promise<number | typeof DONE> {
+  const isRemoved = sql`type <> all(${[...HISTORY_EVENT_TYPES]}::text[])`;
+  return alone(em, (transaction) => raiseFloor(transaction, 'floor', sql`log.head`, days, isRemoved));
+}
+
+/** The same for those that were spared. */
+function removeHistory(em: EntityManager, days: number): Promise<number | typeof DONE> {
+  return alone(em, (transaction) => raiseFloor(transaction, 'history_floor', sql`log.floor`, days, sql`true`));
+}
+
+async function raiseFloor(
+  em: EntityManager,
+  column: 'floor' | 'history_floor',
+  upTo: ReturnType<typeof sql>,
+  days: number,
+  isRemoved: ReturnType<typeof sql>,
+): Promise<number | typeof DONE> {
+  const database = em.getKysely();
+  // Readers check the floor in the statement that reads the events, and find both as before or both as after.
+  const { rows } = await sql<{ passed: number }>`
+    with page as (
+      select event.id, event.seq, event.at, event.type from event_log as log
+      join lateral (
+        select * from event where event.seq > log.${sql.ref(column)} and event.seq <= ${upTo} order by event.seq limit ${BATCH}
+      ) as event on true
+    ), young as (
+      select min(seq) as seq from page where at >= now() - make_interval(days => ${days})
+    ), old as (
+      select page.id, page.seq, page.type from page, young where young.seq is null or page.seq < young.seq
+    ), removed as (
+      delete from event where id in (select id from old where ${isRemoved})
+    ), raised as (
+      update event_log set ${sql.ref(column)} = (select max(seq) from old) where exists (select from old)
+    )
+    select count(*) as passed from old
+  `.execute(database);
+  const passed = rows[0]?.passed ?? 0;
+  return passed === 0 ? DONE : passed;
+}
