@@ -6,7 +6,7 @@ import { Task, User } from '../../src/entities/index.ts';
 import { type Attempt, type Outcome, takeAttempts } from '../../src/runner/attempts.ts';
 import { ForeignClasses } from '../../src/runner/foreign-classes.ts';
 import type { Jobs } from '../../src/runner/jobs.ts';
-import { fireDue, lockAndSettle } from '../../src/runner/planner.ts';
+import { computeFollowing, fireDue, lockAndSettle } from '../../src/runner/planner.ts';
 import { cancelRun, requestRun } from '../../src/runner/requests.ts';
 import { ScheduleFaults } from '../../src/runner/schedule-faults.ts';
 import { settleAttempts } from '../../src/runner/settle-attempts.ts';
@@ -69,7 +69,12 @@ export function engineOf(jobs: Jobs) {
     }
   }
 
-  return { fire, fireAll, take, end, request, cancel, runEverything };
+  /** Computes the slots after the next ones, as the planner does between minutes. */
+  async function following(by: EntityManager): Promise<void> {
+    while ((await computeFollowing(by.fork(), new ScheduleFaults(log))) > 0);
+  }
+
+  return { fire, fireAll, following, take, end, request, cancel, runEverything };
 }
 
 function refusable<Result>(work: Promise<Result>): Promise<Result | null> {
