@@ -1,19 +1,28 @@
+import type { Logger } from 'pino';
+import { Backoff } from './backoff.ts';
+import { FailureLog } from './failure-log.ts';
+
 /**
- * Work that many ask for and one does at a time: asked while it runs, it runs once more afterwards. A failure is
- * reported and not repeated by itself, so that whoever asks also has a slow poll.
+ * Work that many ask for and one does at a time: asked while it runs, it runs once more afterwards. Where it fails, since
+ * the database is away, it is tried again by itself after pauses that grow. Whoever made it stops it.
  */
 export class Coalesced {
   readonly #work: () => Promise<void>;
-  readonly #failed: (error: unknown) => void;
+  readonly #failures: FailureLog;
+  readonly #backoff = new Backoff();
+  #retry: NodeJS.Timeout | undefined;
   #again = false;
+  #stopped = false;
   #running: Promise<void> | undefined;
 
-  constructor(work: () => Promise<void>, failed: (error: unknown) => void) {
+  /** `what` as in "could not WHAT". */
+  constructor(what: string, log: Logger, work: () => Promise<void>) {
+    this.#failures = new FailureLog(what, log);
     this.#work = work;
-    this.#failed = failed;
   }
 
   request(): void {
+    if (this.#stopped) return;
     this.#again = true;
     this.#running ??= this.#loop();
   }
@@ -23,14 +32,25 @@ export class Coalesced {
     while (this.#running !== undefined) await this.#running;
   }
 
+  /** Does what was asked for to its end, or to its first failure, and nothing more. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#retry);
+    await this.idle();
+  }
+
   async #loop(): Promise<void> {
+    clearTimeout(this.#retry);
     try {
       while (this.#again) {
         this.#again = false;
         await this.#work();
+        this.#failures.worked();
+        this.#backoff.reset();
       }
     } catch (error) {
-      this.#failed(error);
+      this.#failures.failed(error);
+      if (!this.#stopped) this.#retry = setTimeout(() => this.request(), this.#backoff.next());
     } finally {
       // In the same turn as the last look at #again: no request falls between.
       this.#running = undefined;

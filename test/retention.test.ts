@@ -261,8 +261,14 @@ test('killed between any two statements it leaves a whole record, and the next o
     cutter.cutAfter(count);
     await removeOld(other.em, RULE, never).catch(() => undefined);
     await expectWhole();
-    if (!cutter.disarm()) break;
-    cuts += 1;
+    if (cutter.disarm()) {
+      cuts += 1;
+    } else if ((await counts())?.floor === 3 * 10 * 24) {
+      break;
+    } else {
+      // The server had not noticed yet that the one before is dead, and left the work to it.
+      count -= 1;
+    }
   }
   expect(cuts).toBeGreaterThan(10);
   expect((await counts())?.runs).toBe(30 * 24);

@@ -1,5 +1,7 @@
 import pg from 'pg';
 import type { Logger } from 'pino';
+import { Backoff } from '../backoff.ts';
+import { FailureLog } from '../failure-log.ts';
 
 /**
  * `slotkeeper_events`: the log has new events. `slotkeeper_schedule`: a task's next slot changed.
@@ -10,7 +12,6 @@ export type Channel = (typeof CHANNELS)[number];
 
 /** Notifications are sent at most this often; inside every transaction they would cost most of the throughput. */
 const COALESCE_MS = 10;
-const RECONNECT_MS = 1_000;
 
 /**
  * Wake-ups between processes, over one listening connection a process. A notification carries nothing and is only a
@@ -22,6 +23,8 @@ export class Notifications {
   readonly #log: Logger;
   readonly #handlers = new Map<Channel, Set<() => void>>();
   readonly #pending = new Set<Channel>();
+  readonly #failures: FailureLog;
+  readonly #backoff = new Backoff();
   #client: pg.Client | undefined;
   #flush: NodeJS.Timeout | undefined;
   #reconnect: NodeJS.Timeout | undefined;
@@ -31,6 +34,7 @@ export class Notifications {
   constructor(url: string, log: Logger) {
     this.#url = url;
     this.#log = log;
+    this.#failures = new FailureLog('listen to the database', log);
   }
 
   async start(): Promise<void> {
@@ -51,6 +55,8 @@ export class Notifications {
       throw error;
     }
     this.#client = client;
+    this.#failures.worked();
+    this.#backoff.reset();
     // What was announced while nobody listened is found by looking.
     for (const channel of CHANNELS) this.#wake(channel);
     this.#send();
@@ -106,7 +112,7 @@ export class Notifications {
     if (this.#stopped || (this.#client !== undefined && this.#client !== client)) return;
     this.#client = undefined;
     if (this.#reconnect !== undefined) return;
-    this.#log.warn({ err: error }, 'lost the listening connection; connecting again');
+    this.#failures.failed(error ?? new Error('the connection was closed'));
     this.#reconnect = setTimeout(() => {
       this.#reconnect = undefined;
       client.end().catch(() => undefined);
@@ -114,6 +120,6 @@ export class Notifications {
         this.#client = undefined;
         this.#lost(client, again);
       });
-    }, RECONNECT_MS);
+    }, this.#backoff.next());
   }
 }

@@ -53,10 +53,7 @@ export class EventTail {
 
   constructor(em: EntityManager, notifications: Notifications, log: Logger) {
     this.#em = em;
-    this.#reading = new Coalesced(
-      () => this.#readOn(),
-      (error) => log.warn({ err: error }, 'could not read new events; trying again'),
-    );
+    this.#reading = new Coalesced('read new events', log, () => this.#readOn());
     this.#unlisten = notifications.on('slotkeeper_events', () => this.#wake());
   }
 
@@ -93,7 +90,7 @@ export class EventTail {
     for (const subscriber of this.#subscribers) subscriber.end();
     this.#subscribers.clear();
     clearInterval(this.#poll);
-    await this.#reading.idle();
+    await this.#reading.stop();
   }
 
   async *#follow(

@@ -1,17 +1,41 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
 import type { FastifyInstance } from 'fastify';
 import { sql } from 'kysely';
+import { FailureLog } from '../failure-log.ts';
 import type { Parts } from './parts.ts';
+
+/** Whoever asks waits no longer than this. */
+const ANSWER_WITHIN_MS = 2_000;
 
 /** `/healthz`: the process is up. `/readyz`: it can serve, that is, the database answers. Both need no credentials. */
 export async function healthPlugin(app: FastifyInstance, { orm, log }: Parts): Promise<void> {
+  const failures = new FailureLog('get an answer of the database', log);
+  let asking: Promise<void> | undefined;
   app.get('/healthz', async () => ({ status: 'ok' }));
   app.get('/readyz', async (_request, reply) => {
     try {
-      await sql`select 1`.execute(orm.em.fork().getKysely());
+      // However many ask, one connection is asked for.
+      asking ??= askDatabase(orm.em).finally(() => {
+        asking = undefined;
+      });
+      await asking;
+      failures.worked();
       return { status: 'ready' };
     } catch (error) {
-      log.warn({ err: error }, 'not ready: the database does not answer');
+      failures.failed(error);
       return reply.code(503).send({ status: 'the database does not answer' });
     }
   });
+}
+
+/** Rejects where the database is away, or where no connection of the pool gets free in time. */
+async function askDatabase(em: EntityManager): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ANSWER_WITHIN_MS} ms`)), ANSWER_WITHIN_MS);
+  });
+  const answer = sql`select 1`.execute(em.fork().getKysely());
+  // One that fails after the time is over is told of by the next that asks.
+  answer.catch(() => undefined);
+  await Promise.race([answer, timeout]).finally(() => clearTimeout(timer));
 }

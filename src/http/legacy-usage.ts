@@ -23,10 +23,7 @@ export class LegacyUsage {
 
   constructor(em: EntityManager, log: Logger) {
     this.#em = em;
-    this.#flushing = new Coalesced(
-      () => this.#flush(),
-      (error) => log.warn({ err: error }, 'could not store how the old API is used'),
-    );
+    this.#flushing = new Coalesced('store how the old API is used', log, () => this.#flush());
   }
 
   /** `action` is one of a fixed set, so that what waits here is bounded. */
@@ -44,7 +41,7 @@ export class LegacyUsage {
   async stop(): Promise<void> {
     clearTimeout(this.#timer);
     this.#flushing.request();
-    await this.#flushing.idle();
+    await this.#flushing.stop();
   }
 
   async #flush(): Promise<void> {
@@ -55,7 +52,7 @@ export class LegacyUsage {
     try {
       await this.#store(uses);
     } catch (error) {
-      // The next call's flush stores them.
+      // The next flush stores them.
       for (const use of uses) this.#add(use);
       throw error;
     }

@@ -4,6 +4,7 @@ import nodeSchedule from 'node-schedule';
 import type { Logger } from 'pino';
 import { Coalesced } from '../coalesced.ts';
 import type { Notifications } from '../database/notifications.ts';
+import { FailureLog } from '../failure-log.ts';
 import { ABANDON_MS, runBody, type StopReason } from './attempt-body.ts';
 import { AttemptLog } from './attempt-log.ts';
 import { type Attempt, type EndedAttempt, takeAttempts } from './attempts.ts';
@@ -31,7 +32,9 @@ const RECOVER_MS = 5_000;
 const RETRY_SETTLE_MS = 1_000;
 const SETTLE_BATCH = 50;
 /** What cannot be settled so long after the last code was stopped is left to the other runners to recover. */
-const LAST_SETTLE_MS = 5_000;
+const LAST_SETTLE_MS = 4_000;
+/** The same for other work that is under way then. */
+const LAST_WORK_MS = 1_000;
 
 interface Active {
   attempt: Attempt;
@@ -48,10 +51,13 @@ export class Executor {
   readonly #running = new Set<Promise<void>>();
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #unlisten: (() => void)[] = [];
-  readonly #busy = new Set<Promise<void>>();
   #ended: EndedAttempt[] = [];
   #settling: Promise<void> | undefined;
   readonly #pulling: Coalesced;
+  readonly #beating: Coalesced;
+  readonly #stopping: Coalesced;
+  readonly #recovering: Coalesced;
+  readonly #settleFailures: FailureLog;
   readonly #foreign: ForeignClasses;
   #alarm: nodeSchedule.Job | undefined;
   /** Takes no more attempts. */
@@ -64,10 +70,14 @@ export class Executor {
   constructor(options: ExecutorOptions) {
     this.#options = options;
     this.#foreign = new ForeignClasses((name) => options.taskClasses.named(name) !== undefined);
-    this.#pulling = new Coalesced(
-      () => this.#pullWhileFree(),
-      (error) => options.log.warn({ err: error }, 'could not pull jobs; trying again'),
-    );
+    const { em, jobs, log } = options;
+    this.#settleFailures = new FailureLog('settle attempts', log);
+    this.#pulling = new Coalesced('pull jobs', log, () => this.#pullWhileFree());
+    this.#beating = new Coalesced('send heartbeats', log, () => this.#beat());
+    this.#stopping = new Coalesced('look for cancelled runs', log, () => this.#stopCancelled());
+    this.#recovering = new Coalesced('recover lost attempts', log, async () => {
+      if ((await recoverLostAttempts(em, jobs)) > 0) this.#announce();
+    });
   }
 
   get activeCount(): number {
@@ -75,16 +85,16 @@ export class Executor {
   }
 
   start(): void {
-    const { notifications, em, jobs } = this.#options;
+    const { notifications } = this.#options;
     this.#unlisten.push(
       notifications.on('slotkeeper_jobs', () => this.#pull()),
-      notifications.on('slotkeeper_cancel', () => this.#do('look for cancelled runs', () => this.#stopCancelled())),
+      notifications.on('slotkeeper_cancel', () => this.#stopping.request()),
     );
-    this.#timers.push(setInterval(() => this.#pull(), POLL_MS));
-    this.#every(HEARTBEAT_MS, 'send heartbeats', () => this.#beat());
-    this.#every(RECOVER_MS, 'recover lost attempts', async () => {
-      if ((await recoverLostAttempts(em, jobs)) > 0) this.#announce();
-    });
+    this.#timers.push(
+      setInterval(() => this.#pull(), POLL_MS),
+      setInterval(() => this.#beating.request(), HEARTBEAT_MS),
+      setInterval(() => this.#recovering.request(), RECOVER_MS),
+    );
     this.#pull();
   }
 
@@ -104,52 +114,25 @@ export class Executor {
         'could not hand back attempts; another runner recovers them',
       );
     }
-    this.#stop();
+    await this.#stop();
   }
 
-  #stop(): void {
+  async #stop(): Promise<void> {
     this.#stopped = true;
     for (const unlisten of this.#unlisten) unlisten();
     for (const timer of this.#timers) clearInterval(timer);
     this.#alarm?.cancel();
+    const work = [this.#pulling, this.#beating, this.#stopping, this.#recovering];
+    await settledWithin(Promise.all(work.map((each) => each.stop())), LAST_WORK_MS);
   }
 
-  async #idleWithin(milliseconds: number): Promise<boolean> {
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<false>((resolve) => {
-      timer = setTimeout(() => resolve(false), milliseconds);
-    });
-    const idle = this.#idle().then(() => true);
-    return Promise.race([idle, timeout]).finally(() => clearTimeout(timer));
+  #idleWithin(milliseconds: number): Promise<boolean> {
+    return settledWithin(this.#idle(), milliseconds);
   }
 
   async #idle(): Promise<void> {
     await this.#pulling.idle();
-    while (this.#running.size + this.#busy.size > 0) {
-      await Promise.allSettled([...this.#running, ...this.#busy]);
-    }
-  }
-
-  #every(milliseconds: number, what: string, work: () => Promise<void>): void {
-    let working = false;
-    const tick = () => {
-      if (working) return;
-      working = true;
-      this.#do(what, work).finally(() => {
-        working = false;
-      });
-    };
-    this.#timers.push(setInterval(tick, milliseconds));
-  }
-
-  /** Background work: waited for by `drain`, and a failure (the database is away) is tried again by the next tick. */
-  async #do(what: string, work: () => Promise<void>): Promise<void> {
-    const working = work().catch((error: unknown) => {
-      this.#options.log.warn({ err: error }, `could not ${what}; trying again`);
-    });
-    this.#busy.add(working);
-    await working;
-    this.#busy.delete(working);
+    while (this.#running.size > 0) await Promise.allSettled([...this.#running]);
   }
 
   #announce(): void {
@@ -209,10 +192,13 @@ export class Executor {
       const batch = this.#ended.slice(0, SETTLE_BATCH);
       try {
         const lost = await settleAttempts(em, jobs, batch);
-        for (const { runId } of lost) log.warn({ runId }, 'the attempt was no longer ours; its outcome is dropped');
+        for (const { runId, attempt } of lost) {
+          log.warn({ runId, attempt }, 'the attempt was no longer ours; its outcome is dropped');
+        }
+        this.#settleFailures.worked();
       } catch (error) {
         // The attempts stay ours as long as the heartbeats get through; the database will come back.
-        log.warn({ err: error }, 'could not settle; trying again');
+        this.#settleFailures.failed(error);
         await new Promise((resolve) => setTimeout(resolve, RETRY_SETTLE_MS));
         continue;
       }
@@ -244,4 +230,13 @@ export class Executor {
     `.execute(this.#options.em.fork().getKysely());
     for (const { job_id } of rows) this.#active.get(job_id)?.controller.abort('CANCELLED' satisfies StopReason);
   }
+}
+
+/** Whether the work was done before the time was over. */
+async function settledWithin(work: Promise<unknown>, milliseconds: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), milliseconds);
+  });
+  return Promise.race([work.then(() => true), timeout]).finally(() => clearTimeout(timer));
 }

@@ -30,10 +30,7 @@ export class Housekeeping {
   constructor(em: EntityManager, log: Logger, retention: RetentionRule) {
     this.#em = em;
     this.#retention = retention;
-    this.#removing = new Coalesced(
-      () => this.#remove(),
-      (error) => log.warn({ err: error }, 'could not remove what is out of date; trying again in an hour'),
-    );
+    this.#removing = new Coalesced('remove what is out of date', log, () => this.#remove());
   }
 
   start(): void {
@@ -44,7 +41,7 @@ export class Housekeeping {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearInterval(this.#timer);
-    await this.#removing.idle();
+    await this.#removing.stop();
   }
 
   async #remove(): Promise<void> {

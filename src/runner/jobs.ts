@@ -1,6 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { fromKysely, type Job, PgBoss } from 'pg-boss';
 import type { Logger } from 'pino';
+import { FailureLog } from '../failure-log.ts';
 
 /** One job is one attempt of a run. */
 export interface AttemptJob {
@@ -56,9 +57,10 @@ export class Jobs {
       superviseIntervalSeconds: MONITOR_SECONDS,
       monitorIntervalSeconds: MONITOR_SECONDS,
     });
+    const failures = new FailureLog('reach the job engine', log);
     this.#boss.on('error', (error) => {
       // Its pool does not wait until its connections are closed; our own server, stopped next, may end them first.
-      if (!this.#isStopped) log.warn({ err: error }, 'the job engine reports an error');
+      if (!this.#isStopped) failures.failed(error);
     });
     this.#boss.on('warning', (warning) => log.debug({ warning }, 'the job engine reports a warning'));
   }

@@ -42,10 +42,7 @@ export class PlannerLoop {
     this.#jobs = jobs;
     this.#notifications = notifications;
     this.#planner = { ownClasses, faults: new ScheduleFaults(log) };
-    this.#firing = new Coalesced(
-      () => this.#fire(),
-      (error) => log.warn({ err: error }, 'could not fire what is due; trying again'),
-    );
+    this.#firing = new Coalesced('fire what is due', log, () => this.#fire());
   }
 
   start(): void {
@@ -63,7 +60,7 @@ export class PlannerLoop {
     this.#unlisten?.();
     clearInterval(this.#sweep);
     clearTimeout(this.#retry);
-    await this.#firing.idle();
+    await this.#firing.stop();
     this.#disarm();
     clearTimeout(this.#retry);
   }

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type RawBuilder, sql } from 'kysely';
 import type { Logger } from 'pino';
+import { Coalesced } from '../coalesced.ts';
 
 const BEAT_MS = 3_000;
 
@@ -16,34 +17,29 @@ export class Registration {
   readonly #leaseSeconds: number;
   readonly #log: Logger;
   readonly #id = randomUUID();
+  readonly #renewing: Coalesced;
   #timer: NodeJS.Timeout | undefined;
-  #beating: Promise<void> = Promise.resolve();
 
   constructor(em: EntityManager, classNames: readonly string[], leaseSeconds: number, log: Logger) {
     this.#em = em;
     this.#classNames = classNames;
     this.#leaseSeconds = leaseSeconds;
     this.#log = log;
+    this.#renewing = new Coalesced('renew the registration', log, () => this.#write());
   }
 
   async start(): Promise<void> {
     await this.#write();
-    this.#timer = setInterval(() => this.#beat(), BEAT_MS);
+    this.#timer = setInterval(() => this.#renewing.request(), BEAT_MS);
   }
 
   /** Nobody counts on this process any more. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#beating;
+    await this.#renewing.stop();
     await sql`delete from runner where id = ${this.#id}`
       .execute(this.#em.fork().getKysely())
       .catch((error: unknown) => this.#log.warn({ err: error }, 'could not sign off; the registration lapses'));
-  }
-
-  #beat(): void {
-    this.#beating = this.#beating
-      .then(() => this.#write())
-      .catch((error: unknown) => this.#log.warn({ err: error }, 'could not renew the registration; trying again'));
   }
 
   async #write(): Promise<void> {

@@ -1,0 +1,33 @@
+import type { Logger } from 'pino';
+
+const AGAIN_MS = 60_000;
+
+/** Tells of work that fails again and again: of the first failure in a row, then once a minute, and of the recovery. */
+export class FailureLog {
+  readonly #what: string;
+  readonly #log: Logger;
+  #since: number | undefined;
+  #toldAt = 0;
+
+  /** `what` as in "could not WHAT". */
+  constructor(what: string, log: Logger) {
+    this.#what = what;
+    this.#log = log;
+  }
+
+  failed(error: unknown): void {
+    const now = performance.now();
+    this.#since ??= now;
+    const isTold = this.#toldAt > 0 && now - this.#toldAt < AGAIN_MS;
+    if (!isTold) this.#toldAt = now;
+    this.#log[isTold ? 'debug' : 'warn']({ err: error }, `could not ${this.#what}; trying again`);
+  }
+
+  worked(): void {
+    if (this.#since === undefined) return;
+    const seconds = Math.round((performance.now() - this.#since) / 100) / 10;
+    this.#since = undefined;
+    this.#toldAt = 0;
+    this.#log.info({ seconds }, `could ${this.#what} again`);
+  }
+}
