@@ -6,6 +6,8 @@ export interface DatabaseProxy {
   cut(): Promise<void>;
   /** Breaks all connections, and takes new ones at once, as a restart of the server does. */
   drop(): void;
+  /** From now on closes connections over which nothing went for so long, as poolers do. */
+  closeIdle(milliseconds: number): void;
   /** Where new connections lead from now on. */
   retarget(url: string): void;
   /** Takes connections again after a cut, at the same address. */
@@ -16,10 +18,13 @@ export interface DatabaseProxy {
 export async function proxyTo(url: string): Promise<DatabaseProxy> {
   let target = new URL(url);
   const sockets = new Set<Socket>();
+  let idleMs = 0;
   const server = createServer((client) => {
     const upstream = connect(Number(target.port), target.hostname);
     for (const socket of [client, upstream]) {
       sockets.add(socket);
+      if (idleMs > 0) socket.setTimeout(idleMs);
+      socket.on('timeout', () => socket.destroy());
       socket.on('error', () => undefined);
       socket.on('close', () => {
         sockets.delete(socket);
@@ -42,6 +47,10 @@ export async function proxyTo(url: string): Promise<DatabaseProxy> {
   return {
     url: proxied.href,
     drop,
+    closeIdle: (milliseconds) => {
+      idleMs = milliseconds;
+      for (const socket of sockets) socket.setTimeout(idleMs);
+    },
     retarget: (other) => {
       target = new URL(other);
     },
