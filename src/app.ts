@@ -84,8 +84,6 @@ async function startParts(
       log,
     });
     releasers.push(() => server.close());
-    // Before the server: its streams end when their subscriptions do.
-    releasers.push(() => tail.stop());
     address = await listen(server, settings.HOST, settings.PORT);
   }
   return { address, firstAdmin, stop: () => releasers.releaseAll() };

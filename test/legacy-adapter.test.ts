@@ -205,8 +205,7 @@ test.each([
 
 test.each(['QUEUED', 'RUNNING'])('executeTask answers a run that is still %s with its name', async (state) => {
   const run = { id: 'UnVuOjc=', state, message: null, task: { legacyId: 1, name: 'n' } };
-  const message =
-    'Run UnVuOjc= of task "n" (1) was not finished within 50 seconds and goes on; getTaskHistory tells how it ends';
+  const message = 'Run UnVuOjc= of task "n" (1) is not finished yet and goes on; getTaskHistory tells how it ends';
   expect(await answer(scheduler('executeTask&taskId=1'), [{ data: { executeTask: { run } } }])).toBe(
     JSON.stringify({ success: 1, message, data: null }),
   );

@@ -118,7 +118,7 @@ describe('an Idempotency-Key', () => {
     const attempt = await held.next();
     const goesOn = await first;
     expect(goesOn).toMatch(
-      /^\{"success":1,"message":"Run \S+ of task .* was not finished within 1 seconds and goes on; [^"]+","data":null\}$/,
+      /^\{"success":1,"message":"Run \S+ of task .* is not finished yet and goes on; [^"]+","data":null\}$/,
     );
     expect(await call(app, `executeTask&taskId=${id}`, 'execute')).toBe(goesOn);
     attempt.succeed('done');

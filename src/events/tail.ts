@@ -39,7 +39,7 @@ const PAGE = 1_000;
 
 /**
  * The one reader of new events in a process: it reads each once, when woken, and fans it out to all subscribers that
- * are up to date. While nobody subscribes it reads nothing. The composition root stops it.
+ * are up to date. While nobody subscribes it reads nothing. The HTTP host stops it.
  */
 export class EventTail {
   readonly #em: EntityManager;
@@ -55,6 +55,10 @@ export class EventTail {
     this.#em = em;
     this.#reading = new Coalesced('read new events', log, () => this.#readOn());
     this.#unlisten = notifications.on('slotkeeper_events', () => this.#wake());
+  }
+
+  get isStopped(): boolean {
+    return this.#stopped;
   }
 
   get subscriberCount(): number {

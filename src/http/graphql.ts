@@ -10,6 +10,7 @@ import { schema } from '../schema/index.ts';
 import { maskError, UNEXPECTED, withCode } from './errors.ts';
 import type { Parts } from './parts.ts';
 import { useServerSentEvents } from './server-sent-events.ts';
+import { closeSockets, sayGoodbye } from './sockets.ts';
 
 /** What a transport knows of a call. */
 export interface Caller {
@@ -48,7 +49,7 @@ export function createGateway(parts: Parts): Gateway {
       lastEventId,
       timeZone: settings.TIME_ZONE,
     }),
-    plugins: [useServerSentEvents(), useErrorCodes(), useReadableQueries()],
+    plugins: [useServerSentEvents(() => tail.isStopped), useErrorCodes(), useReadableQueries()],
   });
 }
 
@@ -83,7 +84,15 @@ function useReadableQueries(): Plugin {
 /** `/graphql` over HTTP, Server-Sent Events and WebSocket (graphql-transport-ws). */
 export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gateway: Gateway }): Promise<void> {
   const { gateway, log } = parts;
-  await app.register(websocket, { options: { maxPayload: MAX_MESSAGE_BYTES } });
+  await app.register(websocket, {
+    options: { maxPayload: MAX_MESSAGE_BYTES },
+    // In this order: a subscription that ends by itself would be over for its client, one whose socket closes is resumed.
+    preClose(done) {
+      closeSockets(app.websocketServer.clients)
+        .then(() => parts.tail.stop())
+        .then(() => done(), done);
+    },
+  });
   // Yoga parses the body itself; it is only bounded here.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES }, (_request, body, done) =>
@@ -108,7 +117,16 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
     });
   };
   app.route({ method: 'POST', url: '/graphql', handler });
-  app.route({ method: 'GET', url: '/graphql', handler, wsHandler: webSocketHandler(parts, gateway, log) });
+  const onSocket = webSocketHandler(parts, gateway, log);
+  app.route({
+    method: 'GET',
+    url: '/graphql',
+    handler,
+    wsHandler(socket, request) {
+      if (parts.tail.isStopped) sayGoodbye(socket);
+      else onSocket.call(this, socket, request);
+    },
+  });
 }
 
 /** The types of a body that Yoga reads; it answers others without a word. */

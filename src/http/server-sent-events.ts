@@ -15,7 +15,7 @@ const delivered = new WeakMap<object, string>();
  * Subscriptions over Server-Sent Events, with `id: <cursor>` on each, so that a browser's EventSource that reconnects
  * says in Last-Event-ID what it has seen. Yoga's own writer sends no ids, and EventSource would see events twice.
  */
-export function useServerSentEvents(): Plugin<Context> {
+export function useServerSentEvents(isStopping: () => boolean): Plugin<Context> {
   return {
     onSubscribe({ args }) {
       return {
@@ -31,12 +31,15 @@ export function useServerSentEvents(): Plugin<Context> {
     onResultProcess({ result, request, setResultProcessor }) {
       const accepts = request.headers.get('accept')?.includes('text/event-stream') ?? false;
       if (!accepts || !(Symbol.asyncIterator in Object(result))) return;
-      setResultProcessor((results) => eventStream(results as unknown as AsyncIterable<object>), 'text/event-stream');
+      setResultProcessor(
+        (results) => eventStream(results as unknown as AsyncIterable<object>, isStopping),
+        'text/event-stream',
+      );
     },
   };
 }
 
-function eventStream(results: AsyncIterable<object>): Response {
+function eventStream(results: AsyncIterable<object>, isStopping: () => boolean): Response {
   const iterator = results[Symbol.asyncIterator]();
   const encoder = new TextEncoder();
   let ping: NodeJS.Timeout | undefined;
@@ -53,7 +56,8 @@ function eventStream(results: AsyncIterable<object>): Response {
       const { done, value } = await iterator.next();
       if (done) {
         clearInterval(ping);
-        controller.enqueue(encoder.encode('event: complete\ndata:\n\n'));
+        // Without it a client takes the end for a loss and connects again, as it should while the server stops.
+        if (!isStopping()) controller.enqueue(encoder.encode('event: complete\ndata:\n\n'));
         controller.close();
         return;
       }

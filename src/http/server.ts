@@ -12,6 +12,10 @@ import type { Parts } from './parts.ts';
 /** Calls with wrong credentials that one address may make in a minute before it is told to wait. */
 const REFUSALS_A_MINUTE = 30;
 const MAX_ADDRESSES = 10_000;
+/** How long requests that are under way may take at a stop. */
+const LAST_ANSWERS_MS = 3_000;
+/** How often connections are looked for whose answer has gone out meanwhile. */
+const LOOK_MS = 50;
 
 /** The HTTP host: each door of the product is one plugin of it. */
 export async function createServer(parts: Omit<Parts, 'countRefusal'>): Promise<FastifyInstance> {
@@ -20,8 +24,17 @@ export async function createServer(parts: Omit<Parts, 'countRefusal'>): Promise<
     loggerInstance,
     // Addresses of old calls carry keys and signatures.
     logController: new LogController({ disableRequestLogging: true }),
-    forceCloseConnections: true,
+    forceCloseConnections: 'idle',
   });
+  // Requests under way at a stop are answered; what takes longer is cut off.
+  const timers: NodeJS.Timeout[] = [];
+  app.addHook('preClose', async () => {
+    timers.push(
+      setInterval(() => app.server.closeIdleConnections(), LOOK_MS),
+      setTimeout(() => app.server.closeAllConnections(), LAST_ANSWERS_MS),
+    );
+  });
+  app.addHook('onClose', async () => timers.forEach(clearTimeout));
   await app.register(helmet);
   await app.register(rateLimit, { global: false, cache: MAX_ADDRESSES });
   const limit = app.createRateLimit({ max: REFUSALS_A_MINUTE, timeWindow: 60_000 });

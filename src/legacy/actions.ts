@@ -164,7 +164,7 @@ export const ACTIONS: readonly LegacyAction[] = [
     async answer({ query, input, executeTimeoutSeconds }, document) {
       const variables = { input: { ...input, waitSeconds: executeTimeoutSeconds } };
       const { executeTask } = await query<{ executeTask: RunPayload }>(document, variables);
-      return executeReply(present(executeTask?.run), executeTimeoutSeconds);
+      return executeReply(present(executeTask?.run));
     },
   },
   {
@@ -221,14 +221,14 @@ function present<Value>(value: Value | null | undefined): Value {
 }
 
 /** A run that takes longer than callers wait goes on; the reply says so, and names it. */
-function executeReply({ id, state, message, task }: RunResult, waitedSeconds: number): string {
+function executeReply({ id, state, message, task }: RunResult): string {
   switch (state) {
     case 'SUCCEEDED':
       return successReply({ message: message ?? '', data: null });
     case 'QUEUED':
     case 'RUNNING': {
       const name = `Run ${id} of task "${task.name}" (${task.legacyId})`;
-      const goesOn = `${name} was not finished within ${waitedSeconds} seconds and goes on; getTaskHistory tells how it ends`;
+      const goesOn = `${name} is not finished yet and goes on; getTaskHistory tells how it ends`;
       return successReply({ message: goesOn, data: null });
     }
     default:

@@ -18,26 +18,27 @@ export async function waitForRun(
 ): Promise<boolean> {
   const deadline = Date.now() + waitSeconds * 1_000;
   const events = tail.subscribe({ runId }, FROM_START);
-  let next = nextEvent(events);
+  let next = nextEvent(events, tail);
   try {
     for (;;) {
       if (await isFinished(em, runId)) return true;
       const left = deadline - Date.now();
-      if (left <= 0) return false;
+      // Whoever stops answers at once; the run goes on elsewhere.
+      if (left <= 0 || tail.isStopped) return false;
       const woken = await wakeOrTimeout(next, Math.min(left, POLL_MS));
-      if (woken) next = nextEvent(events);
+      if (woken) next = nextEvent(events, tail);
     }
   } finally {
     await events.return?.();
   }
 }
 
-/** Resolves with the next event, and never where none can come any more: the log failed or stopped, the polls remain. */
-function nextEvent(events: AsyncIterator<unknown>): Promise<void> {
+/** Resolves with the next event, or when the tail stops; never where the log failed, and the polls remain. */
+function nextEvent(events: AsyncIterator<unknown>, tail: EventTail): Promise<void> {
   return new Promise((resolve) => {
     events.next().then(
       ({ done }) => {
-        if (!done) resolve();
+        if (!done || tail.isStopped) resolve();
       },
       () => undefined,
     );

@@ -2,21 +2,13 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import type { MikroORM } from '@mikro-orm/postgresql';
-import { createClient } from 'graphql-ws';
-import { expect } from 'vitest';
-import WebSocket from 'ws';
 import { type EmbeddedServer, startEmbedded } from '../../src/database/embedded.ts';
 import { openOrm } from '../../src/database/orm.ts';
-import { readCoverage } from '../../src/runner/coverage.ts';
-import { ADMIN, basic } from './app.ts';
-import { RECORDER } from './chaos-process.ts';
-import { type AppProcess, startProcess } from './process.ts';
+import { addRecorders, askForRuns, checkAccounts, settle } from './accounts.ts';
+import { Follower, Member } from './cluster.ts';
 import { type DatabaseProxy, proxyTo } from './proxy.ts';
-import { addTasks, everyHourAt, findBroken, rows } from './races.ts';
 
-const PROGRAM = fileURLToPath(new URL('./chaos-process.ts', import.meta.url));
 const RUNNERS = 3;
 const GATEWAYS = 2;
 /** Longer than a worker may be silent before its attempts are taken from it. */
@@ -31,105 +23,6 @@ function randomOf(seed: number): () => number {
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
-}
-
-/** A member of the cluster that comes back whenever it was killed. */
-class Member {
-  readonly #role: 'runner' | 'gateway';
-  readonly #url: string;
-  #process: Promise<AppProcess>;
-
-  constructor(role: 'runner' | 'gateway', url: string) {
-    this.#role = role;
-    this.#url = url;
-    this.#process = this.#start();
-  }
-
-  /** Tries until it starts: the database may be away just then. */
-  async #start(): Promise<AppProcess> {
-    for (;;) {
-      const settings = { ROLE: this.#role, LOG_LEVEL: 'fatal', GRACE_SECONDS: '1' };
-      const started = await startProcess(this.#url, settings, PROGRAM).catch(() => null);
-      if (started !== null) return started;
-      await pause(200);
-    }
-  }
-
-  get process(): Promise<AppProcess> {
-    return this.#process;
-  }
-
-  async kill(downMs: number): Promise<void> {
-    const { child } = await this.#process;
-    const gone = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGKILL');
-    await gone;
-    this.#process = pause(downMs).then(() => this.#start());
-    await this.#process;
-  }
-
-  async freeze(milliseconds: number): Promise<void> {
-    const { child } = await this.#process;
-    child.kill('SIGSTOP');
-    await pause(milliseconds);
-    child.kill('SIGCONT');
-  }
-
-  async stop(): Promise<void> {
-    await (await this.#process).stop();
-  }
-}
-
-/** Follows all events of runs over WebSockets, from one gateway to the next, resuming by cursor each time. */
-class Follower {
-  readonly cursors: string[] = [];
-  readonly #gateways: readonly Member[];
-  readonly #start: string | null;
-  #stopped = false;
-  #following: Promise<void>;
-
-  /** `start` is where the log stood before anything ran. */
-  constructor(gateways: readonly Member[], start: string | null) {
-    this.#gateways = gateways;
-    this.#start = start;
-    this.#following = this.#follow();
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    await this.#following;
-  }
-
-  async #follow(): Promise<void> {
-    for (let turn = 0; !this.#stopped; turn += 1) {
-      const { address } = await (this.#gateways[turn % GATEWAYS] as Member).process;
-      await this.#read(address).catch(() => undefined);
-      await pause(50);
-    }
-  }
-
-  async #read(address: string): Promise<void> {
-    const client = createClient({
-      url: `${address.replace('http', 'ws')}/graphql`,
-      webSocketImpl: WebSocket,
-      connectionParams: { authorization: basic(ADMIN.key, ADMIN.secret) },
-      retryAttempts: 0,
-    });
-    const stop = setInterval(() => {
-      if (this.#stopped) client.dispose();
-    }, 50);
-    try {
-      const query = 'subscription ($after: String) { runEvents(after: $after) { cursor } }';
-      const events = client.iterate<{ runEvents: { cursor: string } }>({
-        query,
-        variables: { after: this.cursors.at(-1) ?? this.#start },
-      });
-      for await (const { data } of events) if (data) this.cursors.push(data.runEvents.cursor);
-    } finally {
-      clearInterval(stop);
-      await client.dispose();
-    }
-  }
 }
 
 export interface ChaosOptions {
@@ -210,29 +103,6 @@ class Chaos {
 
 const SERVER_SETTINGS = { fsync: 'off', max_connections: '300' };
 
-/** Asks for runs by hand now and then, each under a key, again until it is answered. Returns how many were asked for. */
-async function askForRuns(chaos: Chaos, taskIds: readonly number[], isOver: () => boolean): Promise<number> {
-  let asked = 0;
-  for (; !isOver(); asked += 1) {
-    const variables = { task: taskIds[asked % taskIds.length], key: `ask ${asked}` };
-    for (let turn = asked; ; turn += 1) {
-      const gateway = await (chaos.gateways[turn % GATEWAYS] as Member).process;
-      const reply = await gateway
-        .post<{ executeTask: { run: { id: string } } | null }>(
-          `mutation ($task: Int!, $key: String!) {
-            executeTask(input: { task: { legacyId: $task }, idempotencyKey: $key }) { run { id } }
-          }`,
-          variables,
-        )
-        .catch(() => null);
-      if (reply?.data?.executeTask) break;
-      await pause(100);
-    }
-    await pause(100);
-  }
-  return asked;
-}
-
 /** Rages for the time given and then checks that nothing was lost, doubled or left without an account. */
 export async function rageAndCheck(options: ChaosOptions): Promise<void> {
   process.stdout.write(`chaos with the seed ${options.seed}\n`);
@@ -244,7 +114,7 @@ export async function rageAndCheck(options: ChaosOptions): Promise<void> {
   try {
     await Promise.all(chaos.members.map(({ process }) => process));
     orm = await openOrm(proxy.url, 4);
-    const taskIds = await prepare(orm, options.tasks);
+    const taskIds = await addRecorders(orm, options.tasks);
     const begin = new Date();
     const gateway = await (chaos.gateways[0] as Member).process;
     const { events } = await gateway.query<{ events: { pageInfo: { endCursor: string | null } } }>(
@@ -253,13 +123,14 @@ export async function rageAndCheck(options: ChaosOptions): Promise<void> {
     const start = events.pageInfo.endCursor;
     followers.push(new Follower(chaos.gateways, start), new Follower(chaos.gateways.toReversed(), start));
     let over = false;
-    const asking = askForRuns(chaos, taskIds.slice(0, 20), () => over);
+    const asking = askForRuns(chaos.gateways, taskIds.slice(0, 20), () => over);
     await chaos.rage();
     over = true;
     const asked = await asking;
     await Promise.all(chaos.members.map(({ process }) => process));
     await settle(orm, await (chaos.gateways[0] as Member).process, taskIds);
-    await check(orm, begin, followers, asked, chaos.log);
+    const accounts = await checkAccounts(orm, begin, followers, asked);
+    process.stdout.write(`${blowsOf(chaos.log)}; ${accounts}\n`);
   } catch (error) {
     process.stdout.write(`${chaos.log.join(', ')}\n`);
     throw error;
@@ -273,80 +144,7 @@ export async function rageAndCheck(options: ChaosOptions): Promise<void> {
   }
 }
 
-async function prepare(orm: MikroORM, count: number): Promise<number[]> {
-  await rows(orm.em, 'create table recorded (run_id bigint, attempt int, what text)');
-  const rule = { ...everyHourAt(0), minute: null };
-  const ids = await addTasks(orm.em, {
-    count,
-    rule,
-    from: new Date(),
-    catchUp: 'ALL',
-    overlap: 'QUEUE',
-    retryAttempts: 20,
-  });
-  await rows(orm.em, 'update task set class_name = ?', [RECORDER]);
-  return ids;
-}
-
 function blowsOf(log: readonly string[]): string {
   const kinds = Map.groupBy(log, (blow) => blow.replace(/ \d+$/, ''));
   return [...kinds].map(([kind, blows]) => `${kind}: ${blows.length}`).join(', ');
-}
-
-/** Pauses all tasks and waits until every run is finished. */
-async function settle(orm: MikroORM, gateway: AppProcess, taskIds: readonly number[]): Promise<void> {
-  for (const task of taskIds) {
-    const pauseTask = 'mutation ($task: Int!) { pauseTask(input: { task: { legacyId: $task } }) { task { active } } }';
-    // The last blow may still be felt: a connection that was cut answers with an error once.
-    const paused = async () => {
-      const reply = await gateway.post<{ pauseTask: unknown }>(pauseTask, { task }).catch(() => null);
-      return reply?.data?.pauseTask;
-    };
-    await expect.poll(paused, { timeout: 10_000 }).toEqual({ task: { active: false } });
-  }
-  const unfinished = `select count(*)::int as n from run where state in ('QUEUED', 'RUNNING')`;
-  const due = 'select count(*)::int as n from task where next_run_at <= now()';
-  await expect
-    .poll(async () => [...(await rows(orm.em, unfinished)), ...(await rows(orm.em, due))], {
-      timeout: 120_000,
-      interval: 500,
-    })
-    .toEqual([{ n: 0 }, { n: 0 }]);
-}
-
-async function check(orm: MikroORM, begin: Date, followers: Follower[], asked: number, log: string[]): Promise<void> {
-  const { em } = orm;
-  const coverage = await readCoverage(em, begin, new Date(), null);
-  expect(coverage).toMatchObject({ unaccounted: 0, missing: [] });
-  expect(await findBroken(em)).toEqual([]);
-  // A run that succeeded did so once, and its code says that it came to its end.
-  const doubled = `select run_id from event where type = 'SUCCEEDED' group by run_id having count(*) > 1`;
-  expect(await rows(em, doubled)).toEqual([]);
-  const unrecorded = `
-    select id from run where state = 'SUCCEEDED'
-      and not exists (select from recorded r where r.run_id = run.id and r.attempt = run.attempt and r.what = 'ended')`;
-  expect(await rows(em, unrecorded)).toEqual([]);
-  // What the code says of attempts and what the log says of them is the same: none was made in secret, or twice.
-  const secret = `
-    select run_id, attempt from recorded where what = 'begun' group by run_id, attempt
-    having count(*) > (select count(*) from event e where e.run_id = recorded.run_id and e.attempt = recorded.attempt and e.type = 'STARTED')`;
-  expect(await rows(em, secret)).toEqual([]);
-  const [manual] = await rows<{ n: number }>(em, `select count(*)::int as n from run where trigger = 'MANUAL'`);
-  expect(manual?.n).toBe(asked);
-
-  const stored = await rows<{ seq: number }>(em, 'select seq from event where run_id is not null order by seq');
-  const expected = stored.map(({ seq }) => Number(seq));
-  for (const follower of followers) {
-    const seen = () =>
-      follower.cursors.map((cursor) => Number(Buffer.from(cursor, 'base64url').toString().split('.')[1]));
-    await expect.poll(() => follower.cursors.length, { timeout: 30_000 }).toBeGreaterThanOrEqual(expected.length);
-    expect(seen()).toEqual(expected);
-  }
-  const [counts] = await rows<{ states: string }>(
-    em,
-    `select string_agg(n || ' ' || state, ', ') as states from (select state, count(*) as n from run group by state) as s`,
-  );
-  process.stdout.write(
-    `${blowsOf(log)}; ${coverage?.expected} slots: ${coverage?.ran} ran, ${coverage?.skipped} skipped, 0 unaccounted; runs: ${counts?.states}; ${expected.length} events\n`,
-  );
 }
