@@ -1,13 +1,15 @@
-// For random rules, zones, policies and outages the ledger is what a plain model says.
+// For random rules, zones, policies, outages, edits and clocks that go back the ledger is what a plain model says.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import fc from 'fast-check';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Task } from '../src/entities/index.ts';
 import type { SkipReason } from '../src/entities/run.ts';
 import { compileSchedule, findRuleFault, type RepeatRule } from '../src/runner/calendar.ts';
 import { readCoverage } from '../src/runner/coverage.ts';
 import { Jobs } from '../src/runner/jobs.ts';
-import { fireDue } from '../src/runner/planner.ts';
+import { fireDue, lockAndSettle } from '../src/runner/planner.ts';
+import { switchSchedule } from '../src/runner/schedule-change.ts';
 import { ScheduleFaults } from '../src/runner/schedule-faults.ts';
 import { EVERY } from './support/calendar-oracle.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
@@ -45,8 +47,21 @@ interface Case {
   timeZone: string;
   policy: Policy;
   from: number;
-  /** How long nothing fires before each time that something does, in milliseconds. */
-  outages: number[];
+  steps: Step[];
+}
+
+interface Timetable {
+  rule: RepeatRule;
+  timeZone: string;
+}
+
+interface Step {
+  /** How long nothing fires, in milliseconds; then something does. */
+  pause: number;
+  /** By how much the clock goes back afterwards, for something to fire once more before it is right again. */
+  back: number | null;
+  /** Instead of firing, somebody gives the task other rules or another zone. */
+  change: Timetable | null;
 }
 
 const maybe = <Value>(arbitrary: fc.Arbitrary<Value>) => fc.option(arbitrary, { nil: null, freq: 3 });
@@ -74,16 +89,24 @@ const outage = fc.oneof(
   fc.integer({ min: 1, max: 3 * HOUR }),
   fc.integer({ min: HOUR, max: 40 * HOUR }),
 );
-const cases: fc.Arbitrary<Case> = fc
-  .record({ rule, timeZone, policy, from, outages: fc.array(outage, { minLength: 1, maxLength: 6 }) })
+const timetable: fc.Arbitrary<Timetable> = fc
+  .record({ rule, timeZone })
   .filter((each) => findRuleFault(each.rule, each.timeZone) === null);
+const step: fc.Arbitrary<Step> = fc.record({
+  pause: outage,
+  back: fc.option(outage, { nil: null, freq: 1 }),
+  change: fc.option(timetable, { nil: null, freq: 1 }),
+});
+const cases: fc.Arbitrary<Case> = fc
+  .record({ timetable, policy, from, steps: fc.array(step, { minLength: 1, maxLength: 6 }) })
+  .map(({ timetable: { rule, timeZone }, ...rest }) => ({ rule, timeZone, ...rest }));
 
 /** What becomes of each slot, decided one by one. */
-function model({ rule, timeZone, policy, from, outages }: Case): Map<number, 'QUEUED' | SkipReason> {
+function model({ rule, timeZone, policy, from, steps }: Case): Map<number, 'QUEUED' | SkipReason> {
   const ledger = new Map<number, 'QUEUED' | SkipReason>();
-  const schedule = compileSchedule([rule], timeZone);
+  let schedule = compileSchedule([rule], timeZone);
   let last = from;
-  for (const pause of outages) {
+  for (const { pause, change } of steps) {
     const now = last + pause;
     const due = schedule.slots(new Date(last), new Date(now), 100_000).map((slot) => slot.getTime());
     const late = (slot: number) => (now - slot) / 1_000;
@@ -96,6 +119,7 @@ function model({ rule, timeZone, policy, from, outages }: Case): Map<number, 'QU
       else if (policy.catchUp === 'LATEST' && slot === runnable.at(-1)) ledger.set(slot, 'QUEUED');
       else ledger.set(slot, 'MISSED');
     }
+    if (change !== null) schedule = compileSchedule([change.rule], change.timeZone);
     last = now;
   }
   return ledger;
@@ -103,7 +127,7 @@ function model({ rule, timeZone, policy, from, outages }: Case): Map<number, 'QU
 
 /** What the product made of the same, gaps taken apart into their slots. */
 async function fire(each: Case): Promise<Map<number, 'QUEUED' | SkipReason>> {
-  const { rule, timeZone, policy, from, outages } = each;
+  const { rule, timeZone, policy, from, steps } = each;
   await rows(em, 'truncate event, run, slot_gap, schedule_version, repeat_item, task restart identity cascade');
   await rows(em, 'delete from pgboss.job');
   await addTasks(em, { count: 1, rule, from: new Date(from), overlap: 'ALLOW', catchUp: policy.catchUp });
@@ -115,18 +139,39 @@ async function fire(each: Case): Promise<Map<number, 'QUEUED' | SkipReason>> {
   );
   await rows(em, 'update schedule_version set time_zone = ?', [timeZone]);
   let now = from;
-  for (const pause of outages) {
+  const versions = [{ from, schedule }];
+  for (const { pause, back, change } of steps) {
     now += pause;
-    const planner = { ownClasses: OWN_CLASSES, faults: new ScheduleFaults(log) };
-    while ((await fireDue(em, jobs, planner, new Date(now))) > 0);
+    if (change === null) {
+      await fireAt(now);
+    } else {
+      await changeAt(now, change);
+      versions.push({ from: now, schedule: compileSchedule([change.rule], change.timeZone) });
+    }
+    if (back !== null) await fireAt(now - back);
   }
   const range = [new Date(from), new Date(now + 1)] as const;
   const coverage = await readCoverage(em, ...range, null);
   expect(coverage).toMatchObject({ unaccounted: 0 });
-  return readLedger(schedule);
+  return readLedger(versions);
 }
 
-async function readLedger(schedule: ReturnType<typeof compileSchedule>): Promise<Map<number, 'QUEUED' | SkipReason>> {
+async function fireAt(now: number): Promise<void> {
+  const planner = { ownClasses: OWN_CLASSES, faults: new ScheduleFaults(log) };
+  while ((await fireDue(em, jobs, planner, new Date(now))) > 0);
+}
+
+async function changeAt(now: number, { rule, timeZone }: Timetable): Promise<void> {
+  await em.fork().transactional(async (transaction) => {
+    const at = await lockAndSettle(transaction, jobs, 1, new Date(now));
+    const task = await transaction.findOneOrFail(Task, 1);
+    await switchSchedule(transaction, task, { rules: [rule], timeZone, active: true }, at);
+  });
+}
+
+type Versions = { from: number; schedule: ReturnType<typeof compileSchedule> }[];
+
+async function readLedger(versions: Versions): Promise<Map<number, 'QUEUED' | SkipReason>> {
   const ledger = new Map<number, 'QUEUED' | SkipReason>();
   const add = (slot: number, outcome: 'QUEUED' | SkipReason) => {
     expect(ledger.has(slot)).toBe(false);
@@ -142,7 +187,9 @@ async function readLedger(schedule: ReturnType<typeof compileSchedule>): Promise
     'select from_slot, to_slot, reason, count from slot_gap',
   );
   for (const { from_slot, to_slot, reason, count } of gaps) {
-    const slots = schedule.slots(new Date(new Date(from_slot).getTime() - 1), new Date(to_slot), 100_000);
+    const [first, last] = [new Date(from_slot), new Date(to_slot)];
+    const version = versions.findLast(({ from }) => from < first.getTime());
+    const slots = version?.schedule.slots(new Date(first.getTime() - 1), last, 100_000) ?? [];
     expect(slots).toHaveLength(count);
     for (const slot of slots) add(slot.getTime(), reason);
   }

@@ -6,11 +6,13 @@ import { inTransaction } from '../src/database/transaction.ts';
 import { Task } from '../src/entities/index.ts';
 import { sequenceEvents } from '../src/events/log.ts';
 import { compileSchedule } from '../src/runner/calendar.ts';
+import { readCoverage } from '../src/runner/coverage.ts';
 import { Jobs } from '../src/runner/jobs.ts';
 import { anyDue, computeFollowing, lockAndSettle } from '../src/runner/planner.ts';
 import { recoverLostAttempts } from '../src/runner/recovery.ts';
 import { switchSchedule } from '../src/runner/schedule-change.ts';
 import { ScheduleFaults } from '../src/runner/schedule-faults.ts';
+import { EVERY } from './support/calendar-oracle.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { type Engine, engineOf, OWN_CLASSES } from './support/engine.ts';
 import { addTasks, everyHourAt, findBroken, rows } from './support/races.ts';
@@ -181,4 +183,19 @@ test('the slot after the next one that a slow process computes from old rules ne
     'select extract(epoch from following_run_at - next_run_at)::int / 3600 as ahead from task',
   );
   expect(pointers).toEqual({ ahead: 24 });
+});
+
+test('an edit settles all that is due under the old rules, however much it is', async () => {
+  const from = new Date(Date.now() - 2 * 86_400_000);
+  const [task = 0] = await addTasks(em, { count: 1, rule: EVERY, from, overlap: 'ALLOW', catchUp: 'ALL' });
+  await em.fork().transactional(async (transaction) => {
+    const now = await lockAndSettle(transaction, jobs, task);
+    const edited = await transaction.findOneOrFail(Task, task);
+    await switchSchedule(transaction, edited, { rules: [everyHourAt(0)], timeZone: 'UTC', active: true }, now);
+  });
+  expect(await readCoverage(em, from, new Date(), null)).toMatchObject({
+    expected: 2_880,
+    pending: 2_880,
+    missing: [],
+  });
 });

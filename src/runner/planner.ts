@@ -80,19 +80,29 @@ export async function skipUnserved(em: EntityManager, jobs: Jobs, { ownClasses, 
 
 /**
  * Locks one task and settles its slots up to now under the schedule that it has, as every change of a schedule must
- * before it switches: an edit while due loses nothing. Returns the database's time of that.
+ * before it switches: an edit while due loses nothing. Returns the database's time of that. `at` is for tests.
  */
-export async function lockAndSettle(em: EntityManager, jobs: Jobs, taskId: number): Promise<Date> {
+export async function lockAndSettle(
+  em: EntityManager,
+  jobs: Jobs,
+  taskId: number,
+  at: Date | null = null,
+): Promise<Date> {
   const database = em.getKysely();
   await sql`select from task where id = ${taskId} for no key update`.execute(database);
   // The clock is read after the lock is held: what became due while waiting for it is due under the old schedule.
-  const { rows: clock } = await sql<{ now: Date }>`select clock_timestamp() as now`.execute(database);
-  const now = new Date(clock[0]?.now ?? Number.NaN);
-  const { rows } = await sql<DueTask>`
-    select ${dueColumns(now)} from task where id = ${taskId} and next_run_at <= ${now}
+  const { rows: clock } = await sql<{ now: Date }>`
+    select coalesce(${at}::timestamptz, clock_timestamp()) as now
   `.execute(database);
-  await settleDueSlots(em, jobs, rows);
-  return now;
+  const now = new Date(clock[0]?.now ?? Number.NaN);
+  for (;;) {
+    const { rows } = await sql<DueTask>`
+      select ${dueColumns(now)} from task where id = ${taskId} and next_run_at <= ${now}
+    `.execute(database);
+    if (rows.length === 0) return now;
+    // A plan has a limit; where more is due, the pointer stands at the rest of it.
+    await settleDueSlots(em, jobs, rows);
+  }
 }
 
 /** Whether any task is due at this moment that can be fired. */
