@@ -1,22 +1,39 @@
 import { createRequire } from 'node:module';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const require = createRequire(import.meta.url);
 
 // Two copies of graphql in one process refuse each other's schemas; one file for everyone prevents it.
 const alias = { graphql: require.resolve('graphql') };
 
+/** Files that take longest, most of it waiting; begun last, one of them would run alone at the end. */
+const LONGEST = ['chaos', 'two-processes', 'due-minute', 'start-stop', 'gateway-runner', 'runner-races', 'embedded'];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) => {
+      const place = LONGEST.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`));
+      return place === -1 ? LONGEST.length : place;
+    };
+    return (await super.sort(files)).toSorted((left, right) => rank(left) - rank(right));
+  }
+}
+
 const common = {
   globalSetup: ['test/support/global-setup.ts'],
   setupFiles: ['test/support/leaks.ts'],
-  testTimeout: 60_000,
-  hookTimeout: 60_000,
+  // Not what a test may take, but when one is given up; a busy machine may be several times slower than an idle one.
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+  expect: { poll: { timeout: 20_000 } },
 };
 
 export default defineConfig({
   test: {
     // Tests wait for processes, minutes and the database far more than they compute.
     maxWorkers: 4,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         resolve: { alias },

@@ -72,11 +72,11 @@ test('a run that is under way while the database is away is settled once it is b
   // Long enough for the loops to try several times.
   await pause(3_000);
   await way.restore();
-  await expect.poll(readiness, { timeout: 15_000 }).toBe(200);
-  await expect.poll(() => stateOf(before), { timeout: 15_000 }).toBe('SUCCEEDED');
+  await expect.poll(readiness).toBe(200);
+  await expect.poll(() => stateOf(before)).toBe('SUCCEEDED');
   const after = (await execute(task, 'after')).data?.executeTask.run.id ?? '';
   (await held.next()).succeed('done');
-  await expect.poll(() => stateOf(after), { timeout: 15_000 }).toBe('SUCCEEDED');
+  await expect.poll(() => stateOf(after)).toBe('SUCCEEDED');
   // One line when it went and one when it came back, however often it was tried.
   const told = (what: string) => [messages(`could not ${what}`).length, messages(`could ${what} again`).length];
   expect(told('listen to the database')).toEqual([1, 1]);
@@ -96,7 +96,7 @@ test('a pooler that closes idle connections is put up with', async () => {
     (await held.next()).succeed('done');
   }
   way.closeIdle(0);
-  for (const id of ids) await expect.poll(() => stateOf(id), { timeout: 15_000 }).toBe('SUCCEEDED');
+  for (const id of ids) await expect.poll(() => stateOf(id)).toBe('SUCCEEDED');
   expect(held.begunCount()).toBe(0);
   expect(new Set(ids).size).toBe(15);
 });
@@ -110,13 +110,13 @@ test('while every connection of the pool is busy it is not ready, keeps its atte
   await blocker.execute('lock table app_user in access exclusive mode');
   // Who calls is looked up in the locked table, so each of these holds a connection.
   const waiting = Array.from({ length: 40 }, () => stateOf(run));
-  await expect.poll(readiness, { timeout: 10_000 }).toBe(503);
+  await expect.poll(readiness).toBe(503);
   attempt.succeed('while the pool was full');
   await pause(1_000);
   await blocker.commit();
   await Promise.all(waiting);
-  await expect.poll(readiness, { timeout: 10_000 }).toBe(200);
-  await expect.poll(() => stateOf(run), { timeout: 10_000 }).toBe('SUCCEEDED');
+  await expect.poll(readiness).toBe(200);
+  await expect.poll(() => stateOf(run)).toBe('SUCCEEDED');
   const { data } = await app.post<{ run: { attempt: number } }>('query ($id: ID!) { run(id: $id) { attempt } }', {
     id: run,
   });
@@ -156,7 +156,7 @@ test('a restart of PostgreSQL loses nothing: what was due meanwhile is fired, wh
       );
       return reply.data?.runs.edges.map(({ node }) => node);
     };
-    await expect.poll(states, { timeout: 20_000 }).toEqual([
+    await expect.poll(states).toEqual([
       { state: 'SUCCEEDED', message: 'after the restart', attempt: 1 },
       { state: 'SUCCEEDED', message: 'through a restart', attempt: 1 },
     ]);
@@ -167,7 +167,7 @@ test('a restart of PostgreSQL loses nothing: what was due meanwhile is fired, wh
     await server.release();
     await rm(dataDir, { recursive: true, force: true });
   }
-}, 60_000);
+});
 
 test('connections that drop again and again lose no run, double none, and end no subscription without a word', async () => {
   const task = await addTask();
@@ -183,7 +183,7 @@ test('connections that drop again and again lose no run, double none, and end no
     while (reply.data?.executeTask === undefined || reply.data.executeTask === null) reply = await asked();
     ids.push(reply.data.executeTask.run.id);
     (await held.next()).succeed('done');
-    await expect.poll(() => stateOf(ids.at(-1) ?? ''), { timeout: 20_000 }).toBe('SUCCEEDED');
+    await expect.poll(() => stateOf(ids.at(-1) ?? '')).toBe('SUCCEEDED');
     for (const event of stream.received) {
       seen.push(event.cursor);
       cursor = event.cursor;

@@ -64,7 +64,7 @@ async function runOf(gateway: TestApp, id: string): Promise<Run> {
 }
 
 function untilState(gateway: TestApp, id: string, state: string) {
-  return expect.poll(async () => (await runOf(gateway, id)).state, { timeout: 20_000, interval: 20 }).toBe(state);
+  return expect.poll(async () => (await runOf(gateway, id)).state, { interval: 20 }).toBe(state);
 }
 
 const typesOf = ({ events }: Run) => events.edges.map(({ node }) => node.type);

@@ -103,11 +103,21 @@ describe('previewSchedule', () => {
     expect(await preview('{end: "2027-03-01"}')).toEqual({
       previewSchedule: { slots: [], neverFires: 'Every repeat item has ended before 2027-03-27T01:30:00.000Z.' },
     });
+    expect(await preview('{month: 2, dayOfMonth: 30}')).toEqual({
+      previewSchedule: {
+        slots: [],
+        neverFires: 'input.repeatItems.0.dayOfMonth: dayOfMonth is 30; no date has it together with month 2.',
+      },
+    });
+    // The clock of Berlin goes from 02:00 to 03:00 on that day.
+    expect(await preview('{start: "2027-03-28", end: "2027-03-28", hour: 2, minute: null}')).toEqual({
+      previewSchedule: { slots: [], neverFires: expect.stringContaining('input.repeatItems.0.hour: hour is 2; ') },
+    });
   });
 
   test.each([
     ['repeatItems: [{}, {hour: 24}]', '', 'input.repeatItems.1.hour'],
-    ['repeatItems: [{month: 2, dayOfMonth: 30}]', '', 'input.repeatItems.0.dayOfMonth'],
+    ['repeatItems: [{}, {month: 2, dayOfMonth: 30}]', '', 'input.repeatItems.1.dayOfMonth'],
     [`repeatItems: [${'{} '.repeat(101)}]`, '', 'input.repeatItems'],
     ['repeatItems: [{}], timeZone: "Mars/Olympus"', '', 'input.timeZone'],
     ['repeatItems: [{}]', ', count: 1001', 'count'],

@@ -142,7 +142,7 @@ test('a registration lapses unless it is renewed, and a runner that stops signs 
   await addUnserved({ catchUp: 'ALL' });
   await engine.fireAll(em);
   expect(await outcomes()).toEqual([]);
-  await expect.poll(alive, { timeout: 10_000 }).toEqual([{ alive: true }]);
+  await expect.poll(alive).toEqual([{ alive: true }]);
   await engine.fireAll(em);
   expect(await outcomes()).toHaveLength(5);
   await registration.stop();

@@ -58,7 +58,7 @@ async function types(id: string): Promise<string[]> {
 }
 
 function untilState(id: string, state: string) {
-  return expect.poll(async () => (await run(id)).state, { timeout: 20_000, interval: 50 }).toBe(state);
+  return expect.poll(async () => (await run(id)).state, { interval: 50 }).toBe(state);
 }
 
 function cancel(id: string) {

@@ -29,11 +29,21 @@ const NUMBER_FIELDS = Object.keys(RANGES) as NumberField[];
  * RangeError for a zone that isTimeZone refuses.
  */
 export function findRuleFault(rule: RepeatRule, timeZone: string): RuleFault | null {
+  return findFieldFault(rule) ?? findNeverDue(rule, timeZone);
+}
+
+/** The first field that is out of its range, or lacks another that it needs. */
+export function findFieldFault(rule: RepeatRule): RuleFault | null {
   for (const field of NUMBER_FIELDS) {
     const fault = findRangeFault(field, rule[field]);
     if (fault !== null) return fault;
   }
-  return findDateFault(rule) ?? findIntervalFault(rule) ?? findNeverDue(rule) ?? findAlwaysSkipped(rule, timeZone);
+  return findDateFault(rule) ?? findIntervalFault(rule);
+}
+
+/** Why a rule whose fields are each in order can never fire, or null. */
+export function findNeverDue(rule: RepeatRule, timeZone: string): RuleFault | null {
+  return findNoDates(rule) ?? findAlwaysSkipped(rule, timeZone);
 }
 
 function findRangeFault(field: NumberField, value: number | null): RuleFault | null {
@@ -60,7 +70,7 @@ function findIntervalFault({ intervalDays, start }: RepeatRule): RuleFault | nul
 const DATE_FIELDS = ['dayOfWeek', 'weekOfMonth', 'dayOfMonth', 'month', 'year'] as const;
 
 /** The field to blame is one without which the rule has dates. */
-function findNeverDue(rule: RepeatRule): RuleFault | null {
+function findNoDates(rule: RepeatRule): RuleFault | null {
   if (hasDates(rule)) return null;
   const set = DATE_FIELDS.filter((field) => rule[field] !== null);
   const blamed = set.find((field) => hasDates({ ...rule, [field]: null }));

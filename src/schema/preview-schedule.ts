@@ -2,12 +2,12 @@ import { sql } from 'kysely';
 import { readRows } from '../database/rows.ts';
 import { toDate } from '../database/timestamp.ts';
 import { badInput } from '../errors.ts';
-import { compileSchedule, type DstNote } from '../runner/calendar.ts';
+import { compileSchedule, type DstNote, findNeverDue, type RepeatRule } from '../runner/calendar.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
 import { DstNoteEnum } from './enums.ts';
 import { formatLocal } from './local-time.ts';
-import { RepeatItemInput, readRepeatItems } from './repeat-item.ts';
+import { RepeatItemInput, readDraftRules, readRepeatItems } from './repeat-item.ts';
 import { readTimeZone } from './task-input.ts';
 
 const DEFAULT_COUNT = 10;
@@ -66,7 +66,8 @@ const ScheduleInput = builder.inputType('ScheduleInput', {
 builder.queryField('previewSchedule', (t) =>
   t.field({
     type: SchedulePreviewRef,
-    description: 'When a task with these rules would be due; BAD_USER_INPUT for a rule that a task could not have.',
+    description:
+      'When a task with these rules would be due. BAD_USER_INPUT for rules that a task could not have, unless the reason is that none of them can ever fire: `neverFires` then says why.',
     args: {
       input: t.arg({ type: ScheduleInput, required: true, description: 'The rules and their zone.' }),
       from: t.arg({ type: 'DateTime', description: 'Slots at this instant or later; now unless given.' }),
@@ -76,7 +77,9 @@ builder.queryField('previewSchedule', (t) =>
     resolve: async (_root, { input, from, count }, context) => {
       if (count < 1 || count > MAX_COUNT) throw badInput('count', `it is ${count}; accepted are 1 to ${MAX_COUNT}`);
       const timeZone = readTimeZone(input.timeZone ?? context.timeZone, 'input.timeZone');
-      const rules = readRepeatItems(input.repeatItems, timeZone, 'input.repeatItems');
+      const neverFires = explainNever(readDraftRules(input.repeatItems, RULES), timeZone);
+      if (neverFires !== null) return { slots: [], neverFires };
+      const rules = readRepeatItems(input.repeatItems, timeZone, RULES);
       const schedule = compileSchedule(rules, timeZone);
       const start = from ?? (await readNow(context));
       const slots = schedule.slots(justBefore(start), null, count);
@@ -87,6 +90,16 @@ builder.queryField('previewSchedule', (t) =>
     },
   }),
 );
+
+/** Where the rules are, for what is said of them. */
+const RULES = 'input.repeatItems';
+
+/** Why none of the rules can ever fire; null where one can, or where there is none. */
+function explainNever(rules: readonly RepeatRule[], timeZone: string): string | null {
+  const faults = rules.map((rule) => findNeverDue(rule, timeZone));
+  if (faults.length === 0 || faults.includes(null)) return null;
+  return faults.map((fault, index) => `${RULES}.${index}.${fault?.field}: ${fault?.message}.`).join(' ');
+}
 
 /** The database's clock decides what is due. */
 async function readNow({ em }: Context): Promise<Date> {

@@ -1,5 +1,5 @@
 import { badInput } from '../errors.ts';
-import { findRuleFault, type RepeatRule } from '../runner/calendar.ts';
+import { findFieldFault, findNeverDue, type RepeatRule, type RuleFault } from '../runner/calendar.ts';
 import { builder } from './builder.ts';
 import { toGlobalId } from './global-id.ts';
 import { readList } from './input.ts';
@@ -57,21 +57,30 @@ export const RepeatItemInput = builder.inputType('RepeatItemInput', {
   }),
 });
 
+type Inputs = readonly (typeof RepeatItemInput.$inferInput)[];
+
 /**
  * The rules of the inputs, 100 at most. BAD_USER_INPUT names the field at fault below `path`, as `path.0.hour`; a rule
  * that can never fire is a fault. `timeZone` must be one that isTimeZone takes.
  */
-export function readRepeatItems(
-  inputs: readonly (typeof RepeatItemInput.$inferInput)[],
-  timeZone: string,
-  path: string,
-): RepeatRule[] {
-  return readList(inputs, path, { most: MAX_ITEMS }).map((input, index) => {
-    const rule = toRule(input);
-    const fault = findRuleFault(rule, timeZone);
+export function readRepeatItems(inputs: Inputs, timeZone: string, path: string): RepeatRule[] {
+  const rules = readDraftRules(inputs, path);
+  refuseFaults(rules, path, (rule) => findNeverDue(rule, timeZone));
+  return rules;
+}
+
+/** The same, but for rules that can never fire. */
+export function readDraftRules(inputs: Inputs, path: string): RepeatRule[] {
+  const rules = readList(inputs, path, { most: MAX_ITEMS }).map(toRule);
+  refuseFaults(rules, path, findFieldFault);
+  return rules;
+}
+
+function refuseFaults(rules: readonly RepeatRule[], path: string, find: (rule: RepeatRule) => RuleFault | null): void {
+  for (const [index, rule] of rules.entries()) {
+    const fault = find(rule);
     if (fault !== null) throw badInput(`${path}.${index}.${fault.field}`, fault.message);
-    return rule;
-  });
+  }
 }
 
 function toRule(input: typeof RepeatItemInput.$inferInput): RepeatRule {

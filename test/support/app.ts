@@ -64,8 +64,8 @@ export async function startTestApp(databaseUrl: string, options: AppOptions = {}
 }
 
 /** The clients for a server that listens on `address`. */
-export function clientOf(address: string, stop: () => Promise<void>): TestApp {
-  const authorization = basic(ADMIN.key, ADMIN.secret);
+export function clientOf(address: string, stop: () => Promise<void>, { key, secret } = ADMIN): TestApp {
+  const authorization = basic(key, secret);
   const post = async <Data>(query: string, variables: Record<string, unknown> = {}) => {
     const response = await fetch(`${address}/graphql`, {
       method: 'POST',
@@ -84,7 +84,7 @@ export function clientOf(address: string, stop: () => Promise<void>): TestApp {
       return data;
     },
     legacy: async (query, init) => {
-      const signed = signedQuery(query, ADMIN.key, ADMIN.secret);
+      const signed = signedQuery(query, key, secret);
       const response = await fetch(`${address}/api/v1/api.php?${signed}`, init);
       return response.text();
     },

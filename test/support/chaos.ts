@@ -66,17 +66,19 @@ class Chaos {
   /** One blow after the other, with a short rest between; frozen members thaw while others are hit. */
   async rage(): Promise<void> {
     const until = Date.now() + this.#options.seconds * 1_000;
-    const thawing: Promise<void>[] = [];
+    const underWay: Promise<void>[] = [];
     while (Date.now() < until) {
       const roll = this.#random();
       if (roll < 0.45) {
         const member = this.#any(this.members);
         this.log.push(`kill ${this.members.indexOf(member)}`);
-        await Promise.race([member.kill(this.#random() * 1_500), pause(5_000)]);
+        const restarted = member.kill(this.#random() * 1_500);
+        underWay.push(restarted);
+        await Promise.race([restarted, pause(5_000)]);
       } else if (roll < 0.6) {
         const member = this.members[Math.floor(this.#random() * RUNNERS)] as Member;
         this.log.push(`freeze ${this.members.indexOf(member)}`);
-        thawing.push(member.freeze(FROZEN_MS));
+        underWay.push(member.freeze(FROZEN_MS));
         await pause(1_000);
       } else if (roll < 0.85) {
         this.log.push('drop connections');
@@ -87,7 +89,8 @@ class Chaos {
       }
       await pause(500 + this.#random() * 1_500);
     }
-    await Promise.all(thawing);
+    // None may still be hit while the accounts are settled.
+    await Promise.all(underWay);
   }
 
   async #restart(): Promise<void> {

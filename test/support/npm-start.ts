@@ -5,7 +5,8 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
-import { basic, clientOf, type TestApp } from './app.ts';
+import type { KeyAndSecret } from '../../src/credentials/credentials.ts';
+import { clientOf, HOLDING, type TestApp } from './app.ts';
 
 export const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 const WAIT_MS = 30_000;
@@ -65,7 +66,7 @@ export class NpmStart {
   }
 
   /** The pair that a first start prints; null where none was printed. */
-  get printedKey(): { key: string; secret: string } | null {
+  get printedKey(): KeyAndSecret | null {
     const [, key, secret] = /ADMIN_API_KEY=(\S+)\s+ADMIN_API_SECRET=(\S+)/.exec(this.#output) ?? [];
     return key === undefined || secret === undefined ? null : { key, secret };
   }
@@ -85,8 +86,33 @@ export class NpmStart {
     return found;
   }
 
-  async client({ key, secret }: { key: string; secret: string }): Promise<TestApp> {
-    return { ...clientOf(await this.listening(), () => this.gone()), authorization: basic(key, secret) };
+  async client({ key, secret }: KeyAndSecret): Promise<TestApp> {
+    return clientOf(await this.listening(), () => this.gone(), { key, secret });
+  }
+
+  /** The pair that this first start has printed. */
+  keyPair(): KeyAndSecret {
+    if (this.printedKey === null) throw new Error(`no key was printed: ${this.#output}`);
+    return this.printedKey;
+  }
+
+  async addTask(pair: KeyAndSecret, name: string): Promise<void> {
+    const app = await this.client(pair);
+    await app.query(
+      'mutation ($name: String!, $c: String!) { addTask(input: {name: $name, className: $c}) { task { id } } }',
+      {
+        name,
+        c: HOLDING,
+      },
+    );
+  }
+
+  async taskNames(pair: KeyAndSecret): Promise<string[]> {
+    const app = await this.client(pair);
+    const { tasks } = await app.query<{ tasks: { edges: { node: { name: string } }[] } }>(
+      '{ tasks { edges { node { name } } } }',
+    );
+    return tasks.edges.map(({ node }) => node.name);
   }
 
   /** A signal to the process group, as a terminal sends it for Ctrl-C. */
