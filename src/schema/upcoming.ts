@@ -1,5 +1,5 @@
 import { badInput } from '../errors.ts';
-import { readUpcoming, type UpcomingSlot } from '../runner/upcoming.ts';
+import { MAX_SCHEDULES, readUpcoming, type UpcomingSlot } from '../runner/upcoming.ts';
 import { builder } from './builder.ts';
 import { DEFAULT_PAGE, MAX_PAGE } from './complexity.ts';
 import { DstNoteEnum } from './enums.ts';
@@ -39,10 +39,13 @@ builder.queryField('upcoming', (t) =>
         description: `The first so many, ${MAX_PAGE} at most.`,
       }),
     },
-    resolve: (_root, { from, to, first }, { em }) => {
+    resolve: async (_root, { from, to, first }, { em }) => {
       checkRange(from, to);
       if (first < 1 || first > MAX_PAGE) throw badInput('first', `it is ${first}; accepted is 1 to ${MAX_PAGE}`);
-      return readUpcoming(em, from, to, first);
+      const slots = await readUpcoming(em, from, to, first);
+      if (slots !== null) return slots;
+      const many = `more than ${MAX_SCHEDULES} different schedules are due before it`;
+      throw badInput('from', `it is ${from.toISOString()}, and ${many}; accepted is an earlier instant, or now`);
     },
   }),
 );

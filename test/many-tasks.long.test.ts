@@ -1,0 +1,139 @@
+// 100,000 tasks that are not due: what a start and an idle minute cost must not grow with them, nor what is asked often.
+import { readFile } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { HOLDING } from './support/app.ts';
+import { type TestDatabase, testDatabase } from './support/database.ts';
+import { type AppProcess, startProcess } from './support/process.ts';
+import { rows } from './support/races.ts';
+
+const FEW = 1_000;
+const MANY = 100_000;
+const DAY = 86_400_000;
+/** How long a process is left alone while it is watched. */
+const IDLE_MS = 30_000;
+/** The server counts what a connection did ten seconds after it at the latest. */
+const COUNTED_MS = 11_000;
+
+const databases: TestDatabase[] = [];
+const processes: AppProcess[] = [];
+
+beforeEach(async () => {
+  databases.push(await testDatabase(), await testDatabase());
+});
+
+afterEach(async () => {
+  await Promise.all(processes.splice(0).map(({ stop }) => stop()));
+  for (const database of databases.splice(0)) await database.close();
+});
+
+/** Daily tasks, spread over the minutes of a day, none of them due in the next hours. */
+async function addDailyTasks({ orm: { em } }: TestDatabase, count: number): Promise<void> {
+  await rows(em, `insert into app_user (id, name, role) values (1, 'admin', 'ADMIN') on conflict do nothing`);
+  await rows(
+    em,
+    `with slots as (
+       select n, date_trunc('minute', now() at time zone 'UTC') + make_interval(hours => 2, mins => n % 1200) as slot
+       from generate_series(1, ?) as n
+     ), added as (
+       insert into task (id, name, class_name, active, owner_id, time_zone, next_run_at, following_of, following_run_at,
+         created_at, updated_at)
+       select n, 'Task ' || n, ?, true, 1, 'UTC', slot at time zone 'UTC', slot at time zone 'UTC',
+         slot at time zone 'UTC' + interval '1 day', now(), now()
+       from slots
+     )
+     insert into schedule_version (task_id, rules, time_zone, active, valid_from)
+     select n, jsonb_build_array(jsonb_build_object('start', null, 'end', null, 'intervalDays', null, 'year', null,
+       'month', null, 'dayOfMonth', null, 'weekOfMonth', null, 'dayOfWeek', null,
+       'hour', extract(hour from slot)::int, 'minute', extract(minute from slot)::int)), 'UTC', true, now()
+     from slots`,
+    [count, HOLDING],
+  );
+  await rows(em, 'vacuum analyze task');
+  await rows(em, 'vacuum analyze schedule_version');
+}
+
+interface Work {
+  transactions: number;
+  /** Rows that scans returned, of tables and of indexes. */
+  rowsRead: number;
+}
+
+async function readWork({ orm: { em } }: TestDatabase): Promise<Work> {
+  const [work] = await rows<Work>(
+    em,
+    `select (xact_commit + xact_rollback)::int as transactions, (tup_returned + tup_fetched)::float8 as "rowsRead"
+     from pg_stat_database where datname = current_database()`,
+  );
+  if (work === undefined) throw new Error('the server does not count this database');
+  return work;
+}
+
+async function residentMiB({ child: { pid } }: AppProcess): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1_024;
+}
+
+interface Cost {
+  start: Work;
+  idle: Work;
+  mib: number;
+}
+
+async function costOf(database: TestDatabase): Promise<Cost> {
+  const before = await readWork(database);
+  const app = await startProcess(database.url);
+  processes.push(app);
+  await pause(COUNTED_MS);
+  const started = await readWork(database);
+  await pause(IDLE_MS);
+  const ended = await readWork(database);
+  const between = (from: Work, to: Work) => ({
+    transactions: to.transactions - from.transactions,
+    rowsRead: to.rowsRead - from.rowsRead,
+  });
+  return { start: between(before, started), idle: between(started, ended), mib: await residentMiB(app) };
+}
+
+test('100,000 tasks cost no more at a start and while nothing is due than 1,000', async () => {
+  const [small, large] = databases as [TestDatabase, TestDatabase];
+  await addDailyTasks(small, FEW);
+  await addDailyTasks(large, MANY);
+  const [few, many] = await Promise.all([costOf(small), costOf(large)]);
+  process.stdout.write(`${FEW} tasks: ${JSON.stringify(few)}\n${MANY} tasks: ${JSON.stringify(many)}\n`);
+  // Polls fall on one side of the window's edges or the other.
+  expect(many.idle.transactions).toBeLessThan(few.idle.transactions * 1.2 + 20);
+  expect(many.start.transactions).toBeLessThan(few.start.transactions * 1.2 + 20);
+  // A look at every task would read as many rows as there are.
+  expect(many.idle.rowsRead - few.idle.rowsRead).toBeLessThan(MANY / 10);
+  expect(many.start.rowsRead - few.start.rowsRead).toBeLessThan(MANY / 10);
+  expect(many.mib).toBeLessThan(few.mib * 1.2);
+});
+
+test('what is to come is told of 100,000 tasks, now and after all of them were due', async () => {
+  const [large] = databases as [TestDatabase];
+  await addDailyTasks(large, MANY);
+  const app = await startProcess(large.url);
+  processes.push(app);
+  const upcoming = async (from: number) => {
+    const query = `query ($from: DateTime!, $to: DateTime!) {
+      upcoming(from: $from, to: $to, first: 100) { at task { legacyId } } }`;
+    const found = await app.query<{ upcoming: { at: string; task: { legacyId: number } }[] }>(query, {
+      from: new Date(from).toISOString(),
+      to: new Date(from + 3 * DAY).toISOString(),
+    });
+    return found.upcoming.map(({ at, task: { legacyId } }) => ({ at, legacyId }));
+  };
+  const begun = performance.now();
+  const first = await upcoming(Date.now());
+  const between = performance.now();
+  // A whole number of days later everything is the same.
+  const later = await upcoming(Date.now() + 10 * DAY);
+  const end = performance.now();
+  process.stdout.write(
+    `upcoming of ${MANY} tasks: ${Math.round(between - begun)} ms, far ahead ${Math.round(end - between)} ms\n`,
+  );
+  expect(first).toHaveLength(100);
+  const shift = (at: string) => new Date(new Date(at).getTime() + 10 * DAY).toISOString();
+  expect(later.slice(0, 80)).toEqual(first.slice(0, 80).map(({ at, legacyId }) => ({ at: shift(at), legacyId })));
+});
