@@ -16,7 +16,11 @@ const ScheduleVersionSchema = defineEntity({
     validTo: p.datetime().nullable(),
   },
   checks: [{ name: 'schedule_version_order', expression: 'valid_to >= valid_from' }],
-  indexes: [{ name: 'schedule_version_task_from', properties: ['task', 'validFrom'] }],
+  indexes: [
+    { name: 'schedule_version_task_from', properties: ['task', 'validFrom'] },
+    // What retention looks for.
+    { name: 'schedule_version_ended', properties: ['validTo'], where: 'valid_to is not null' },
+  ],
   uniques: [{ name: 'schedule_version_current', properties: ['task'], where: 'valid_to is null' }],
 });
 

@@ -21,6 +21,8 @@ const SlotGapSchema = defineEntity({
   ],
   // The planner moves a task's pointer over a gap once; a second record of it is refused.
   uniques: [{ name: 'slot_gap_once', properties: ['task', 'fromSlot'] }],
+  // What retention looks for.
+  indexes: [{ name: 'slot_gap_ended', properties: ['toSlot'] }],
 });
 
 /** Many slots in a row that did not run for the same reason, in one line instead of thousands. */
