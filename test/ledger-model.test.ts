@@ -8,7 +8,7 @@ import type { SkipReason } from '../src/entities/run.ts';
 import { compileSchedule, findRuleFault, type RepeatRule } from '../src/runner/calendar.ts';
 import { readCoverage } from '../src/runner/coverage.ts';
 import { Jobs } from '../src/runner/jobs.ts';
-import { fireDue, lockAndSettle } from '../src/runner/planner.ts';
+import { computeFollowing, fireDue, lockAndSettle } from '../src/runner/planner.ts';
 import { switchSchedule } from '../src/runner/schedule-change.ts';
 import { ScheduleFaults } from '../src/runner/schedule-faults.ts';
 import { EVERY } from './support/calendar-oracle.ts';
@@ -58,6 +58,8 @@ interface Timetable {
 interface Step {
   /** How long nothing fires, in milliseconds; then something does. */
   pause: number;
+  /** Whether the slot after the next one is known by then, as it is between two minutes. */
+  foreseen: boolean;
   /** By how much the clock goes back afterwards, for something to fire once more before it is right again. */
   back: number | null;
   /** Instead of firing, somebody gives the task other rules or another zone. */
@@ -94,6 +96,7 @@ const timetable: fc.Arbitrary<Timetable> = fc
   .filter((each) => findRuleFault(each.rule, each.timeZone) === null);
 const step: fc.Arbitrary<Step> = fc.record({
   pause: outage,
+  foreseen: fc.boolean(),
   back: fc.option(outage, { nil: null, freq: 1 }),
   change: fc.option(timetable, { nil: null, freq: 1 }),
 });
@@ -140,8 +143,9 @@ async function fire(each: Case): Promise<Map<number, 'QUEUED' | SkipReason>> {
   await rows(em, 'update schedule_version set time_zone = ?', [timeZone]);
   let now = from;
   const versions = [{ from, schedule }];
-  for (const { pause, back, change } of steps) {
+  for (const { pause, foreseen, back, change } of steps) {
     now += pause;
+    if (foreseen) await computeFollowing(em.fork(), new ScheduleFaults(log));
     if (change === null) {
       await fireAt(now);
     } else {
@@ -158,7 +162,7 @@ async function fire(each: Case): Promise<Map<number, 'QUEUED' | SkipReason>> {
 
 async function fireAt(now: number): Promise<void> {
   const planner = { ownClasses: OWN_CLASSES, faults: new ScheduleFaults(log) };
-  while ((await fireDue(em, jobs, planner, new Date(now))) > 0);
+  while ((await fireDue(em, jobs, planner, { at: new Date(now) })) > 0);
 }
 
 async function changeAt(now: number, { rule, timeZone }: Timetable): Promise<void> {

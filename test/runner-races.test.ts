@@ -125,6 +125,15 @@ async function addDue(): Promise<Attempt[]> {
   return [];
 }
 
+/** Tasks of which one slot is due, in time, and the next one is known: these are fired without any arithmetic. */
+async function addOnTime(): Promise<Attempt[]> {
+  const minute = Math.floor(Date.now() / 60_000);
+  await addTasks(em, { count: 10, rule: everyHourAt(minute % 60), from: new Date(minute * 60_000 - 1) });
+  await rows(em, 'update task set misfire_grace_seconds = 3600');
+  await engine.following(em);
+  return [];
+}
+
 async function addQueued(): Promise<Attempt[]> {
   await addDue();
   await engine.fireAll(em);
@@ -138,6 +147,7 @@ async function addRunning(): Promise<Attempt[]> {
 
 const FAULTS: Record<string, Fault> = {
   'firing what is due': { prepare: addDue, work: (by) => engine.fire(by) },
+  'firing what is on time': { prepare: addOnTime, work: (by) => engine.fire(by) },
   'taking attempts': { prepare: addQueued, work: (by) => engine.take(by, 10) },
   'settling attempts that succeeded': { prepare: addRunning, work: (by, attempts) => engine.end(by, attempts) },
   'settling attempts that are tried again': {

@@ -45,7 +45,11 @@ const EventSchema = defineEntity({
     type: p.enum(EVENT_TYPES),
     message: p.text().nullable(),
     data: p.text().nullable(),
-    task: () => p.manyToOne(Task).ref(),
+    /**
+     * Neither the task, the run nor the actor is a foreign key: events are written in the transaction that has locked or made
+     * what they tell of, tasks and users are never removed, and a check of each line would cost a third of writing it.
+     */
+    task: () => p.manyToOne(Task).ref().createForeignKeyConstraint(false),
     /** The task's name at that time. */
     taskName: p.text(),
     /** The run itself may have been removed. */
@@ -54,7 +58,7 @@ const EventSchema = defineEntity({
     runState: p.enum(RUN_STATES).nullable(),
     attempt: p.integer().nullable(),
     /** Who asked; for a scheduled run, the task's owner at that time. */
-    actor: () => p.manyToOne(User).ref().index(),
+    actor: () => p.manyToOne(User).ref().index().createForeignKeyConstraint(false),
   },
   checks: [
     { name: 'event_run_or_task', expression: "(run_id is null) = (type like 'TASK\\_%')" },

@@ -30,8 +30,8 @@ const RunSchema = defineEntity({
     state: p.enum(RUN_STATES),
     skipReason: p.enum(SKIP_REASONS).nullable(),
     retryOf: () => p.manyToOne(Run).ref().nullable().index(),
-    /** Who asked, or for a slot the task's owner at that time. */
-    actor: () => p.manyToOne(User).ref().index(),
+    /** Who asked, or for a slot the task's owner at that time. No foreign key: users are never removed, and slots are fired by the thousand. */
+    actor: () => p.manyToOne(User).ref().index().createForeignKeyConstraint(false),
     /** Data for this run alone instead of the task's; JSON text. */
     data: p.text().nullable(),
     /** The try that is under way or was the last; 0 before the first. */

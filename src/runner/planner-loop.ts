@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { Coalesced } from '../coalesced.ts';
 import type { Notifications } from '../database/notifications.ts';
 import type { Jobs } from './jobs.ts';
-import { anyDue, BATCH, computeFollowing, fireDue, type Planner, skipUnserved } from './planner.ts';
+import { anyDue, computeFollowing, fireDue, type Planner, skipUnserved } from './planner.ts';
 import { ScheduleFaults } from './schedule-faults.ts';
 
 /** Alarms are armed for the due minutes within so long; the sweep arms later ones in time. */
@@ -14,8 +14,9 @@ const HORIZON_SECONDS = 300;
 const MAX_ALARMS = 10;
 /** Makes up for alarms that a clock change or a sleeping machine upset, and for lost wake-ups. */
 const SWEEP_MS = 15_000;
-/** Batches that are fired at once. */
+/** Batches that are fired at once, where the first, a small one, was not all. */
 const LANES = 2;
+const FIRST_BATCH = 100;
 /** Due tasks that another process holds locked are looked at again after so long. */
 const LOCKED_RETRY_MS = 50;
 
@@ -66,13 +67,13 @@ export class PlannerLoop {
   }
 
   /**
-   * The first batch is most often all. Where many are due, batches side by side use the database's other processors, and
+   * The first tasks are most often all. Where many are due, batches side by side use the database's other processors, and
    * the executors, which would compete for them, are woken when all is planned.
    */
   async #fireAll(): Promise<void> {
-    const first = await fireDue(this.#em, this.#jobs, this.#planner);
+    const first = await fireDue(this.#em, this.#jobs, this.#planner, { limit: FIRST_BATCH });
     if (first === 0) return;
-    if (first === BATCH) await Promise.all(Array.from({ length: LANES }, () => this.#fireBatches()));
+    if (first === FIRST_BATCH) await Promise.all(Array.from({ length: LANES }, () => this.#fireBatches()));
     this.#notifications.notify('slotkeeper_jobs', 'slotkeeper_events', 'slotkeeper_cancel');
   }
 

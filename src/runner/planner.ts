@@ -31,7 +31,7 @@ function dueColumns(at: Date | null, ownClasses: readonly string[] = []) {
 }
 
 /**
- * Fires up to 1,000 due tasks that somebody alive can run and no other process is firing, and says how many it looked at.
+ * Fires up to `limit` due tasks that somebody alive can run and no other process is firing, and says how many it looked at.
  * Any number of processes may call it at once: SKIP LOCKED shares the tasks out, and the unique index `run_ledger` lets
  * one run per slot exist. `at` is for tests; what is due is otherwise the database's clock's to say.
  */
@@ -39,14 +39,14 @@ export function fireDue(
   em: EntityManager,
   jobs: Jobs,
   { ownClasses, faults }: Planner,
-  at: Date | null = null,
+  { at = null, limit = BATCH }: { at?: Date | null; limit?: number } = {},
 ): Promise<number> {
   return inTransaction(em, async (transaction) => {
     const { rows } = await sql<DueTask>`
       select ${dueColumns(at, ownClasses)} from task
       where next_run_at <= coalesce(${at}::timestamptz, now()) and id <> all(${faults.taskIds})
         and ${hasRunner('class_name', ownClasses)}
-      order by id limit ${BATCH} for no key update skip locked
+      order by id limit ${limit} for no key update skip locked
     `.execute(transaction.getKysely());
     await settleDueSlots(transaction, jobs, rows, { faults });
     return rows.length;

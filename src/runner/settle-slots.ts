@@ -7,6 +7,7 @@ import type { CatchUpPolicy, OverlapPolicy } from '../entities/task.ts';
 import { appendEvents } from '../events/log.ts';
 import { compileSchedule, type RepeatRule } from './calendar.ts';
 import { type DuePlan, planDueSlots, withoutFiring } from './catch-up.ts';
+import { fireOnTime, isOnTime } from './fire-on-time.ts';
 import type { Jobs } from './jobs.ts';
 import { cancelOpenRuns, countOpenRuns, decideOverlap, type OpenRuns } from './overlap.ts';
 import { releaseWaiting } from './release.ts';
@@ -57,20 +58,36 @@ export async function settleDueSlots(
   due: readonly DueTask[],
   options: SettleOptions = {},
 ): Promise<void> {
-  const plans = await planTasks(em, due, options);
-  const tasks = due.filter(({ id }) => plans.has(id));
-  if (tasks.length === 0) return;
-  const firing = tasks.filter((task) => (plans.get(task.id)?.fire.length ?? 0) > 0);
-  await cancelOpenRuns(
-    em,
-    firing.filter((task) => task.overlap === 'CANCEL_RUNNING').map((task) => task.id),
+  const [onTime, late] = options.hold ? [[], due] : split(due, isOnTime);
+  const plans = await planTasks(em, late, options);
+  const planned = late.filter(({ id }) => plans.has(id));
+  const firing = [...onTime, ...planned.filter((task) => planOf(plans, task).fire.length > 0)];
+  const superseding = firing.filter(({ overlap }) => overlap === 'CANCEL_RUNNING').map(({ id }) => id);
+  await cancelOpenRuns(em, superseding);
+  const watched = firing.filter(({ overlap }) => overlap !== 'ALLOW').map(({ id }) => id);
+  const counted = await countOpenRuns(em, watched);
+  const openOf = ({ id }: DueTask) => counted.get(id) ?? NONE_OPEN;
+
+  const [free, busy] = split(
+    onTime,
+    (task) => decideOverlap(task.overlap, openOf(task), task.queue_limit, false) === 'SEND',
   );
-  const watched = firing.filter((task) => task.overlap !== 'ALLOW').map((task) => task.id);
-  const open = await countOpenRuns(em, watched);
-  const runs = tasks.flatMap((task) => runsOf(task, planOf(plans, task), open.get(task.id) ?? { open: 0, waiting: 0 }));
-  await insertRuns(em, jobs, new Map(tasks.map((task) => [task.id, task])), runs);
-  await insertGaps(em, tasks, plans);
-  await movePointers(em, tasks, plans);
+  await fireOnTime(em, jobs, free);
+  for (const task of busy) plans.set(task.id, planOnTime(task));
+  const others = [...busy, ...planned];
+  if (others.length === 0) return;
+  const runs = others.flatMap((task) => runsOf(task, planOf(plans, task), openOf(task)));
+  await insertRuns(em, jobs, new Map(others.map((task) => [task.id, task])), runs);
+  await insertGaps(em, others, plans);
+  await movePointers(em, others, plans);
+}
+
+const NONE_OPEN: OpenRuns = { open: 0, waiting: 0 };
+
+function split<Item>(items: readonly Item[], belongs: (item: Item) => boolean): [Item[], Item[]] {
+  const [first, second]: [Item[], Item[]] = [[], []];
+  for (const item of items) (belongs(item) ? first : second).push(item);
+  return [first, second];
 }
 
 function planOf(plans: ReadonlyMap<number, DuePlan>, task: DueTask): DuePlan {
@@ -79,35 +96,28 @@ function planOf(plans: ReadonlyMap<number, DuePlan>, task: DueTask): DuePlan {
   return plan;
 }
 
-/** A task whose only due slot is on time and whose following one is known needs no arithmetic. */
 async function planTasks(
   em: EntityManager,
   tasks: readonly DueTask[],
   { faults, hold = false }: SettleOptions,
 ): Promise<Map<number, DuePlan>> {
   const plans = new Map<number, DuePlan>();
-  const rest: DueTask[] = [];
-  for (const task of tasks) {
-    const known = task.following_of === task.next_run_at;
-    const alone = task.following_run_at === null || task.following_run_at > task.now;
-    const onTime = task.now - task.next_run_at < task.misfire_grace_seconds * 1_000;
-    if (hold || !known || !alone || !onTime) {
-      rest.push(task);
-      continue;
-    }
-    const next = task.following_run_at === null ? null : new Date(task.following_run_at);
-    plans.set(task.id, { fire: [{ slot: new Date(task.next_run_at), late: false }], skip: [], gaps: [], next });
-  }
   const rules = await readRules(
     em.getKysely(),
-    rest.map((task) => task.id),
+    tasks.map((task) => task.id),
   );
-  for (const task of rest) {
+  for (const task of tasks) {
     const compute = () => computePlan(task, rules.get(task.id) ?? []);
     const plan = faults === undefined ? compute() : faults.try(task.id, compute);
     if (plan !== undefined) plans.set(task.id, hold ? withoutFiring(plan) : plan);
   }
   return plans;
+}
+
+/** The plan of a task that is on time. */
+function planOnTime({ next_run_at, following_run_at }: DueTask): DuePlan {
+  const next = following_run_at === null ? null : new Date(following_run_at);
+  return { fire: [{ slot: new Date(next_run_at), late: false }], skip: [], gaps: [], next };
 }
 
 function computePlan(task: DueTask, rules: readonly RepeatRule[]): DuePlan {
