@@ -12,6 +12,7 @@ import type { Settings } from './env.ts';
 import { renewLogId } from './events/log.ts';
 import { EventTail } from './events/tail.ts';
 import { createServer, listen } from './http/server.ts';
+import { StreamGuard } from './http/stream-guard.ts';
 import { Releasers } from './releasers.ts';
 import { Executor } from './runner/executor.ts';
 import { Housekeeping } from './runner/housekeeping.ts';
@@ -19,6 +20,7 @@ import { Jobs } from './runner/jobs.ts';
 import { PlannerLoop } from './runner/planner-loop.ts';
 import { Registration } from './runner/registration.ts';
 import { builtInTaskClasses, type TaskClasses } from './runner/tasks/index.ts';
+import { TaskFeed } from './schema/task-feed-hub.ts';
 
 export interface App {
   /** Where it listens; null for a runner. */
@@ -71,12 +73,16 @@ async function startParts(
   let address: string | null = null;
   if (settings.ROLE !== 'runner') {
     const tail = new EventTail(orm.em, notifications, log);
+    const taskFeed = new TaskFeed(orm.em, tail, log);
+    const guard = new StreamGuard(orm.em, notifications, log);
     const credentials = new Credentials(orm.em, vault);
     const server = await createServer({
       orm,
       credentials,
       vault,
       tail,
+      taskFeed,
+      guard,
       jobs,
       notifications,
       taskClasses,

@@ -202,6 +202,8 @@ describe('queries to the database', () => {
     await page('')();
     expect(await countQueries(page(''))).toBe(3);
     expect(await countQueries(page('runs(first: 2) { edges { node { actor { name } } } }'))).toBe(5);
+    // The first look at the log finds that the database is a copy.
+    await page('events(last: 1) { edges { node { type } } }')();
     expect(await countQueries(page('events(last: 1) { edges { node { type } } }'))).toBeLessThanOrEqual(5);
   });
 

@@ -4,6 +4,8 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { Notifications } from '../src/database/notifications.ts';
 import { openOrm } from '../src/database/orm.ts';
+import { encodeCursor } from '../src/events/cursor.ts';
+import { sequenceEvents } from '../src/events/log.ts';
 import { EventTail } from '../src/events/tail.ts';
 import { readCoverage } from '../src/runner/coverage.ts';
 import { Jobs } from '../src/runner/jobs.ts';
@@ -288,8 +290,8 @@ test('a reader that retention overtakes in the middle of the log is told, and sk
   const notifications = new Notifications(database.url, log);
   await notifications.start();
   const tail = new EventTail(em, notifications, log);
-  const start = Buffer.from(`${(await rows<{ id: string }>(em, 'select log_id as id from event_log'))[0]?.id}.0`);
-  const events = tail.subscribe({}, start.toString('base64url'));
+  const { logId } = await sequenceEvents(em);
+  const events = await tail.subscribe({}, encodeCursor(logId, 0));
   const seen: number[] = [];
   const read = async () => {
     const { value } = await events.next();

@@ -327,7 +327,7 @@ function readInPieces(tail: EventTail, total: number, slow: boolean): Reader {
   const read = async () => {
     let cursor: string | typeof FROM_START = FROM_START;
     while (ids.length < total) {
-      const events = tail.subscribe({}, cursor);
+      const events = await tail.subscribe({}, cursor);
       const piece = slow ? total : 1 + Math.floor(Math.random() * 800);
       for (let count = 0; count < piece && ids.length < total; count += 1) {
         const { value } = await events.next();

@@ -5,9 +5,16 @@ import { FailureLog } from '../failure-log.ts';
 
 /**
  * `slotkeeper_events`: the log has new events. `slotkeeper_schedule`: a task's next slot changed.
- * `slotkeeper_jobs`: a job can be fetched. `slotkeeper_cancel`: a running attempt is to stop.
+ * `slotkeeper_jobs`: a job can be fetched. `slotkeeper_cancel`: a running attempt is to stop. `slotkeeper_keys`: a key
+ * was revoked.
  */
-export const CHANNELS = ['slotkeeper_events', 'slotkeeper_schedule', 'slotkeeper_jobs', 'slotkeeper_cancel'] as const;
+export const CHANNELS = [
+  'slotkeeper_events',
+  'slotkeeper_schedule',
+  'slotkeeper_jobs',
+  'slotkeeper_cancel',
+  'slotkeeper_keys',
+] as const;
 export type Channel = (typeof CHANNELS)[number];
 
 /** Notifications are sent at most this often; inside every transaction they would cost most of the throughput. */

@@ -16,6 +16,8 @@ const EventLogSchema = defineEntity({
     historyFloor: p.bigint('number').default(0),
     systemIdentifier: p.text(),
     timeline: p.integer(),
+    /** PostgreSQL's number of this database; null in a log that was begun before it was kept. */
+    databaseOid: p.bigint('number').nullable(),
   },
   checks: [
     { name: 'event_log_single', expression: 'id = 1' },

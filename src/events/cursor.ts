@@ -18,6 +18,20 @@ export function encodeCursor(logId: string, seq: number): string {
   return Buffer.from(`${logId}.${seq}`).toString('base64url');
 }
 
+/** A position in the snapshot with which a feed begins: the tasks up to this one were told, as of `seq` or later. */
+export function encodeSnapshotCursor(logId: string, seq: number, taskId: number): string {
+  return Buffer.from(`${logId}.${seq}.${taskId}`).toString('base64url');
+}
+
+const SNAPSHOT_CURSOR = /^(.+\.\d{1,15})\.(\d{1,10})$/;
+
+/** Where a feed goes on: `taskId` is null once its snapshot was told to the end. Throws CURSOR_EXPIRED as decodeCursor. */
+export function decodeFeedCursor(cursor: string, log: LogHead): { seq: number; taskId: number | null } {
+  const match = SNAPSHOT_CURSOR.exec(Buffer.from(cursor, 'base64url').toString());
+  if (match === null) return { seq: decodeCursor(cursor, log), taskId: null };
+  return { seq: decodeCursor(Buffer.from(match[1] ?? '').toString('base64url'), log), taskId: Number(match[2]) };
+}
+
 /** The seq that a cursor stands for; throws CURSOR_EXPIRED where the log cannot go on from it without a gap. */
 export function decodeCursor(cursor: string, log: LogHead): number {
   const match = CURSOR.exec(Buffer.from(cursor, 'base64url').toString());

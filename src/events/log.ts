@@ -57,16 +57,27 @@ export async function sequenceEvents(em: EntityManager): Promise<LogHead> {
   }
 }
 
+/**
+ * The server that the log is on, as one writes to it: the timeline changes with a fail-over, the database's own number
+ * with a copy, and the cluster's identifier with everything else.
+ */
+const TIMELINE = sql<number>`('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int`;
+const DATABASE = sql<number>`(select oid::bigint from pg_database where datname = current_database())`;
+
 async function readHead(database: Kysely<Tables>): Promise<{ pending: boolean; log: LogHead }> {
-  const { rows } = await sql<LogHead & { pending: boolean }>`
-    select log_id as "logId", head, floor, history_floor as "historyFloor",
-      exists (select from event where seq is null) as pending
-    from event_log
-  `.execute(database);
-  const row = rows[0];
-  if (row === undefined) throw new Error('the event log has lost its row');
-  const { pending, ...log } = row;
-  return { pending, log };
+  for (;;) {
+    const { rows } = await sql<LogHead & { pending: boolean; moved: boolean }>`
+      select log_id as "logId", head, floor, history_floor as "historyFloor",
+        exists (select from event where seq is null) as pending,
+        (timeline, database_oid) is distinct from (${TIMELINE}, ${DATABASE}) as moved
+      from event_log
+    `.execute(database);
+    const row = rows[0];
+    if (row === undefined) throw new Error('the event log has lost its row');
+    const { pending, moved, ...log } = row;
+    if (!moved) return { pending, log };
+    await renew(database);
+  }
 }
 
 async function numberPending(transaction: Kysely<Tables>): Promise<LogHead & { numbered: number }> {
@@ -90,14 +101,22 @@ async function numberPending(transaction: Kysely<Tables>): Promise<LogHead & { n
 }
 
 /**
- * Gives the log a new id when the cluster is not the one last seen (a restored backup, another timeline): cursors
+ * Gives the log a new id when the server is not the one last seen (a restored backup, a copy, another timeline): cursors
  * handed out before might otherwise name other events.
  */
 export async function renewLogId(em: EntityManager): Promise<void> {
+  await renew(em.getKysely<Tables>());
+}
+
+async function renew(database: Kysely<Tables>): Promise<void> {
   await sql`
-    update event_log
-    set log_id = gen_random_uuid(), system_identifier = s.system_identifier::text, timeline = c.timeline_id
-    from pg_control_system() s, pg_control_checkpoint() c
-    where (event_log.system_identifier, event_log.timeline) is distinct from (s.system_identifier::text, c.timeline_id)
-  `.execute(em.getKysely());
+    update event_log set system_identifier = here.system, timeline = here.timeline, database_oid = here.database,
+      log_id = case when event_log.database_oid is null and (event_log.system_identifier, event_log.timeline)
+        is not distinct from (here.system, here.timeline) then log_id else gen_random_uuid() end
+    from (
+      select system_identifier::text as system, ${TIMELINE} as timeline, ${DATABASE} as database from pg_control_system()
+    ) as here
+    where (event_log.system_identifier, event_log.timeline, event_log.database_oid)
+      is distinct from (here.system, here.timeline, here.database)
+  `.execute(database);
 }

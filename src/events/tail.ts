@@ -3,10 +3,11 @@ import { type Selectable, sql } from 'kysely';
 import type { Logger } from 'pino';
 import { Coalesced } from '../coalesced.ts';
 import type { Notifications } from '../database/notifications.ts';
+import type { EventType } from '../entities/event.ts';
 import type { Tables } from '../entities/index.ts';
 import { checkNotRemoved, decodeCursor, encodeCursor, type LogHead } from './cursor.ts';
+import { endable, follow, type Hub, type Joined, type Member } from './live.ts';
 import { sequenceEvents } from './log.ts';
-import { Subscriber } from './subscriber.ts';
 
 /** A sequenced event as stored. */
 export type EventRow = Selectable<Tables['event']> & { seq: number };
@@ -17,38 +18,60 @@ export interface EventSelection {
   runId?: number;
   /** Leaves out what was done to a task itself. */
   runsOnly?: boolean;
+  /** Leaves out events of these types. */
+  without?: readonly EventType[];
 }
 
-/** An event with the position after it. */
+/** An event with the position after it. One object serves all subscribers that are up to date. */
 export interface LoggedEvent {
   cursor: string;
+  seq: number;
   row: EventRow;
 }
 
 /** Instead of a cursor: the oldest event that the log still has. */
 export const FROM_START = Symbol('the start of the log');
 
-function startOf(after: string | typeof FROM_START | undefined, log: LogHead): number {
+export function startOf(after: string | typeof FROM_START | undefined, log: LogHead): number {
   if (after === undefined) return log.head;
   return after === FROM_START ? log.floor : decodeCursor(after, log);
+}
+
+/** Something beside the subscribers that takes every new event, in order. */
+export interface Watcher {
+  take(event: LoggedEvent): void;
+  /** All events up to here have been taken. */
+  caughtUp(position: number): void;
+  /** The stream ends: the tail stops, or cannot go on without a gap. */
+  end(): void;
 }
 
 /** Makes up for a wake-up that was lost: its sender was killed after the commit, or a connection dropped. */
 const POLL_MS = 1_000;
 const PAGE = 1_000;
 
+export function selects({ taskId, runId, runsOnly, without }: EventSelection, { row }: LoggedEvent): boolean {
+  if (taskId !== undefined && row.task_id !== taskId) return false;
+  if (runId !== undefined && row.run_id !== runId) return false;
+  return !(runsOnly && row.run_id === null) && !without?.includes(row.type);
+}
+
 /**
  * The one reader of new events in a process: it reads each once, when woken, and fans it out to all subscribers that
  * are up to date. While nobody subscribes it reads nothing. The HTTP host stops it.
  */
-export class EventTail {
+export class EventTail implements Hub<LoggedEvent> {
   readonly #em: EntityManager;
-  readonly #subscribers = new Set<Subscriber>();
+  readonly #members = new Set<Member<LoggedEvent>>();
+  readonly #watchers = new Set<Watcher>();
   readonly #unlisten: () => void;
   #poll: NodeJS.Timeout | undefined;
   #stopped = false;
-  /** Everything up to here has been handed to the subscribers of that time. */
+  #logId = '';
+  /** Everything up to here has been handed to the members and watchers of that time. */
   #position = 0;
+  #readCount = 0;
+  #fellBehindCount = 0;
   readonly #reading: Coalesced;
 
   constructor(em: EntityManager, notifications: Notifications, log: Logger) {
@@ -61,140 +84,162 @@ export class EventTail {
     return this.#stopped;
   }
 
+  /** Who follows the live stream at this moment. */
   get subscriberCount(): number {
-    return this.#subscribers.size;
+    return this.#members.size + this.#watchers.size;
+  }
+
+  /** How often it has read the log for all of them. */
+  get readCount(): number {
+    return this.#readCount;
+  }
+
+  /** How often a subscriber was too slow for the live stream and was sent back to the log. */
+  get fellBehindCount(): number {
+    return this.#fellBehindCount;
   }
 
   /**
    * The selected events after the cursor in log order, then live ones, without end, gap or double. Without `after`,
-   * from now. The first `next` throws CURSOR_EXPIRED where the log cannot go on from the cursor. `return` ends it at
-   * once, also while it waits.
+   * from now. Throws CURSOR_EXPIRED where the log cannot go on from the cursor, and so does a later `next` where that
+   * happens while it is followed. `return` ends it at once, also while it waits.
    */
-  subscribe(
+  async subscribe(
     selection: EventSelection,
     after?: string | typeof FROM_START,
-  ): AsyncIterableIterator<LoggedEvent, void, undefined> {
-    const controller = new AbortController();
-    const events = this.#follow(selection, after, controller.signal);
-    return {
-      next: () => events.next(),
-      return: () => {
-        controller.abort();
-        return events.return();
-      },
-      [Symbol.asyncIterator]() {
-        return this;
-      },
+  ): Promise<AsyncIterableIterator<LoggedEvent, void, undefined>> {
+    const log = await sequenceEvents(this.#em);
+    const following = {
+      from: { logId: log.logId, position: startOf(after, log) },
+      wants: (event: LoggedEvent) => selects(selection, event),
+      stored: (from: number, upTo: number, signal: AbortSignal) =>
+        this.stored(selection, { logId: log.logId, position: from }, upTo, signal),
     };
+    return endable((signal) => follow(this, following, signal));
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#unlisten();
-    for (const subscriber of this.#subscribers) subscriber.end();
-    this.#subscribers.clear();
+    this.#endAll();
+    this.#members.clear();
+    this.#watchers.clear();
     clearInterval(this.#poll);
     await this.#reading.stop();
   }
 
-  async *#follow(
+  /** From the returned position on, the member gets every new event. */
+  async join(member: Member<LoggedEvent>): Promise<Joined> {
+    const joined = await this.#joinAs(() => this.#members.add(member));
+    // Stopped meanwhile: nobody would end it any more.
+    if (this.#stopped) member.end();
+    return joined;
+  }
+
+  leave(member: Member<LoggedEvent>): void {
+    member.end();
+    this.#members.delete(member);
+    this.#restIfAlone();
+  }
+
+  /** The same for a watcher. */
+  async watch(watcher: Watcher): Promise<Joined> {
+    const joined = await this.#joinAs(() => this.#watchers.add(watcher));
+    if (this.#stopped) watcher.end();
+    return joined;
+  }
+
+  unwatch(watcher: Watcher): void {
+    this.#watchers.delete(watcher);
+    this.#restIfAlone();
+  }
+
+  /** The selected events of the log in (from, upTo], in order; throws CURSOR_EXPIRED where retention has removed any. */
+  async *stored(
     selection: EventSelection,
-    after: string | typeof FROM_START | undefined,
+    { logId, position }: Joined,
+    upTo: number,
     signal: AbortSignal,
   ): AsyncGenerator<LoggedEvent, void, undefined> {
-    const log = await sequenceEvents(this.#em);
-    let position = startOf(after, log);
-    while (!signal.aborted && !this.#stopped) {
-      // Registered first, then the log is read up to where the live stream begins: no seam.
-      const subscriber = new Subscriber(selection);
-      try {
-        const joinedAt = await this.#join(subscriber);
-        for await (const row of this.#stored(selection, position, joinedAt, signal)) {
-          position = row.seq;
-          yield { cursor: encodeCursor(log.logId, position), row };
-        }
-        position = Math.max(position, joinedAt);
-        // Ends early where the subscriber fell behind: it then reads the log at its own pace and joins again.
-        for await (const row of subscriber.rows(signal)) {
-          if (row.seq <= position) continue;
-          position = row.seq;
-          yield { cursor: encodeCursor(log.logId, position), row };
-        }
-      } finally {
-        this.#leave(subscriber);
-      }
-    }
-  }
-
-  /** From the returned position on, `subscriber` gets every new event. */
-  async #join(subscriber: Subscriber): Promise<number> {
-    if (this.#subscribers.size === 0) {
-      await this.#reading.idle();
-      const { head } = await sequenceEvents(this.#em);
-      // Another first subscriber may have joined meanwhile, who must get what comes after its own position; or have
-      // joined, read on and left again.
-      if (this.#subscribers.size === 0) this.#position = Math.max(this.#position, head);
-    }
-    // Stopped meanwhile: nobody would end it any more.
-    if (this.#stopped) {
-      subscriber.end();
-      return this.#position;
-    }
-    this.#subscribers.add(subscriber);
-    this.#poll ??= setInterval(() => this.#wake(), POLL_MS);
-    return this.#position;
-  }
-
-  #leave(subscriber: Subscriber): void {
-    subscriber.end();
-    this.#subscribers.delete(subscriber);
-    if (this.#subscribers.size > 0) return;
-    clearInterval(this.#poll);
-    this.#poll = undefined;
-  }
-
-  #wake(): void {
-    if (this.#subscribers.size > 0) this.#reading.request();
-  }
-
-  async #readOn(): Promise<void> {
-    if (this.#subscribers.size === 0) return;
-    const { head, floor } = await sequenceEvents(this.#em);
-    if (this.#position < floor) return this.#startAgain(head);
-    while (this.#position < head) {
-      const rows = await this.#page({}, this.#position, head);
-      for (const row of rows) for (const subscriber of this.#subscribers) subscriber.offer(row);
-      const last = rows.at(-1);
-      this.#position = last === undefined || rows.length < PAGE ? head : last.seq;
-    }
-  }
-
-  /** The process slept for longer than events are kept: each subscriber learns from the log that it cannot go on. */
-  #startAgain(head: number): void {
-    this.#position = head;
-    for (const subscriber of this.#subscribers) subscriber.end();
-  }
-
-  async *#stored(selection: EventSelection, after: number, upTo: number, signal: AbortSignal) {
-    let position = after;
     while (position < upTo && !signal.aborted) {
       const rows = await this.#page(selection, position, upTo);
-      yield* rows;
+      for (const row of rows) yield loggedEvent(logId, row);
       const last = rows.at(-1);
       if (last === undefined || rows.length < PAGE) return;
       position = last.seq;
     }
   }
 
+  async #joinAs(add: () => void): Promise<Joined> {
+    if (this.subscriberCount === 0) {
+      await this.#reading.idle();
+      const { logId, head } = await sequenceEvents(this.#em);
+      // Another first one may have joined meanwhile, who must get what comes after its own position; or have joined, read
+      // on and left again, in the same log.
+      if (this.subscriberCount === 0) {
+        this.#position = logId === this.#logId ? Math.max(this.#position, head) : head;
+        this.#logId = logId;
+      }
+    }
+    if (!this.#stopped) {
+      add();
+      this.#poll ??= setInterval(() => this.#wake(), POLL_MS);
+    }
+    return { logId: this.#logId, position: this.#position };
+  }
+
+  #restIfAlone(): void {
+    if (this.subscriberCount > 0) return;
+    clearInterval(this.#poll);
+    this.#poll = undefined;
+  }
+
+  #wake(): void {
+    if (this.subscriberCount > 0) this.#reading.request();
+  }
+
+  async #readOn(): Promise<void> {
+    if (this.subscriberCount === 0) return;
+    const { logId, head, floor } = await sequenceEvents(this.#em);
+    if (logId !== this.#logId || this.#position < floor || this.#position > head) return this.#startAgain(logId, head);
+    while (this.#position < head) {
+      const rows = await this.#page({}, this.#position, head);
+      for (const row of rows) this.#handOut(loggedEvent(logId, row));
+      const last = rows.at(-1);
+      this.#position = last === undefined || rows.length < PAGE ? head : last.seq;
+      for (const watcher of this.#watchers) watcher.caughtUp(this.#position);
+    }
+  }
+
+  #handOut(event: LoggedEvent): void {
+    for (const member of this.#members) if (!member.offer(event)) this.#fellBehindCount += 1;
+    for (const watcher of this.#watchers) watcher.take(event);
+  }
+
   /**
-   * Events after a position, in order. Throws CURSOR_EXPIRED where retention has removed any of them: the floor is read by
-   * the same statement as the events.
+   * The log is another one (a fail-over, a restore), or the process slept for longer than events are kept: each
+   * subscriber looks at the log and learns whether it can go on.
    */
-  async #page({ taskId, runId, runsOnly }: EventSelection, after: number, upTo: number): Promise<EventRow[]> {
+  #startAgain(logId: string, head: number): void {
+    this.#logId = logId;
+    this.#position = head;
+    this.#endAll();
+    this.#watchers.clear();
+  }
+
+  #endAll(): void {
+    for (const member of this.#members) member.end();
+    for (const watcher of this.#watchers) watcher.end();
+  }
+
+  /** Events after a position, in order. The floor is read by the same statement as the events. */
+  async #page({ taskId, runId, runsOnly, without }: EventSelection, after: number, upTo: number): Promise<EventRow[]> {
+    this.#readCount += 1;
     const conditions = [sql`seq > ${after} and seq <= ${upTo}`];
     if (taskId !== undefined) conditions.push(sql`task_id = ${taskId}`);
     if (runId !== undefined) conditions.push(sql`run_id = ${runId}`);
     if (runsOnly) conditions.push(sql`run_id is not null`);
+    if (without !== undefined) conditions.push(sql`type <> all(${[...without]}::text[])`);
     const { rows } = await sql<EventRow & { floor: number; seq: number | null }>`
       select event_log.floor, page.* from event_log left join lateral (
         select * from event where ${sql.join(conditions, sql` and `)} order by seq limit ${PAGE}) as page on true
@@ -203,4 +248,8 @@ export class EventTail {
     checkNotRemoved(after, rows[0]?.floor ?? 0);
     return rows.filter(({ seq }) => seq !== null);
   }
+}
+
+export function loggedEvent(logId: string, row: EventRow): LoggedEvent {
+  return { cursor: encodeCursor(logId, row.seq), seq: row.seq, row };
 }

@@ -1,6 +1,7 @@
 import websocket from '@fastify/websocket';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type ExecutionArgs, GraphQLError } from 'graphql';
+import { CloseCode } from 'graphql-ws';
 import { makeHandler } from 'graphql-ws/use/@fastify/websocket';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import type { Logger } from 'pino';
@@ -11,23 +12,27 @@ import { maskError, UNEXPECTED, withCode } from './errors.ts';
 import type { Parts } from './parts.ts';
 import { useServerSentEvents } from './server-sent-events.ts';
 import { closeSockets, sayGoodbye } from './sockets.ts';
+import { useSubscriptions } from './subscriptions.ts';
 
 /** What a transport knows of a call. */
 export interface Caller {
   viewer: User;
+  /** The key that the call came with. */
+  apiKeyId: number;
   lastEventId?: string | undefined;
 }
 
 export type Gateway = YogaServerInstance<Caller, Context>;
 
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
-const PING_MS = 12_000;
+/** One that does not answer a ping before the next is let go; one that is silent for less may merely be busy. */
+const PING_MS = 35_000;
 const INIT_TIMEOUT_MS = 5_000;
 const MAX_MESSAGE_BYTES = MAX_BODY_BYTES;
 
 /** The one envelope through which every operation goes: HTTP, SSE, WebSocket and the old API. */
 export function createGateway(parts: Parts): Gateway {
-  const { orm, vault, tail, jobs, notifications, taskClasses, settings, log } = parts;
+  const { orm, vault, tail, taskFeed, jobs, notifications, taskClasses, settings, log, guard } = parts;
   return createYoga<Caller, Context>({
     schema,
     graphqlEndpoint: '/graphql',
@@ -38,10 +43,12 @@ export function createGateway(parts: Parts): Gateway {
     multipart: false,
     logging: false,
     maskedErrors: { errorMessage: 'unexpected', maskError: maskError(log) },
-    context: ({ viewer, lastEventId }) => ({
+    context: ({ viewer, apiKeyId, lastEventId }) => ({
       em: orm.em.fork(),
       viewer,
+      apiKeyId,
       tail,
+      taskFeed,
       jobs,
       vault,
       notifications,
@@ -49,7 +56,12 @@ export function createGateway(parts: Parts): Gateway {
       lastEventId,
       timeZone: settings.TIME_ZONE,
     }),
-    plugins: [useServerSentEvents(() => tail.isStopped), useErrorCodes(), useReadableQueries()],
+    plugins: [
+      useSubscriptions({ guard, mask: maskError(log), isStopping: () => tail.isStopped }),
+      useServerSentEvents(() => tail.isStopped),
+      useErrorCodes(),
+      useReadableQueries(),
+    ],
   });
 }
 
@@ -89,6 +101,7 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
     // In this order: a subscription that ends by itself would be over for its client, one whose socket closes is resumed.
     preClose(done) {
       closeSockets(app.websocketServer.clients)
+        .then(() => parts.taskFeed.stop())
         .then(() => parts.tail.stop())
         .then(() => done(), done);
     },
@@ -113,6 +126,7 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
     const lastEventId = request.headers['last-event-id'];
     return gateway.handleNodeRequestAndResponse(request, reply, {
       viewer: identity.viewer,
+      apiKeyId: identity.apiKeyId,
       lastEventId: typeof lastEventId === 'string' && lastEventId !== '' ? lastEventId : undefined,
     });
   };
@@ -146,7 +160,7 @@ async function refuse(parts: Parts, request: FastifyRequest, reply: FastifyReply
   return reply.code(401).send({ errors: [{ message, extensions: { code: 'UNAUTHENTICATED' } }] });
 }
 
-type SocketExtra = { viewer?: User };
+type SocketExtra = { caller?: Caller };
 
 function webSocketHandler(parts: Parts, gateway: Gateway, log: Logger) {
   return makeHandler<{ authorization?: unknown }, SocketExtra>(
@@ -161,12 +175,17 @@ function webSocketHandler(parts: Parts, gateway: Gateway, log: Logger) {
           await parts.countRefusal(extra.request);
           return false;
         }
-        extra.viewer = identity.viewer;
+        const { viewer, apiKeyId } = identity;
+        extra.caller = { viewer, apiKeyId };
+        const release = parts.guard.watch({ apiKeyId, role: viewer.role }, () =>
+          extra.socket.close(CloseCode.Unauthorized, 'the key was revoked, or its user has other rights now'),
+        );
+        extra.socket.once('close', release);
         return true;
       },
       onSubscribe: async ({ extra }, _id, { query, variables, operationName }) => {
-        if (extra.viewer === undefined) throw new Error('the socket has no viewer');
-        const enveloped = gateway.getEnveloped({ viewer: extra.viewer } as never);
+        if (extra.caller === undefined) throw new Error('the socket has no caller');
+        const enveloped = gateway.getEnveloped(extra.caller as never);
         const document = parseOperation(enveloped.parse, query);
         if (document instanceof GraphQLError) return [document];
         const errors = enveloped.validate(enveloped.schema, document);

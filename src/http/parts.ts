@@ -8,6 +8,8 @@ import type { Settings } from '../env.ts';
 import type { EventTail } from '../events/tail.ts';
 import type { Jobs } from '../runner/jobs.ts';
 import type { TaskClasses } from '../runner/tasks/index.ts';
+import type { TaskFeed } from '../schema/task-feed-hub.ts';
+import type { StreamGuard } from './stream-guard.ts';
 
 /** What the HTTP plugins share. */
 export interface Parts {
@@ -16,6 +18,9 @@ export interface Parts {
   /** Seals the secrets of keys that are stored. */
   vault: Vault;
   tail: EventTail;
+  taskFeed: TaskFeed;
+  /** Ends streams whose key is revoked. */
+  guard: StreamGuard;
   jobs: Jobs;
   notifications: Notifications;
   taskClasses: TaskClasses;

@@ -1,15 +1,10 @@
 import type { Plugin } from 'graphql-yoga';
 import type { Context } from '../schema/context.ts';
+import { cursorOf } from './subscriptions.ts';
 
 const PING_MS = 12_000;
-
-/** A result of a subscription with the position in the log after it. */
-interface Delivered {
-  cursor: string | undefined;
-  result: unknown;
-}
-
-const delivered = new WeakMap<object, string>();
+/** A client that has taken nothing of what waits for it for so long is let go; it may come back with its cursor. */
+const STALLED_MS = 120_000;
 
 /**
  * Subscriptions over Server-Sent Events, with `id: <cursor>` on each, so that a browser's EventSource that reconnects
@@ -17,17 +12,6 @@ const delivered = new WeakMap<object, string>();
  */
 export function useServerSentEvents(isStopping: () => boolean): Plugin<Context> {
   return {
-    onSubscribe({ args }) {
-      return {
-        onSubscribeResult: () => ({
-          // Results are made one at a time, so the context holds the cursor of the one that is under way.
-          onNext({ result }) {
-            const { deliveredCursor } = args.contextValue;
-            if (deliveredCursor !== undefined) delivered.set(result, deliveredCursor);
-          },
-        }),
-      };
-    },
     onResultProcess({ result, request, setResultProcessor }) {
       const accepts = request.headers.get('accept')?.includes('text/event-stream') ?? false;
       if (!accepts || !(Symbol.asyncIterator in Object(result))) return;
@@ -43,37 +27,42 @@ function eventStream(results: AsyncIterable<object>, isStopping: () => boolean):
   const iterator = results[Symbol.asyncIterator]();
   const encoder = new TextEncoder();
   let ping: NodeJS.Timeout | undefined;
+  let takenAt = performance.now();
+  const end = async () => {
+    clearInterval(ping);
+    await iterator.return?.();
+  };
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
       const comment = encoder.encode(':\n\n');
       // Some clients do not see the response's headers before its first bytes.
       controller.enqueue(comment);
       ping = setInterval(() => {
-        if ((controller.desiredSize ?? 0) > 0) controller.enqueue(comment);
+        if ((controller.desiredSize ?? 0) > 0) {
+          controller.enqueue(comment);
+        } else if (performance.now() - takenAt > STALLED_MS) {
+          controller.error(new Error('the client takes nothing'));
+          end();
+        }
       }, PING_MS);
     },
     async pull(controller) {
+      takenAt = performance.now();
       const { done, value } = await iterator.next();
-      if (done) {
-        clearInterval(ping);
-        // Without it a client takes the end for a loss and connects again, as it should while the server stops.
-        if (!isStopping()) controller.enqueue(encoder.encode('event: complete\ndata:\n\n'));
-        controller.close();
-        return;
-      }
-      controller.enqueue(encoder.encode(frame({ cursor: delivered.get(value), result: value })));
-    },
-    async cancel() {
+      if (!done) return controller.enqueue(encoder.encode(frame(cursorOf(value), value)));
       clearInterval(ping);
-      await iterator.return?.();
+      // Without it a client takes the end for a loss and connects again, as it should while the server stops.
+      if (!isStopping()) controller.enqueue(encoder.encode('event: complete\ndata:\n\n'));
+      controller.close();
     },
+    cancel: end,
   });
   return new Response(body, {
     headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-cache', 'x-accel-buffering': 'no' },
   });
 }
 
-function frame({ cursor, result }: Delivered): string {
+function frame(cursor: string | undefined, result: object): string {
   const id = cursor === undefined ? '' : `id: ${cursor}\n`;
   return `event: next\n${id}data: ${JSON.stringify(result)}\n\n`;
 }

@@ -1,3 +1,4 @@
+import { createServer as createHttpServer } from 'node:http';
 import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
@@ -7,11 +8,13 @@ import { createGateway, graphqlPlugin } from './graphql.ts';
 import { healthPlugin } from './health.ts';
 import { keptReplies } from './kept-replies.ts';
 import { LegacyUsage } from './legacy-usage.ts';
+import { metricsPlugin } from './metrics.ts';
 import type { Parts } from './parts.ts';
 
 /** Calls with wrong credentials that one address may make in a minute before it is told to wait. */
 const REFUSALS_A_MINUTE = 30;
 const MAX_ADDRESSES = 10_000;
+const TCP_KEEP_ALIVE_MS = 30_000;
 /** How long requests that are under way may take at a stop. */
 const LAST_ANSWERS_MS = 3_000;
 /** How often connections are looked for whose answer has gone out meanwhile. */
@@ -25,6 +28,9 @@ export async function createServer(parts: Omit<Parts, 'countRefusal'>): Promise<
     // Addresses of old calls carry keys and signatures.
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: 'idle',
+    // The system notices a client that is gone without a word, also where nothing is to be sent to it.
+    serverFactory: (handler) =>
+      createHttpServer({ keepAlive: true, keepAliveInitialDelay: TCP_KEEP_ALIVE_MS }, handler),
   });
   // Requests under way at a stop are answered; what takes longer is cut off.
   const timers: NodeJS.Timeout[] = [];
@@ -57,7 +63,9 @@ export async function createServer(parts: Omit<Parts, 'countRefusal'>): Promise<
       countCall: (apiKeyId, action) => usage.count(apiKeyId, action),
     }),
   );
+  app.addHook('onClose', () => parts.guard.stop());
   await app.register((scope) => healthPlugin(scope, shared));
+  await app.register((scope) => metricsPlugin(scope, shared));
   return app;
 }
 

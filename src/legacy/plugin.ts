@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Identity } from '../credentials/credentials.ts';
 import { UNEXPECTED } from '../http/errors.ts';
-import type { Gateway } from '../http/graphql.ts';
+import type { Caller, Gateway } from '../http/graphql.ts';
 import type { Parts } from '../http/parts.ts';
 import {
   handleLegacyCall,
@@ -98,7 +98,7 @@ const UNKNOWN_ACTION = 'unknown';
 
 function answerCaller(
   parts: LegacyParts,
-  { viewer }: Identity,
+  { viewer, apiKeyId }: Identity,
   request: FastifyRequest,
   call: LegacyRequest,
 ): Promise<LegacyAnswer> {
@@ -109,7 +109,7 @@ function answerCaller(
     executeTimeoutSeconds: parts.settings.LEGACY_EXECUTE_TIMEOUT,
     idempotencyKey: typeof key === 'string' ? key : undefined,
     replies: parts.repliesOf(viewer.id),
-    execute: (document, variables) => execute(parts.gateway, viewer, document, variables),
+    execute: (document, variables) => execute(parts.gateway, { viewer, apiKeyId }, document, variables),
   });
 }
 
@@ -142,13 +142,8 @@ async function findCaller(
 }
 
 /** In process, through the envelope that every other operation goes through. */
-async function execute(
-  gateway: Gateway,
-  viewer: Identity['viewer'],
-  document: string,
-  variables: Record<string, unknown>,
-) {
-  const enveloped = gateway.getEnveloped({ viewer } as never);
+async function execute(gateway: Gateway, caller: Caller, document: string, variables: Record<string, unknown>) {
+  const enveloped = gateway.getEnveloped(caller as never);
   const result = await enveloped.execute({
     schema: enveloped.schema,
     document: enveloped.parse(document),

@@ -74,8 +74,8 @@ async function callClass(
       runId: attempt.runId,
       attempt: attempt.attempt,
       signal,
-      log: (message) => log.line(message),
-      progress: (fraction) => log.progress(fraction),
+      log: (message, data) => log.line(message, data),
+      progress: (done, total) => log.progress(done, total),
     },
     data,
   );

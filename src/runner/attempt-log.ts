@@ -9,6 +9,7 @@ const FLUSH_MS = 250;
 const PROGRESS_MS = 500;
 const MAX_LINES = 1_000;
 const MAX_LINE_LENGTH = 8_192;
+const CUT = ' [cut]';
 
 /** What an attempt logged last. */
 export interface UnwrittenLog {
@@ -21,6 +22,36 @@ export function storable(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\u{FFFD}');
 }
 
+interface Progress {
+  /** 0 to 1. */
+  fraction: number;
+  done?: number;
+  total?: number;
+}
+
+function shownProgress({ fraction, ...counts }: Progress) {
+  return { progress: fraction, ...counts };
+}
+
+function bounded(text: string): string {
+  return text.length > MAX_LINE_LENGTH ? `${text.slice(0, MAX_LINE_LENGTH).toWellFormed()}${CUT}` : text;
+}
+
+/** JSON text as large as a line may be; of data that is larger, or that no JSON can hold, a mark that says so. */
+function dataText(data: unknown): string {
+  try {
+    const text = JSON.stringify(data) ?? 'null';
+    // NUL as an escape is what PostgreSQL's JSON functions refuse.
+    const storableText = storable(text).replaceAll('\\u0000', '\\ufffd');
+    if (storableText.length <= MAX_LINE_LENGTH) return storableText;
+    return JSON.stringify({
+      cut: `the data had ${storableText.length} characters, at most ${MAX_LINE_LENGTH} are kept`,
+    });
+  } catch (error) {
+    return JSON.stringify({ cut: `the data cannot be written as JSON: ${String(error)}` });
+  }
+}
+
 /** What an attempt logs on its way, bounded in number and size and written a few times a second. */
 export class AttemptLog {
   readonly #em: EntityManager;
@@ -28,8 +59,8 @@ export class AttemptLog {
   readonly #written: () => void;
   #waiting: NewEvent[] = [];
   #lines = 0;
-  #progress: number | undefined;
-  #progressAt = 0;
+  #progress: Progress | undefined;
+  #progressAt = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
   #closed = false;
@@ -41,17 +72,19 @@ export class AttemptLog {
     this.#written = written;
   }
 
-  line(message: string): void {
+  line(message: string, data?: unknown): void {
     if (this.#closed || this.#lines > MAX_LINES) return;
     this.#lines += 1;
-    const text = this.#lines > MAX_LINES ? `The log was cut after ${MAX_LINES} lines.` : storable(message);
-    const cut = text.length > MAX_LINE_LENGTH ? `${text.slice(0, MAX_LINE_LENGTH).toWellFormed()} [cut]` : text;
-    this.#add({ type: 'LOG', message: cut });
+    if (this.#lines > MAX_LINES) this.#add({ type: 'LOG', message: `The log was cut after ${MAX_LINES} lines.` });
+    else
+      this.#add({ type: 'LOG', message: bounded(storable(message)), data: data === undefined ? null : dataText(data) });
   }
 
-  progress(fraction: number): void {
+  /** `done` of `total`; of 1 unless given. What is no number is left out. */
+  progress(done: number, total = 1): void {
+    const fraction = done / total;
     if (this.#closed || Number.isNaN(fraction)) return;
-    this.#progress = Math.min(1, Math.max(0, fraction));
+    this.#progress = { fraction: Math.min(1, Math.max(0, fraction)), ...(total === 1 ? {} : { done, total }) };
     this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS);
   }
 
@@ -60,7 +93,7 @@ export class AttemptLog {
     this.#closed = true;
     clearTimeout(this.#timer);
     await this.#writing;
-    const progress = this.#progress ?? null;
+    const progress = this.#progress?.fraction ?? null;
     return { events: this.#take(true), progress };
   }
 
@@ -72,12 +105,12 @@ export class AttemptLog {
   #take(last: boolean): NewEvent[] {
     const events = this.#waiting;
     this.#waiting = [];
-    const now = Date.now();
+    const now = performance.now();
     if (this.#progress !== undefined && (last || now - this.#progressAt >= PROGRESS_MS)) {
       events.push({
         ...eventOf(this.#attempt, 'RUNNING'),
         type: 'PROGRESS',
-        data: JSON.stringify({ progress: this.#progress }),
+        data: JSON.stringify(shownProgress(this.#progress)),
       });
       this.#progress = undefined;
       this.#progressAt = now;
@@ -87,7 +120,7 @@ export class AttemptLog {
 
   #flush(): void {
     this.#timer = undefined;
-    const progress = this.#progress;
+    const progress = this.#progress?.fraction;
     const events = this.#take(false);
     if (this.#progress !== undefined) this.#timer = setTimeout(() => this.#flush(), FLUSH_MS);
     if (events.length === 0) return;

@@ -4,9 +4,9 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { type Kysely, sql } from 'kysely';
 import type { RunState, SkipReason } from '../entities/run.ts';
 import type { CatchUpPolicy, OverlapPolicy } from '../entities/task.ts';
-import { appendEvents } from '../events/log.ts';
+import { appendEvents, type NewEvent } from '../events/log.ts';
 import { compileSchedule, type RepeatRule } from './calendar.ts';
-import { type DuePlan, planDueSlots, withoutFiring } from './catch-up.ts';
+import { type DuePlan, type Gap, planDueSlots, withoutFiring } from './catch-up.ts';
 import { fireOnTime, isOnTime } from './fire-on-time.ts';
 import type { Jobs } from './jobs.ts';
 import { cancelOpenRuns, countOpenRuns, decideOverlap, type OpenRuns } from './overlap.ts';
@@ -232,6 +232,22 @@ async function insertGaps(em: EntityManager, tasks: readonly DueTask[], plans: R
       "taskId" int, "from" timestamptz, "to" timestamptz, reason text, count int)
     on conflict (task_id, from_slot) do nothing
   `.execute(em.getKysely());
+  // No run tells that the task's next slot moved.
+  await appendEvents(
+    em,
+    tasks.flatMap((task) => planOf(plans, task).gaps.map((gap) => gapEvent(task, gap))),
+  );
+}
+
+function gapEvent(task: DueTask, { from, to, reason, count }: Gap): NewEvent {
+  return {
+    type: 'TASK_SLOTS_SKIPPED',
+    taskId: task.id,
+    taskName: task.name,
+    actorId: task.owner_id,
+    message: `${count} slots from ${from.toISOString()} to ${to.toISOString()} were skipped. ${SKIP_MESSAGES[reason]}`,
+    data: JSON.stringify({ from, to, reason, count }),
+  };
 }
 
 async function movePointers(em: EntityManager, tasks: readonly DueTask[], plans: ReadonlyMap<number, DuePlan>) {

@@ -17,7 +17,8 @@ export async function waitForRun(
   waitSeconds: number,
 ): Promise<boolean> {
   const deadline = Date.now() + waitSeconds * 1_000;
-  const events = tail.subscribe({ runId }, FROM_START);
+  // Where the log cannot be read, the polls remain.
+  const events = await tail.subscribe({ runId }, FROM_START).catch(() => NEVER);
   let next = nextEvent(events, tail);
   try {
     for (;;) {
@@ -32,6 +33,8 @@ export async function waitForRun(
     await events.return?.();
   }
 }
+
+const NEVER: AsyncIterator<unknown> = { next: () => new Promise(() => undefined) };
 
 /** Resolves with the next event, or when the tail stops; never where the log failed, and the polls remain. */
 function nextEvent(events: AsyncIterator<unknown>, tail: EventTail): Promise<void> {

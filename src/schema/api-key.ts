@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 import { importApiKey } from '../credentials/import-key.ts';
 import { inTransaction } from '../database/transaction.ts';
-import { badInput } from '../errors.ts';
+import { badInput, notFound } from '../errors.ts';
 import { builder } from './builder.ts';
 import { RoleEnum } from './enums.ts';
 import { readText } from './input.ts';
@@ -12,6 +12,7 @@ interface ApiKeyRow {
   key: string;
   user_id: number;
   created_at: string;
+  revoked_at: string | null;
 }
 
 const ApiKey = builder.objectRef<ApiKeyRow>('ApiKey').implement({
@@ -20,6 +21,12 @@ const ApiKey = builder.objectRef<ApiKeyRow>('ApiKey').implement({
     key: t.exposeString('key', { description: 'Sent with every call; the secret is never shown.' }),
     user: t.field({ type: UserRef, description: 'Whose it is.', resolve: ({ user_id }) => user_id }),
     createdAt: t.field({ type: 'DateTime', description: 'Since when it is stored.', resolve: (row) => row.created_at }),
+    revokedAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'Since when it opens nothing; null while it does.',
+      resolve: (row) => row.revoked_at,
+    }),
   }),
 });
 
@@ -63,11 +70,45 @@ builder.mutationField('importApiKey', (t) =>
       const apiKey = await inTransaction(em, async (transaction) => {
         const keyId = await importApiKey(transaction, vault, { ...input, user: { id, name, role } });
         const { rows } = await sql<ApiKeyRow>`
-          select key, user_id, created_at::text from api_key where id = ${keyId}
+          select key, user_id, created_at::text, revoked_at::text from api_key where id = ${keyId}
         `.execute(transaction.getKysely());
         return rows[0];
       });
       if (apiKey === undefined) throw new Error('the key was not stored');
+      return { apiKey };
+    },
+  }),
+);
+
+const RevokeApiKeyInput = builder.inputType('RevokeApiKeyInput', {
+  description: 'Which key to revoke.',
+  fields: (t) => ({ key: t.string({ required: true, description: 'The public half.' }) }),
+});
+
+const RevokeApiKeyPayload = builder.objectRef<{ apiKey: ApiKeyRow }>('RevokeApiKeyPayload').implement({
+  description: 'The key that was revoked.',
+  fields: (t) => ({
+    apiKey: t.field({ type: ApiKey, nullable: true, description: 'The key.', resolve: ({ apiKey }) => apiKey }),
+  }),
+});
+
+builder.mutationField('revokeApiKey', (t) =>
+  t.field({
+    type: RevokeApiKeyPayload,
+    nullable: true,
+    authScopes: { admin: true },
+    description:
+      'Revokes a key: it opens nothing any more, and its open subscriptions and WebSockets end. Done again it changes nothing.',
+    args: { input: t.arg({ type: RevokeApiKeyInput, required: true, description: 'All of it.' }) },
+    resolve: async (_root, { input }, { em, notifications }) => {
+      const key = readText(input.key, 'input.key', { least: 1 });
+      const { rows } = await sql<ApiKeyRow>`
+        update api_key set revoked_at = coalesce(revoked_at, now()) where key = ${key}
+        returning key, user_id, created_at::text, revoked_at::text
+      `.execute(em.getKysely());
+      const apiKey = rows[0];
+      if (apiKey === undefined) throw notFound(`there is no key ${JSON.stringify(key)}`, 'input.key');
+      notifications.notify('slotkeeper_keys');
       return { apiKey };
     },
   }),
@@ -109,7 +150,7 @@ builder.queryField('legacyCallers', (t) =>
         throw badInput('first', `it is ${first}; accepted is 1 to ${MAX_CALLERS}`);
       }
       const { rows } = await sql<LegacyCallerRow>`
-        select key, user_id, created_at::text, action, calls, last_called_at::text
+        select key, user_id, created_at::text, revoked_at::text, action, calls, last_called_at::text
         from legacy_usage join api_key on api_key.id = api_key_id
         order by last_called_at desc, api_key_id, action limit ${first}
       `.execute(em.getKysely());

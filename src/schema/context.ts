@@ -5,13 +5,17 @@ import type { User } from '../entities/index.ts';
 import type { EventTail } from '../events/tail.ts';
 import type { Jobs } from '../runner/jobs.ts';
 import type { TaskClasses } from '../runner/tasks/index.ts';
+import type { TaskFeed } from './task-feed-hub.ts';
 
 /** What one GraphQL operation works with. */
 export interface Context {
   /** Forked for this operation alone: nothing nested or parallel flushes it. */
   em: EntityManager;
   viewer: User;
+  /** The key that the operation came with. */
+  apiKeyId: number;
   tail: EventTail;
+  taskFeed: TaskFeed;
   jobs: Jobs;
   /** Seals the secrets that are stored. */
   vault: Vault;
@@ -19,8 +23,6 @@ export interface Context {
   taskClasses: TaskClasses;
   /** What a reconnecting EventSource says it has seen; it is newer than the cursor in its address. */
   lastEventId?: string | undefined;
-  /** The cursor of the event that a subscription hands out at this moment, for the transport. */
-  deliveredCursor?: string;
   /** The zone of a task that names none. */
   timeZone: string;
 }

@@ -54,6 +54,7 @@ export const EventTypeEnum = describedEnum<EventType>('EventType', 'What happene
   TASK_PAUSED: 'A user paused the task.',
   TASK_RESUMED: 'A user resumed the task.',
   TASK_DELETED: 'A user deleted the task.',
+  TASK_SLOTS_SKIPPED: 'Many slots in a row were skipped; `data` says which, how many and why.',
 });
 
 export const OverlapPolicyEnum = describedEnum<OverlapPolicy>(

@@ -5,7 +5,7 @@ import type { SelectQueryBuilder } from 'kysely';
 import type { Tables } from '../entities/index.ts';
 import { decodeCursor, encodeCursor, type LogHead } from '../events/cursor.ts';
 import { sequenceEvents } from '../events/log.ts';
-import type { EventRow, LoggedEvent } from '../events/tail.ts';
+import { type EventRow, loggedEvent } from '../events/tail.ts';
 import { fetchSize, type Page, type PageArgs, readPage, toConnection } from './connection.ts';
 import { pagesOfParents } from './lateral.ts';
 
@@ -58,7 +58,7 @@ function pageQuery(em: EntityManager, log: LogHead, page: Page, where: Condition
 }
 
 function eventConnection(rows: readonly EventRow[], log: LogHead, page: Page) {
-  const events = rows.map((row): LoggedEvent => ({ cursor: encodeCursor(log.logId, row.seq), row }));
+  const events = rows.map((row) => loggedEvent(log.logId, row));
   const connection = toConnection(events, page, ({ cursor }) => cursor);
   const { pageInfo } = connection;
   // Where nothing follows, the log has been read up to its head: from there a subscription misses nothing.

@@ -12,6 +12,7 @@ import './preview-schedule.ts';
 import './repeat-item.ts';
 import './run.ts';
 import './run-events.ts';
+import './task-feed.ts';
 import './run-mutations.ts';
 import './scalars.ts';
 import './task.ts';

@@ -25,9 +25,6 @@ builder.subscriptionField('runEvents', (t) =>
         },
         lastEventId ?? after ?? undefined,
       ),
-    resolve: (event, _arguments, context) => {
-      context.deliveredCursor = event.cursor;
-      return event;
-    },
+    resolve: (event) => event,
   }),
 );

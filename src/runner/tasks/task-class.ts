@@ -11,10 +11,10 @@ export interface TaskContext {
   attempt: number;
   /** Aborted when the run is cancelled, its time is over, or the process stops. */
   signal: AbortSignal;
-  /** Adds a line to the run's log. */
-  log(message: string): void;
-  /** 0 to 1. */
-  progress(fraction: number): void;
+  /** Adds a line to the run's log, and data that JSON can hold; lines and data have bounds, and what is cut says so. */
+  log(message: string, data?: unknown): void;
+  /** How far it has come: 0 to 1, or `done` of `total`. Told a few times a second at most; the last one always is. */
+  progress(done: number, total?: number): void;
 }
 
 /** The code of a task, under the PHP-namespaced name that old callers use. */

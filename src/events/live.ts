@@ -1,0 +1,137 @@
+// How a reader goes from the stored log to the live stream with no seam, whatever the items are: events, or changes of
+// tasks that are made from them.
+import { cursorExpired } from '../errors.ts';
+
+/** An item and the position in the log after it. */
+export interface Positioned {
+  seq: number;
+}
+
+/** Items kept for a member that is slower than the log; past it, it is sent back to the log. */
+const MAX_WAITING = 1_000;
+
+/** One consumer of the live stream: a bounded buffer between the hub and an async iteration. */
+export class Member<Item> {
+  readonly #wants: (item: Item) => boolean;
+  #waiting: Item[] = [];
+  #ended = false;
+  #notify: (() => void) | undefined;
+
+  constructor(wants: (item: Item) => boolean) {
+    this.#wants = wants;
+  }
+
+  /** False where it has fallen behind, and gets no more. */
+  offer(item: Item): boolean {
+    if (this.#ended || !this.#wants(item)) return true;
+    if (this.#waiting.length >= MAX_WAITING) {
+      this.end();
+      return false;
+    }
+    this.#waiting.push(item);
+    this.#notify?.();
+    return true;
+  }
+
+  /** No more will be offered; what waits is still handed out. */
+  end(): void {
+    this.#ended = true;
+    this.#notify?.();
+  }
+
+  async *items(signal: AbortSignal): AsyncGenerator<Item, void, undefined> {
+    const wake = () => this.#notify?.();
+    signal.addEventListener('abort', wake);
+    try {
+      while (!signal.aborted) {
+        const items = this.#waiting;
+        this.#waiting = [];
+        yield* items;
+        if (this.#waiting.length > 0) continue;
+        if (this.#ended) return;
+        await new Promise<void>((resolve) => {
+          this.#notify = resolve;
+          if (signal.aborted) resolve();
+        });
+        this.#notify = undefined;
+      }
+    } finally {
+      signal.removeEventListener('abort', wake);
+    }
+  }
+}
+
+/** Where the live stream of a hub begins for a member that joins. */
+export interface Joined {
+  logId: string;
+  /** From here on the member gets every item. */
+  position: number;
+}
+
+/** What hands out the live stream. */
+export interface Hub<Item extends Positioned> {
+  readonly isStopped: boolean;
+  join(member: Member<Item>): Promise<Joined>;
+  leave(member: Member<Item>): void;
+}
+
+export interface Following<Item> {
+  /** Where it goes on from, in which log. */
+  from: Joined;
+  wants(item: Item): boolean;
+  /** The items of the log in (after, upTo], in order; throws CURSOR_EXPIRED where any may be gone. */
+  stored(after: number, upTo: number, signal: AbortSignal): AsyncIterable<Item>;
+}
+
+/**
+ * The items after a position, in order, then live ones, without end, gap or double, until the hub stops. Throws
+ * CURSOR_EXPIRED where the log becomes another one, or loses events that were handed out.
+ */
+export async function* follow<Item extends Positioned>(
+  hub: Hub<Item>,
+  { from, wants, stored }: Following<Item>,
+  signal: AbortSignal,
+): AsyncGenerator<Item, void, undefined> {
+  let { position } = from;
+  // The first position was read from the log, and the hub may not have come so far; later ones came from the hub.
+  for (let isFirst = true; !signal.aborted && !hub.isStopped; isFirst = false) {
+    // Registered first, then the log is read up to where the live stream begins: no seam.
+    const member = new Member<Item>(wants);
+    try {
+      const joined = await hub.join(member);
+      if (joined.logId !== from.logId) throw cursorExpired('the event log is not the one that was followed');
+      if (!isFirst && position > joined.position) throw cursorExpired('the event log has lost events that were told');
+      for await (const item of stored(position, joined.position, signal)) {
+        position = item.seq;
+        yield item;
+      }
+      position = Math.max(position, joined.position);
+      // Ends early where the member fell behind: it then reads the log at its own pace and joins again.
+      for await (const item of member.items(signal)) {
+        if (item.seq <= position) continue;
+        position = item.seq;
+        yield item;
+      }
+    } finally {
+      hub.leave(member);
+    }
+  }
+}
+
+/** `events` as an iterator whose `return` ends it at once, also while it waits. */
+export function endable<Item>(
+  follow: (signal: AbortSignal) => AsyncGenerator<Item, void, undefined>,
+): AsyncIterableIterator<Item, void, undefined> {
+  const controller = new AbortController();
+  const items = follow(controller.signal);
+  return {
+    next: () => items.next(),
+    return: () => {
+      controller.abort();
+      return items.return();
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}

@@ -1,0 +1,186 @@
+// How subscriptions are executed: each event once for all subscribers that ask the same, and an end that tells why.
+import {
+  createSourceEventStream,
+  type DocumentNode,
+  type ExecutionArgs,
+  type ExecutionResult,
+  executeSubscriptionEvent,
+  GraphQLError,
+  Kind,
+  validateSubscriptionArgs,
+  visit,
+} from 'graphql';
+import type { Plugin } from 'graphql-yoga';
+import { unauthenticated } from '../errors.ts';
+import type { Context } from '../schema/context.ts';
+import type { StreamGuard } from './stream-guard.ts';
+
+/** On a result: the position in the log after it. No JSON shows a symbol. */
+const CURSOR = Symbol('cursor');
+
+/** The position in the log after the event that the result tells of. */
+export function cursorOf(result: object): string | undefined {
+  return (result as { [CURSOR]?: string })[CURSOR];
+}
+
+/** What a subscription field hands out. Subscribers that are up to date are handed the same object. */
+interface Payload {
+  cursor: string;
+}
+
+type Result = ExecutionResult & { [CURSOR]?: string };
+
+/** The results of an event, by what was asked. They go when the event does. */
+const results = new WeakMap<Payload, Map<string, Promise<Result>>>();
+
+export interface SubscriptionOptions {
+  guard: StreamGuard;
+  /** What a caller may see of an error. */
+  mask(error: unknown): Error;
+  isStopping(): boolean;
+}
+
+/**
+ * Executes subscriptions. An error of the stream, such as CURSOR_EXPIRED in the middle, comes as a last result, so that
+ * every transport tells it.
+ */
+export function useSubscriptions(options: SubscriptionOptions): Plugin<Context> {
+  return {
+    onSubscribe({ setSubscribeFn }) {
+      setSubscribeFn(((args: ExecutionArgs) => subscribe(args, options)) as never);
+    },
+    onResultProcess({ result, request, setResult }) {
+      const isMultipart = request.headers.get('accept')?.includes('multipart/mixed') ?? false;
+      if (isMultipart && Symbol.asyncIterator in Object(result)) {
+        setResult(withoutEndAtStop(result as AsyncIterable<ExecutionResult>, options) as never);
+      }
+    },
+  };
+}
+
+/**
+ * A multipart body that is ended in order says that the subscription is over. While the server stops it is left as it is,
+ * and broken off with its connection, so that clients connect again.
+ */
+async function* withoutEndAtStop(results: AsyncIterable<ExecutionResult>, { isStopping }: SubscriptionOptions) {
+  yield* results;
+  if (isStopping()) await new Promise(() => undefined);
+}
+
+async function subscribe(args: ExecutionArgs, options: SubscriptionOptions) {
+  const validated = validateSubscriptionArgs(args);
+  if (!('schema' in validated)) return { errors: validated };
+  const source = await createSourceEventStream(validated);
+  if (!(Symbol.asyncIterator in source)) return masked(source, options);
+  const asked = questionOf(args.document, args.variableValues);
+  const question = `${context(args).viewer.role} ${args.operationName ?? ''} ${asked}`;
+  const execute = async (payload: Payload): Promise<Result> => {
+    const result = await executeSubscriptionEvent({ ...validated, rootValue: payload });
+    return { ...masked(result, options), [CURSOR]: payload.cursor };
+  };
+  return resultsOf(source as AsyncIterable<Payload>, context(args), options, (payload) => {
+    const known = results.get(payload) ?? new Map<string, Promise<Result>>();
+    results.set(payload, known);
+    const result = known.get(question) ?? execute(payload);
+    known.set(question, result);
+    return result;
+  });
+}
+
+const context = (args: ExecutionArgs) => args.contextValue as Context;
+
+/** Its `return` ends it at once, also while it waits for an event. */
+function resultsOf(
+  source: AsyncIterable<Payload>,
+  { apiKeyId, viewer }: Context,
+  options: SubscriptionOptions,
+  execute: (payload: Payload) => Promise<Result>,
+): AsyncIterableIterator<Result, void, undefined> {
+  const payloads = source[Symbol.asyncIterator]();
+  let revoked: GraphQLError | undefined;
+  const release = options.guard.watch({ apiKeyId, role: viewer.role }, () => {
+    revoked = unauthenticated('the key was revoked, or its user has other rights now; sign in again');
+    payloads.return?.();
+  });
+  const generate = async function* () {
+    try {
+      for (;;) {
+        const { done, value } = await payloads.next();
+        if (revoked !== undefined) throw revoked;
+        if (done) break;
+        yield await execute(value);
+      }
+    } catch (error) {
+      yield masked({ errors: [toGraphQLError(error)] }, options);
+      return;
+    } finally {
+      release();
+      await payloads.return?.();
+    }
+  };
+  const generated = generate();
+  return {
+    next: () => generated.next(),
+    return: async () => {
+      // A generator that was never begun would not come to its `finally`.
+      release();
+      await payloads.return?.();
+      return generated.return();
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+function masked(result: ExecutionResult, { mask }: SubscriptionOptions): ExecutionResult {
+  if (result.errors === undefined) return result;
+  return { ...result, errors: result.errors.map((error) => mask(error) as GraphQLError) };
+}
+
+function toGraphQLError(error: unknown): GraphQLError {
+  if (error instanceof GraphQLError) return error;
+  return new GraphQLError('the stream failed', {
+    originalError: error instanceof Error ? error : new Error(String(error)),
+  });
+}
+
+/** Documents are parsed once for the same text, so they are told apart by identity. */
+const documentIds = new WeakMap<DocumentNode, { id: number; cursorVariables: Set<string> }>();
+let documentCount = 0;
+
+/** What is asked of each event: the document and its variables, but for one that only says where to begin. */
+function questionOf(document: DocumentNode, variables: ExecutionArgs['variableValues']): string {
+  let known = documentIds.get(document);
+  if (known === undefined) {
+    documentCount += 1;
+    known = { id: documentCount, cursorVariables: findCursorVariables(document) };
+    documentIds.set(document, known);
+  }
+  const asked = Object.entries(variables ?? {}).filter(([name]) => !known.cursorVariables.has(name));
+  return `${known.id} ${JSON.stringify(asked.sort(([left], [right]) => (left < right ? -1 : 1)))}`;
+}
+
+const ROOT_ARGUMENT = 'after';
+
+/** The variables that are used as the argument `after` of a root field, and nowhere else. */
+function findCursorVariables(document: DocumentNode): Set<string> {
+  const uses = new Map<string, number>();
+  const begins = new Set<string>();
+  visit(document, {
+    VariableDefinition: () => false,
+    Variable: ({ name }) => {
+      uses.set(name.value, (uses.get(name.value) ?? 0) + 1);
+    },
+  });
+  for (const definition of document.definitions) {
+    if (definition.kind !== Kind.OPERATION_DEFINITION) continue;
+    for (const field of definition.selectionSet.selections) {
+      if (field.kind !== Kind.FIELD) continue;
+      for (const { name, value } of field.arguments ?? []) {
+        if (name.value === ROOT_ARGUMENT && value.kind === Kind.VARIABLE) begins.add(value.name.value);
+      }
+    }
+  }
+  return new Set([...begins].filter((name) => uses.get(name) === 1));
+}

@@ -1,0 +1,315 @@
+// What changes about tasks, for all who watch lists of them: made from the event log, looked up once for all.
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { type RawBuilder, sql } from 'kysely';
+import type { Logger } from 'pino';
+import { Coalesced } from '../coalesced.ts';
+import { readRows } from '../database/rows.ts';
+import type { EventType } from '../entities/event.ts';
+import { decodeFeedCursor, encodeCursor, encodeSnapshotCursor } from '../events/cursor.ts';
+import { endable, follow, type Hub, type Joined, type Member, type Positioned } from '../events/live.ts';
+import { sequenceEvents } from '../events/log.ts';
+import type { EventTail, LoggedEvent, Watcher } from '../events/tail.ts';
+import type { TaskRow } from './refs.ts';
+import { type TaskFilterInput, whereTask } from './task-filter.ts';
+import { Membership } from './task-membership.ts';
+
+export type TaskFeedItem =
+  | { type: 'TaskFeedSnapshot'; cursor: string; tasks: TaskRow[]; isLast: boolean }
+  | { type: 'TaskFeedChanged'; cursor: string; task: TaskRow; entered: boolean | null }
+  | { type: 'TaskFeedLeftFilter' | 'TaskFeedRemoved'; cursor: string; task: TaskRow };
+
+/** These tell nothing of what a task shows. */
+const WITHOUT: readonly EventType[] = ['LOG', 'PROGRESS'];
+const PAGE = 250;
+const AT_ONCE = 1_000;
+/** Filters that one query applies. */
+const FILTERS_AT_ONCE = 50;
+
+type Filter = TaskFilterInput | null;
+
+/** That a task may have changed, with the row as it was read after that. One object serves all members. */
+class TaskChange implements Positioned {
+  readonly seq: number;
+  readonly event: LoggedEvent;
+  readonly task: TaskRow;
+  /** Whether the task meets a filter, by the filter's key; a filter that came later was not asked about. */
+  readonly meets: ReadonlyMap<string, boolean>;
+  readonly #items = new Map<string, TaskFeedItem>();
+
+  constructor(event: LoggedEvent, task: TaskRow, meets: ReadonlyMap<string, boolean>) {
+    this.seq = event.seq;
+    this.event = event;
+    this.task = task;
+    this.meets = meets;
+  }
+
+  /** The same object for the same question, so that equal subscriptions are executed once. */
+  changed(entered: boolean | null): TaskFeedItem {
+    return this.#once(`changed ${entered}`, {
+      type: 'TaskFeedChanged',
+      cursor: this.event.cursor,
+      task: this.task,
+      entered,
+    });
+  }
+
+  gone(): TaskFeedItem {
+    const type = this.task.deleted_at === null ? 'TaskFeedLeftFilter' : 'TaskFeedRemoved';
+    return this.#once('gone', { type, cursor: this.event.cursor, task: this.task });
+  }
+
+  #once(name: string, item: TaskFeedItem): TaskFeedItem {
+    const known = this.#items.get(name);
+    if (known === undefined) this.#items.set(name, item);
+    return known ?? item;
+  }
+}
+
+interface Watched {
+  filter: Filter;
+  count: number;
+}
+
+/**
+ * Feeds of tasks. Everything that changes a task appends an event in the same transaction, so the log says which tasks
+ * may have changed; what they are now, and which filters they meet, is one query for all feeds. The HTTP host stops it.
+ */
+export class TaskFeed implements Hub<TaskChange>, Watcher {
+  readonly #em: EntityManager;
+  readonly #tail: EventTail;
+  readonly #members = new Set<Member<TaskChange>>();
+  readonly #filters = new Map<string, Watched>();
+  readonly #looking: Coalesced;
+  /** The newest event of each task that was not looked up yet. */
+  readonly #pending = new Map<number, LoggedEvent>();
+  #takenUpTo = 0;
+  #joined: Promise<Joined> | undefined;
+  #logId = '';
+  /** Everything up to here has been handed to the members of that time. */
+  #position = 0;
+  #fellBehindCount = 0;
+
+  constructor(em: EntityManager, tail: EventTail, log: Logger) {
+    this.#em = em;
+    this.#tail = tail;
+    this.#looking = new Coalesced('look up changed tasks', log, () => this.#lookUp());
+  }
+
+  get isStopped(): boolean {
+    return this.#tail.isStopped;
+  }
+
+  get subscriberCount(): number {
+    return this.#members.size;
+  }
+
+  /** How often a feed was too slow for the live stream and was sent back to the log. */
+  get fellBehindCount(): number {
+    return this.#fellBehindCount;
+  }
+
+  /**
+   * First the tasks that meet the filter, in pages, then whatever changes about them; after a cursor, what follows it.
+   * Throws BAD_USER_INPUT for a filter at fault, and CURSOR_EXPIRED where the log cannot go on from the cursor.
+   */
+  async subscribe(
+    filter: Filter,
+    after: string | undefined,
+  ): Promise<AsyncIterableIterator<TaskFeedItem, void, undefined>> {
+    this.#whereMeets(filter);
+    const log = await sequenceEvents(this.#em);
+    const start = after === undefined ? { seq: log.head, taskId: 0 } : decodeFeedCursor(after, log);
+    const membership = new Membership(after === undefined);
+    return endable((signal) => this.#feed(filter, { logId: log.logId, ...start }, membership, signal));
+  }
+
+  async stop(): Promise<void> {
+    this.end();
+    await this.#looking.stop();
+  }
+
+  /** From the returned position on, the member gets every change. */
+  async join(member: Member<TaskChange>): Promise<Joined> {
+    this.#joined ??= this.#watch();
+    await this.#joined;
+    this.#members.add(member);
+    if (this.isStopped) member.end();
+    return { logId: this.#logId, position: this.#position };
+  }
+
+  leave(member: Member<TaskChange>): void {
+    member.end();
+    this.#members.delete(member);
+    if (this.#members.size > 0 || this.#joined === undefined) return;
+    this.#joined = undefined;
+    this.#tail.unwatch(this);
+    this.#pending.clear();
+  }
+
+  take(event: LoggedEvent): void {
+    if (!WITHOUT.includes(event.row.type)) this.#pending.set(event.row.task_id, event);
+  }
+
+  caughtUp(position: number): void {
+    this.#takenUpTo = position;
+    this.#looking.request();
+  }
+
+  end(): void {
+    this.#joined = undefined;
+    this.#pending.clear();
+    for (const member of this.#members) member.end();
+    this.#members.clear();
+  }
+
+  async #watch(): Promise<Joined> {
+    const joined = await this.#tail.watch(this);
+    this.#logId = joined.logId;
+    this.#position = joined.position;
+    this.#takenUpTo = joined.position;
+    return joined;
+  }
+
+  async *#feed(
+    filter: Filter,
+    { logId, seq, taskId }: { logId: string; seq: number; taskId: number | null },
+    membership: Membership,
+    signal: AbortSignal,
+  ): AsyncGenerator<TaskFeedItem, void, undefined> {
+    const key = JSON.stringify(filter);
+    this.#addFilter(key, filter);
+    try {
+      if (taskId !== null) yield* this.#snapshot(filter, { logId, seq, taskId }, membership, signal);
+      const following = {
+        from: { logId, position: seq },
+        wants: () => true,
+        stored: (after: number, upTo: number) => this.#stored({ logId, position: after }, upTo, key, filter, signal),
+      };
+      for await (const change of follow(this, following, signal)) {
+        const meets = change.meets.get(key) ?? (await this.#meetsNow(change, key, filter));
+        const was = membership.of(change.task.id);
+        membership.set(change.task.id, meets);
+        if (meets) yield change.changed(was === null ? null : !was);
+        else if (was !== false) yield change.gone();
+      }
+    } finally {
+      this.#removeFilter(key);
+    }
+  }
+
+  async *#snapshot(
+    filter: Filter,
+    { logId, seq, taskId }: { logId: string; seq: number; taskId: number },
+    membership: Membership,
+    signal: AbortSignal,
+  ): AsyncGenerator<TaskFeedItem, void, undefined> {
+    for (let last = taskId; !signal.aborted; ) {
+      const query = whereTask(readRows(this.#em.fork()).selectFrom('task').selectAll(), filter, 'filter');
+      const tasks = await query.where('task.id', '>', last).orderBy('task.id').limit(PAGE).execute();
+      for (const { id } of tasks) membership.set(id, true);
+      last = tasks.at(-1)?.id ?? last;
+      const isLast = tasks.length < PAGE;
+      const cursor = isLast ? encodeCursor(logId, seq) : encodeSnapshotCursor(logId, seq, last);
+      yield { type: 'TaskFeedSnapshot', cursor, tasks, isLast };
+      if (isLast) return;
+    }
+  }
+
+  /** The changes in (from, upTo], a page of events at a time, each task at its last event of the page. */
+  async *#stored(
+    from: Joined,
+    upTo: number,
+    key: string,
+    filter: Filter,
+    signal: AbortSignal,
+  ): AsyncGenerator<TaskChange, void, undefined> {
+    const filters = new Map([[key, filter]]);
+    let newest = new Map<number, LoggedEvent>();
+    for await (const event of this.#tail.stored({ without: WITHOUT }, from, upTo, signal)) {
+      newest.delete(event.row.task_id);
+      newest.set(event.row.task_id, event);
+      if (newest.size < AT_ONCE) continue;
+      yield* await this.#changesOf(newest, filters);
+      newest = new Map();
+    }
+    yield* await this.#changesOf(newest, filters);
+  }
+
+  async #lookUp(): Promise<void> {
+    const upTo = this.#takenUpTo;
+    const events = new Map(this.#pending);
+    const filters = new Map([...this.#filters].map(([key, { filter }]) => [key, filter]));
+    const changes = await this.#changesOf(events, filters);
+    // Only now: where the query fails, it is made again.
+    for (const [taskId, event] of events) if (this.#pending.get(taskId) === event) this.#pending.delete(taskId);
+    for (const change of changes) this.#handOut(change);
+    this.#position = Math.max(this.#position, upTo);
+  }
+
+  #handOut(change: TaskChange): void {
+    for (const member of this.#members) if (!member.offer(change)) this.#fellBehindCount += 1;
+  }
+
+  async #meetsNow({ event }: TaskChange, key: string, filter: Filter): Promise<boolean> {
+    const [change] = await this.#changesOf(new Map([[event.row.task_id, event]]), new Map([[key, filter]]));
+    return change?.meets.get(key) ?? false;
+  }
+
+  /** In the order of the events, of which there is one for each task. */
+  async #changesOf(
+    events: ReadonlyMap<number, LoggedEvent>,
+    filters: ReadonlyMap<string, Filter>,
+  ): Promise<TaskChange[]> {
+    const ids = [...events.keys()];
+    const changes: TaskChange[] = [];
+    for (let from = 0; from < ids.length; from += AT_ONCE) {
+      const some = ids.slice(from, from + AT_ONCE);
+      const met = new Map<number, { task: TaskRow; meets: Map<string, boolean> }>();
+      const keys = [...filters.keys()];
+      for (let first = 0; first < keys.length; first += FILTERS_AT_ONCE) {
+        await this.#readMet(some, keys.slice(first, first + FILTERS_AT_ONCE), filters, met);
+      }
+      for (const [id, { task, meets }] of met) {
+        const event = events.get(id);
+        if (event !== undefined) changes.push(new TaskChange(event, task, meets));
+      }
+    }
+    return changes.sort((left, right) => left.seq - right.seq);
+  }
+
+  async #readMet(
+    ids: readonly number[],
+    keys: readonly string[],
+    filters: ReadonlyMap<string, Filter>,
+    met: Map<number, { task: TaskRow; meets: Map<string, boolean> }>,
+  ): Promise<void> {
+    const conditions = keys.map((key) => this.#whereMeets(filters.get(key) ?? null));
+    const { rows } = await sql<TaskRow & { met: boolean[] }>`
+      select changed.*, array[${sql.join(conditions)}] as met from task as changed where changed.id = any(${ids})
+    `.execute(readRows(this.#em.fork()));
+    for (const { met: answers, ...task } of rows) {
+      const known = met.get(task.id) ?? { task, meets: new Map<string, boolean>() };
+      for (const [index, key] of keys.entries()) known.meets.set(key, answers[index] ?? false);
+      met.set(task.id, known);
+    }
+  }
+
+  /** That the task of the outer query meets the filter. */
+  #whereMeets(filter: Filter): RawBuilder<boolean> {
+    const tasks = readRows(this.#em.fork()).selectFrom('task').select('task.id');
+    return sql<boolean>`exists (${whereTask(tasks, filter, 'filter').where(sql<boolean>`task.id = changed.id`)})`;
+  }
+
+  #addFilter(key: string, filter: Filter): void {
+    const watched = this.#filters.get(key) ?? { filter, count: 0 };
+    watched.count += 1;
+    this.#filters.set(key, watched);
+  }
+
+  #removeFilter(key: string): void {
+    const watched = this.#filters.get(key);
+    if (watched === undefined) return;
+    watched.count -= 1;
+    if (watched.count === 0) this.#filters.delete(key);
+  }
+}
