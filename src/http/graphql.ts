@@ -57,7 +57,7 @@ export function createGateway(parts: Parts): Gateway {
       timeZone: settings.TIME_ZONE,
     }),
     plugins: [
-      useSubscriptions({ guard, mask: maskError(log), isStopping: () => tail.isStopped }),
+      useSubscriptions({ guard, mask: maskError(log) }),
       useServerSentEvents(() => tail.isStopped),
       useErrorCodes(),
       useReadableQueries(),

@@ -37,7 +37,6 @@ export interface SubscriptionOptions {
   guard: StreamGuard;
   /** What a caller may see of an error. */
   mask(error: unknown): Error;
-  isStopping(): boolean;
 }
 
 /**
@@ -49,22 +48,7 @@ export function useSubscriptions(options: SubscriptionOptions): Plugin<Context> 
     onSubscribe({ setSubscribeFn }) {
       setSubscribeFn(((args: ExecutionArgs) => subscribe(args, options)) as never);
     },
-    onResultProcess({ result, request, setResult }) {
-      const isMultipart = request.headers.get('accept')?.includes('multipart/mixed') ?? false;
-      if (isMultipart && Symbol.asyncIterator in Object(result)) {
-        setResult(withoutEndAtStop(result as AsyncIterable<ExecutionResult>, options) as never);
-      }
-    },
   };
-}
-
-/**
- * A multipart body that is ended in order says that the subscription is over. While the server stops it is left as it is,
- * and broken off with its connection, so that clients connect again.
- */
-async function* withoutEndAtStop(results: AsyncIterable<ExecutionResult>, { isStopping }: SubscriptionOptions) {
-  yield* results;
-  if (isStopping()) await new Promise(() => undefined);
 }
 
 async function subscribe(args: ExecutionArgs, options: SubscriptionOptions) {
@@ -97,33 +81,31 @@ function resultsOf(
   execute: (payload: Payload) => Promise<Result>,
 ): AsyncIterableIterator<Result, void, undefined> {
   const payloads = source[Symbol.asyncIterator]();
-  let revoked: GraphQLError | undefined;
-  const release = options.guard.watch({ apiKeyId, role: viewer.role }, () => {
-    revoked = unauthenticated('the key was revoked, or its user has other rights now; sign in again');
-    payloads.return?.();
-  });
   const generate = async function* () {
+    let revoked: GraphQLError | undefined;
+    const release = options.guard.watch({ apiKeyId, role: viewer.role }, () => {
+      revoked = unauthenticated('the key was revoked, or its user has other rights now; sign in again');
+      payloads.return?.();
+    });
     try {
       for (;;) {
         const { done, value } = await payloads.next();
         if (revoked !== undefined) throw revoked;
-        if (done) break;
+        if (done) return;
         yield await execute(value);
       }
     } catch (error) {
       yield masked({ errors: [toGraphQLError(error)] }, options);
-      return;
     } finally {
       release();
       await payloads.return?.();
     }
   };
+  // Nothing is held before it is asked for the first result: a transport that refuses to serve it leaves nothing behind.
   const generated = generate();
   return {
     next: () => generated.next(),
     return: async () => {
-      // A generator that was never begun would not come to its `finally`.
-      release();
       await payloads.return?.();
       return generated.return();
     },

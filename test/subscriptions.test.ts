@@ -1,0 +1,241 @@
+// What holds for a subscription, whatever it comes over: one suite for all transports.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { basic, startTestApp, type TestApp } from './support/app.ts';
+import { type TestDatabase, testDatabase } from './support/database.ts';
+import { get } from './support/doors.ts';
+import { addTasks, rows } from './support/races.ts';
+import { type Ask, type Message, type Stream, TRANSPORTS, type Transport } from './support/streams.ts';
+
+let database: TestDatabase;
+let app: TestApp;
+const open: Stream[] = [];
+
+beforeAll(async () => {
+  database = await testDatabase();
+  app = await startTestApp(database.url, { settings: { ROLE: 'gateway' } });
+});
+
+afterAll(async () => {
+  await app?.stop();
+  await database?.close();
+});
+
+afterEach(async () => {
+  for (const stream of open.splice(0)) await stream.close();
+});
+
+const seqOf = (cursor: string) => Number(Buffer.from(cursor, 'base64url').toString().split('.')[1]);
+
+/** Appends events as the product does, and wakes the gateway as it does. */
+async function append(count: number, task = 1): Promise<void> {
+  await rows(
+    database.orm.em,
+    `with added as (
+       insert into run (task_id, trigger, state, actor_id, queued_at, finished_at)
+       select ?, 'MANUAL', 'CANCELLED', 1, now(), now() from generate_series(1, ?) returning id
+     )
+     insert into event (type, task_id, task_name, actor_id, run_id, run_state, attempt)
+     select 'CANCELLED', ?, 'Task', 1, id, 'CANCELLED', 0 from added order by id`,
+    [task, count, task],
+  );
+  await rows(database.orm.em, `select pg_notify('slotkeeper_events', '')`);
+}
+
+async function metric(name: string): Promise<number> {
+  const { text } = await get(`${app.address}/metrics`, { authorization: app.authorization });
+  return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
+}
+
+const RUN_EVENTS =
+  'subscription ($after: String, $task: ID) { runEvents(after: $after, task: $task) { cursor type task { legacyId } run { state } } }';
+
+interface RunEvents {
+  runEvents: { cursor: string; type: string; task: { legacyId: number } };
+}
+
+const eventsOf = ({ received }: Stream) =>
+  received.map((message) => (message.data as RunEvents | null)?.runEvents ?? fail(message));
+
+function fail(message: Message): never {
+  throw new Error(`no event: ${JSON.stringify(message)}`);
+}
+
+const idOf = (task: number) => Buffer.from(`Task:${task}`).toString('base64');
+
+async function newestCursor(): Promise<string> {
+  const { events } = await app.query<{ events: { pageInfo: { endCursor: string } } }>(
+    '{ events(last: 1) { pageInfo { endCursor } } }',
+  );
+  return events.pageInfo.endCursor;
+}
+
+beforeAll(async () => {
+  await addTasks(database.orm.em, { count: 2 });
+  await append(5);
+});
+
+describe.each(Object.entries(TRANSPORTS))('a subscription over %s', (_name, transport: Transport) => {
+  let streams = 0;
+
+  beforeEach(async () => {
+    await expect.poll(() => metric('slotkeeper_streams')).toBe(0);
+    streams = 0;
+  });
+
+  async function subscribe(ask: Ask): Promise<Stream> {
+    const stream = await transport(app, ask);
+    open.push(stream);
+    streams += 1;
+    return stream;
+  }
+
+  /** From now on it hears of everything. */
+  const isLive = () => expect.poll(() => metric('slotkeeper_live_subscribers')).toBe(streams);
+
+  test('without a cursor begins now, with one it has exactly what follows, and then goes on live', async () => {
+    const before = await newestCursor();
+    await append(3);
+    const late = await subscribe({ query: RUN_EVENTS });
+    const resumed = await subscribe({ query: RUN_EVENTS, variables: { after: before } });
+    await isLive();
+    await append(2, 2);
+    await expect.poll(() => late.received.length).toBe(2);
+    await expect.poll(() => resumed.received.length).toBe(5);
+    const head = seqOf(before);
+    expect(eventsOf(resumed).map(({ cursor }) => seqOf(cursor))).toEqual([1, 2, 3, 4, 5].map((n) => head + n));
+    expect(eventsOf(late)).toEqual(eventsOf(resumed).slice(3));
+    expect(eventsOf(late).map(({ task }) => task.legacyId)).toEqual([2, 2]);
+  });
+
+  test('of one task has the events of that task alone', async () => {
+    const after = await newestCursor();
+    const stream = await subscribe({ query: RUN_EVENTS, variables: { task: idOf(2), after } });
+    await append(2, 1);
+    await append(3, 2);
+    await expect.poll(() => stream.received.length).toBe(3);
+    expect(new Set(eventsOf(stream).map(({ task }) => task.legacyId))).toEqual(new Set([2]));
+  });
+
+  test.each([
+    ['that is none', 'zz'],
+    ['of another installation', Buffer.from('00000000-0000-4000-8000-000000000000.1').toString('base64url')],
+  ])('with a cursor %s ends in CURSOR_EXPIRED', async (_what, after) => {
+    const stream = await subscribe({ query: RUN_EVENTS, variables: { after } });
+    await stream.ended;
+    expect(stream.received).toMatchObject([{ errors: [{ extensions: { code: 'CURSOR_EXPIRED' } }] }]);
+  });
+
+  test('that is followed ends in CURSOR_EXPIRED when the log becomes that of another server', async () => {
+    const stream = await subscribe({ query: RUN_EVENTS });
+    await isLive();
+    // What a process sees after a fail-over: the timeline is not the one last seen.
+    await rows(database.orm.em, 'update event_log set timeline = timeline - 1');
+    await append(1);
+    expect(await stream.ended).toBe('complete');
+    expect(stream.received.at(-1)).toMatchObject({ errors: [{ extensions: { code: 'CURSOR_EXPIRED' } }] });
+    // The log goes on under another id.
+    const after = await newestCursor();
+    await append(1);
+    const anew = await subscribe({ query: RUN_EVENTS, variables: { after } });
+    await expect.poll(() => anew.received.length).toBe(1);
+  });
+
+  test('ends when its key is revoked, and opens no more', async () => {
+    const name = `user ${Math.random()}`;
+    const key = `key-${Math.random()}`.replace('.', '');
+    await app.query(
+      `mutation ($key: String!, $name: String!, $id: Int!) {
+        importApiKey(input: { key: $key, secret: "their-secret", userLegacyId: $id, userName: $name, role: VIEWER }) { apiKey { key } }
+      }`,
+      { key, name, id: 100 + Math.floor(Math.random() * 1e6) },
+    );
+    const theirs = { address: app.address, authorization: basic(key, 'their-secret') };
+    const stream = await transport(theirs, { query: RUN_EVENTS });
+    open.push(stream);
+    const other = await subscribe({ query: RUN_EVENTS });
+    streams += 1;
+    await isLive();
+    await app.query('mutation ($key: String!) { revokeApiKey(input: { key: $key }) { apiKey { revokedAt } } }', {
+      key,
+    });
+    await stream.ended;
+    await append(1);
+    await expect.poll(() => other.received.length).toBe(1);
+    expect(stream.received.filter(({ data }) => data?.runEvents)).toEqual([]);
+    const again = await transport(theirs, { query: RUN_EVENTS }).catch(() => null);
+    if (again !== null) {
+      await again.ended;
+      expect(again.received.filter(({ data }) => data?.runEvents)).toEqual([]);
+    }
+  });
+
+  test('that its client closes leaves nothing behind', async () => {
+    const after = await newestCursor();
+    for (let round = 0; round < 10; round += 1) {
+      const [live, resumed] = [
+        await subscribe({ query: RUN_EVENTS }),
+        await subscribe({ query: RUN_EVENTS, variables: { after } }),
+      ];
+      await isLive();
+      await append(1);
+      await expect.poll(() => live.received.length).toBe(1);
+      // Closed while it waits for the next event.
+      await live.close();
+      await resumed.close();
+      streams -= 2;
+      await expect.poll(() => metric('slotkeeper_streams')).toBe(0);
+      expect(await metric('slotkeeper_live_subscribers')).toBe(0);
+    }
+  });
+
+  test('costs no read of the database while nothing happens beyond one for all, nor more for many than for one', async () => {
+    const ask = { query: RUN_EVENTS };
+    await subscribe(ask);
+    await isLive();
+    const readsOf = async (count: number) => {
+      const before = await metric('slotkeeper_event_reads_total');
+      await append(count);
+      const seen = seqOf(await newestCursor());
+      for (const stream of open) {
+        await expect.poll(() => seqOf(eventsOf(stream).at(-1)?.cursor ?? 'MC4w')).toBe(seen);
+      }
+      return (await metric('slotkeeper_event_reads_total')) - before;
+    };
+    expect(await readsOf(10)).toBe(1);
+    for (let count = 0; count < 20; count += 1) await subscribe(ask);
+    await isLive();
+    expect(await readsOf(10)).toBe(1);
+  });
+});
+
+test('a subscription whose transport nobody serves leaves nothing behind', async () => {
+  const parameters = new URLSearchParams({ query: RUN_EVENTS });
+  const { status } = await get(`${app.address}/graphql?${parameters}`, {
+    authorization: app.authorization,
+    accept: 'multipart/mixed',
+  });
+  expect(status).toBe(406);
+  expect(await metric('slotkeeper_streams')).toBe(0);
+});
+
+test('equal subscriptions are executed once, whatever they come over and wherever they began', async () => {
+  const after = await newestCursor();
+  await append(1);
+  const transports = Object.values(TRANSPORTS);
+  for (const [index, transport] of transports.entries()) {
+    open.push(await transport(app, { query: RUN_EVENTS, variables: index % 2 === 0 ? {} : { after } }));
+  }
+  await expect.poll(() => metric('slotkeeper_live_subscribers')).toBe(transports.length);
+  const queries = vi.spyOn((await import('pg')).default.Client.prototype, 'query');
+  try {
+    await append(1);
+    for (const [index, stream] of open.entries())
+      await expect.poll(() => stream.received.length).toBe(index % 2 === 0 ? 1 : 2);
+    const texts = queries.mock.calls.map(([query]) => (query as { text?: string }).text ?? String(query));
+    // The task and the run of the event, once for all four.
+    expect(texts.filter((text) => text.includes('from "run" where id = any'))).toHaveLength(1);
+    expect(texts.filter((text) => text.includes('from "task" where id = any'))).toHaveLength(1);
+  } finally {
+    queries.mockRestore();
+  }
+});
