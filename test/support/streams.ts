@@ -6,6 +6,8 @@ import type { TestApp } from './app.ts';
 export interface Ask {
   query: string;
   variables?: Record<string, unknown>;
+  /** What a reconnecting EventSource says that it has seen; over Server-Sent Events alone. */
+  lastEventId?: string | undefined;
 }
 
 export interface Message {
@@ -70,7 +72,8 @@ async function overSse(
 ): Promise<Stream> {
   const controller = new AbortController();
   const { query, variables = {} } = ask;
-  const headers = { authorization, accept: 'text/event-stream' };
+  const seen = ask.lastEventId === undefined ? {} : { 'last-event-id': ask.lastEventId };
+  const headers = { authorization, accept: 'text/event-stream', ...seen };
   const response =
     method === 'POST'
       ? await fetch(`${address}/graphql`, {
