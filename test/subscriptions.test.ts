@@ -208,6 +208,23 @@ describe.each(Object.entries(TRANSPORTS))('a subscription over %s', (_name, tran
   });
 });
 
+test('an EventSource that is cut off before its first event has been told where it began', async () => {
+  const after = await newestCursor();
+  const controller = new AbortController();
+  const response = await fetch(`${app.address}/graphql?${new URLSearchParams({ query: RUN_EVENTS })}`, {
+    headers: { authorization: app.authorization, accept: 'text/event-stream' },
+    signal: controller.signal,
+  });
+  let text = '';
+  for await (const chunk of response.body ?? []) {
+    text += Buffer.from(chunk).toString();
+    if (text.includes('id: ')) break;
+  }
+  controller.abort();
+  // An id alone is no event.
+  expect(text).toBe(`:\n\nid: ${after}\n\n`);
+});
+
 test('a subscription whose transport nobody serves leaves nothing behind', async () => {
   const parameters = new URLSearchParams({ query: RUN_EVENTS });
   const { status } = await get(`${app.address}/graphql?${parameters}`, {

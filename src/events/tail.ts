@@ -29,6 +29,11 @@ export interface LoggedEvent {
   row: EventRow;
 }
 
+/** Selected events, and the position that they follow. */
+export interface EventStream extends AsyncIterableIterator<LoggedEvent, void, undefined> {
+  startCursor: string;
+}
+
 /** Instead of a cursor: the oldest event that the log still has. */
 export const FROM_START = Symbol('the start of the log');
 
@@ -104,18 +109,17 @@ export class EventTail implements Hub<LoggedEvent> {
    * from now. Throws CURSOR_EXPIRED where the log cannot go on from the cursor, and so does a later `next` where that
    * happens while it is followed. `return` ends it at once, also while it waits.
    */
-  async subscribe(
-    selection: EventSelection,
-    after?: string | typeof FROM_START,
-  ): Promise<AsyncIterableIterator<LoggedEvent, void, undefined>> {
+  async subscribe(selection: EventSelection, after?: string | typeof FROM_START): Promise<EventStream> {
     const log = await sequenceEvents(this.#em);
+    const position = startOf(after, log);
     const following = {
-      from: { logId: log.logId, position: startOf(after, log) },
+      from: { logId: log.logId, position },
       wants: (event: LoggedEvent) => selects(selection, event),
       stored: (from: number, upTo: number, signal: AbortSignal) =>
         this.stored(selection, { logId: log.logId, position: from }, upTo, signal),
     };
-    return endable((signal) => follow(this, following, signal));
+    const events = endable((signal) => follow(this, following, signal));
+    return Object.assign(events, { startCursor: encodeCursor(log.logId, position) });
   }
 
   async stop(): Promise<void> {

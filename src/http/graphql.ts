@@ -6,7 +6,7 @@ import { makeHandler } from 'graphql-ws/use/@fastify/websocket';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import type { User } from '../entities/index.ts';
-import type { Context } from '../schema/context.ts';
+import type { Context, Opening } from '../schema/context.ts';
 import { schema } from '../schema/index.ts';
 import { maskError, UNEXPECTED, withCode } from './errors.ts';
 import type { Parts } from './parts.ts';
@@ -20,6 +20,7 @@ export interface Caller {
   /** The key that the call came with. */
   apiKeyId: number;
   lastEventId?: string | undefined;
+  opening?: Opening;
 }
 
 export type Gateway = YogaServerInstance<Caller, Context>;
@@ -43,7 +44,7 @@ export function createGateway(parts: Parts): Gateway {
     multipart: false,
     logging: false,
     maskedErrors: { errorMessage: 'unexpected', maskError: maskError(log) },
-    context: ({ viewer, apiKeyId, lastEventId }) => ({
+    context: ({ viewer, apiKeyId, lastEventId, opening }) => ({
       em: orm.em.fork(),
       viewer,
       apiKeyId,
@@ -54,6 +55,7 @@ export function createGateway(parts: Parts): Gateway {
       notifications,
       taskClasses,
       lastEventId,
+      opening,
       timeZone: settings.TIME_ZONE,
     }),
     plugins: [
@@ -127,6 +129,7 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
     return gateway.handleNodeRequestAndResponse(request, reply, {
       viewer: identity.viewer,
       apiKeyId: identity.apiKeyId,
+      opening: {},
       lastEventId: typeof lastEventId === 'string' && lastEventId !== '' ? lastEventId : undefined,
     });
   };

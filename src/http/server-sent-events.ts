@@ -1,5 +1,5 @@
 import type { Plugin } from 'graphql-yoga';
-import type { Context } from '../schema/context.ts';
+import type { Context, Opening } from '../schema/context.ts';
 import { cursorOf } from './subscriptions.ts';
 
 const PING_MS = 12_000;
@@ -12,18 +12,22 @@ const STALLED_MS = 120_000;
  */
 export function useServerSentEvents(isStopping: () => boolean): Plugin<Context> {
   return {
-    onResultProcess({ result, request, setResultProcessor }) {
+    onResultProcess({ result, request, serverContext, setResultProcessor }) {
       const accepts = request.headers.get('accept')?.includes('text/event-stream') ?? false;
       if (!accepts || !(Symbol.asyncIterator in Object(result))) return;
       setResultProcessor(
-        (results) => eventStream(results as unknown as AsyncIterable<object>, isStopping),
+        (results) => eventStream(results as unknown as AsyncIterable<object>, openingOf(serverContext), isStopping),
         'text/event-stream',
       );
     },
   };
 }
 
-function eventStream(results: AsyncIterable<object>, isStopping: () => boolean): Response {
+function openingOf(serverContext: unknown): Opening {
+  return (serverContext as { opening?: Opening }).opening ?? {};
+}
+
+function eventStream(results: AsyncIterable<object>, { startCursor }: Opening, isStopping: () => boolean): Response {
   const iterator = results[Symbol.asyncIterator]();
   const encoder = new TextEncoder();
   let ping: NodeJS.Timeout | undefined;
@@ -37,6 +41,8 @@ function eventStream(results: AsyncIterable<object>, isStopping: () => boolean):
       const comment = encoder.encode(':\n\n');
       // Some clients do not see the response's headers before its first bytes.
       controller.enqueue(comment);
+      // An id without data is no event, and is remembered all the same by whoever is cut off before the first one.
+      if (startCursor !== undefined) controller.enqueue(encoder.encode(`id: ${startCursor}\n\n`));
       ping = setInterval(() => {
         if ((controller.desiredSize ?? 0) > 0) {
           controller.enqueue(comment);

@@ -7,6 +7,12 @@ import type { Jobs } from '../runner/jobs.ts';
 import type { TaskClasses } from '../runner/tasks/index.ts';
 import type { TaskFeed } from './task-feed-hub.ts';
 
+/** What a subscription tells the transport before its first result. */
+export interface Opening {
+  /** The position that its events follow: a client that is cut off before the first one goes on from here. */
+  startCursor?: string;
+}
+
 /** What one GraphQL operation works with. */
 export interface Context {
   /** Forked for this operation alone: nothing nested or parallel flushes it. */
@@ -23,6 +29,8 @@ export interface Context {
   taskClasses: TaskClasses;
   /** What a reconnecting EventSource says it has seen; it is newer than the cursor in its address. */
   lastEventId?: string | undefined;
+  /** There where the transport has a use for it. */
+  opening?: Opening | undefined;
   /** The zone of a task that names none. */
   timeZone: string;
 }

@@ -16,15 +16,16 @@ builder.subscriptionField('runEvents', (t) =>
           'The cursor of the last event seen. CURSOR_EXPIRED where the log cannot go on from it without a gap.',
       }),
     },
-    subscribe: (_root, { task, run, after }, { tail, lastEventId }) =>
-      tail.subscribe(
-        {
-          runsOnly: true,
-          ...(task ? { taskId: readGlobalId('Task', task, 'task') } : {}),
-          ...(run ? { runId: readGlobalId('Run', run, 'run') } : {}),
-        },
-        lastEventId ?? after ?? undefined,
-      ),
+    subscribe: async (_root, { task, run, after }, { tail, lastEventId, opening }) => {
+      const selection = {
+        runsOnly: true,
+        ...(task ? { taskId: readGlobalId('Task', task, 'task') } : {}),
+        ...(run ? { runId: readGlobalId('Run', run, 'run') } : {}),
+      };
+      const events = await tail.subscribe(selection, lastEventId ?? after ?? undefined);
+      if (opening !== undefined) opening.startCursor = events.startCursor;
+      return events;
+    },
     resolve: (event) => event,
   }),
 );

@@ -1,0 +1,29 @@
+// Prints what happens to runs, and goes on where it was after any interruption, its own end included:
+//
+//   ADMIN_API_KEY=… ADMIN_API_SECRET=… node examples/watch-runs.ts [FILE]
+//
+// FILE keeps the cursor from one start to the next.
+import { readFile, writeFile } from 'node:fs/promises';
+import { CursorExpired, createRunFeed } from './run-feed.ts';
+
+const { ADMIN_API_KEY: key, ADMIN_API_SECRET: secret, SLOTKEEPER_URL = 'ws://127.0.0.1:4000/graphql' } = process.env;
+const file = process.argv[2];
+const kept = file === undefined ? undefined : await readFile(file, 'utf8').catch(() => undefined);
+
+const feed = createRunFeed({
+  url: SLOTKEEPER_URL,
+  authorization: `Basic ${Buffer.from(`${key}:${secret}`).toString('base64')}`,
+  after: kept,
+  onConnected: (isConnected) => process.stderr.write(isConnected ? 'connected\n' : 'connection lost\n'),
+});
+
+try {
+  for await (const { at, type, task, message, cursor } of feed) {
+    process.stdout.write(`${at} ${task.name}: ${type} ${message ?? ''}\n`);
+    if (file !== undefined) await writeFile(file, cursor);
+  }
+} catch (error) {
+  const advice = error instanceof CursorExpired ? `; remove ${file} to begin from now` : '';
+  process.stderr.write(`${error instanceof Error ? error.message : error}${advice}\n`);
+  process.exitCode = 1;
+}
