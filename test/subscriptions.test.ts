@@ -1,4 +1,7 @@
 // What holds for a subscription, whatever it comes over: one suite for all transports.
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { SqlEntityManager } from '@mikro-orm/postgresql';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { basic, startTestApp, type TestApp } from './support/app.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
@@ -206,6 +209,38 @@ describe.each(Object.entries(TRANSPORTS))('a subscription over %s', (_name, tran
     await isLive();
     expect(await readsOf(10)).toBe(1);
   });
+});
+
+test('what served a subscription is let go with it: its entity managers, abort signals and sockets', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const forks: WeakRef<object>[] = [];
+  const fork = vi.spyOn(SqlEntityManager.prototype, 'fork');
+  try {
+    for (let round = 0; round < 10; round += 1) {
+      for (const transport of Object.values(TRANSPORTS)) {
+        const stream = await transport(app, { query: RUN_EVENTS });
+        await expect.poll(() => metric('slotkeeper_live_subscribers')).toBe(1);
+        await append(1);
+        await expect.poll(() => stream.received.length).toBe(1);
+        await stream.close();
+        await expect.poll(() => metric('slotkeeper_streams')).toBe(0);
+      }
+    }
+    for (const { value } of fork.mock.results) forks.push(new WeakRef(value as object));
+  } finally {
+    // It remembers all that it returned.
+    fork.mockRestore();
+    fork.mockClear();
+  }
+  expect(forks.length).toBeGreaterThan(60);
+  const alive = async () => {
+    // The newest may be held by what is under way.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    collect();
+    return forks.filter((each) => each.deref() !== undefined).length;
+  };
+  await expect.poll(alive).toBeLessThan(5);
 });
 
 test('an EventSource that is cut off before its first event has been told where it began', async () => {
