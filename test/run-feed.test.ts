@@ -11,7 +11,8 @@ import { CursorExpired, createRunFeed, FeedRefused, type RunEvent, type RunFeed 
 import { ADMIN, basic, startTestApp, type TestApp } from './support/app.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { type DatabaseProxy, proxyTo } from './support/proxy.ts';
-import { addTasks, rows } from './support/races.ts';
+import { addTasks } from './support/races.ts';
+import { appendRunEvents, seqOf } from './support/streams.ts';
 
 const WATCH = fileURLToPath(new URL('../examples/watch-runs.ts', import.meta.url));
 let database: TestDatabase;
@@ -37,19 +38,7 @@ afterAll(async () => {
   await database?.close();
 });
 
-async function append(count: number, task = 1): Promise<void> {
-  await rows(
-    database.orm.em,
-    `with added as (
-       insert into run (task_id, trigger, state, actor_id, queued_at, finished_at)
-       select ?, 'MANUAL', 'CANCELLED', 1, now(), now() from generate_series(1, ?) returning id
-     )
-     insert into event (type, task_id, task_name, actor_id, run_id, run_state, attempt)
-     select 'CANCELLED', ?, 'Task', 1, id, 'CANCELLED', 0 from added order by id`,
-    [task, count, task],
-  );
-  await rows(database.orm.em, `select pg_notify('slotkeeper_events', '')`);
-}
+const append = (count: number, task = 1) => appendRunEvents(database.orm.em, count, { task });
 
 interface Opened {
   seen: RunEvent[];
@@ -75,9 +64,6 @@ function openFeed(options: Partial<Parameters<typeof createRunFeed>[0]> = {}): O
   return { seen, connections, ended: read().catch((error: unknown) => error), feed };
 }
 
-const seqs = (events: readonly RunEvent[]) =>
-  events.map(({ cursor }) => Number(Buffer.from(cursor, 'base64url').toString().split('.')[1]));
-
 test('it sees every event once, however often its connection is lost, also before the first one', async () => {
   const { seen, connections, feed, ended } = openFeed();
   await expect.poll(() => feed.cursor).toBeDefined();
@@ -95,7 +81,7 @@ test('it sees every event once, however often its connection is lost, also befor
   await expect.poll(() => connections.at(-1)).toBe(false);
   await way.restore();
   await expect.poll(() => seen.length).toBe(25);
-  const numbers = seqs(seen);
+  const numbers = seen.map(({ cursor }) => seqOf(cursor));
   expect(numbers).toEqual(Array.from(numbers, (_, index) => (numbers[0] ?? 0) + index));
   expect(seen[0]).toMatchObject({ type: 'CANCELLED', state: 'CANCELLED', task: { name: 'Task 1' } });
   feed.close();

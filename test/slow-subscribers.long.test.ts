@@ -6,9 +6,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import { type TestDatabase, testDatabase } from './support/database.ts';
-import { get } from './support/doors.ts';
 import { type AppProcess, startProcess } from './support/process.ts';
-import { addTasks, rows } from './support/races.ts';
+import { addTasks } from './support/races.ts';
+import { appendRunEvents, metric as metricOf, seqOf } from './support/streams.ts';
 
 const EVENTS = 20_000;
 const SILENT_MS = 30_000;
@@ -31,33 +31,17 @@ afterAll(async () => {
   await database?.close();
 });
 
-async function metric(name: string): Promise<number> {
-  const { text } = await get(`${gateway.address}/metrics`, { authorization: gateway.authorization });
-  return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
-}
+const metric = (name: string) => metricOf(gateway, name);
 
 async function resident(): Promise<number> {
   const status = await readFile(`/proc/${gateway.child.pid}/status`, 'utf8');
   return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1_024;
 }
 
-/** Events with messages of four kilobytes, so that the network's own buffers cannot hold them. */
-async function append(count: number): Promise<void> {
-  await rows(
-    database.orm.em,
-    `with added as (
-       insert into run (task_id, trigger, state, actor_id, queued_at, finished_at)
-       select 1, 'MANUAL', 'CANCELLED', 1, now(), now() from generate_series(1, ?) returning id
-     )
-     insert into event (type, task_id, task_name, actor_id, run_id, run_state, attempt, message)
-     select 'CANCELLED', 1, 'Task', 1, id, 'CANCELLED', 0, repeat('x', 4000) from added order by id`,
-    [count],
-  );
-  await rows(database.orm.em, `select pg_notify('slotkeeper_events', '')`);
-}
+/** With messages of four kilobytes, so that the network's own buffers cannot hold them. */
+const append = (count: number) => appendRunEvents(database.orm.em, count, { message: 'x'.repeat(4_000) });
 
 const QUERY = 'subscription { runEvents { cursor message } }';
-const seqOf = (cursor: string) => Number(Buffer.from(cursor, 'base64url').toString().split('.')[1]);
 
 interface SlowReader {
   seen: number[];

@@ -1,37 +1,19 @@
 // What outlives `npm start` when it, or what it started, is killed or started twice.
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { KeyAndSecret } from '../src/credentials/credentials.ts';
-import { NpmStart, processesWith } from './support/npm-start.ts';
+import { type NpmStart, processesWith, startsIn } from './support/npm-start.ts';
 
-let root = '';
-const started: NpmStart[] = [];
-
-beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), 'slotkeeper start '));
-});
-
-afterEach(async () => {
-  for (const npm of started.splice(0)) await npm.kill();
-});
-
-afterAll(() => rm(root, { recursive: true, force: true }));
-
-function start(dataDir: string): NpmStart {
-  const npm = new NpmStart({ DATA_DIR: dataDir });
-  started.push(npm);
-  return npm;
-}
+const { root, start } = startsIn('slotkeeper start ');
 
 async function isServed(dataDir: string): Promise<boolean> {
   return (await processesWith(dataDir)).some(({ line }) => line.includes('postgres'));
 }
 
 test('nothing that was stored is lost when npm, the process, or all of them are killed', async () => {
-  const dataDir = join(root, 'killed');
+  const dataDir = join(root(), 'killed');
   const first = start(dataDir);
   await first.listening();
   const pair = first.keyPair();
@@ -63,7 +45,7 @@ test('nothing that was stored is lost when npm, the process, or all of them are 
 });
 
 test('a second Ctrl-C ends it at once, and the next start has the data', async () => {
-  const dataDir = join(root, 'impatient');
+  const dataDir = join(root(), 'impatient');
   const first = start(dataDir);
   await first.listening();
   const pair = first.keyPair();
@@ -78,7 +60,7 @@ test('a second Ctrl-C ends it at once, and the next start has the data', async (
 });
 
 test('two that start at once on one fresh folder both serve, and one of them makes the tables and the key', async () => {
-  const dataDir = join(root, 'both');
+  const dataDir = join(root(), 'both');
   const both = [start(dataDir), start(dataDir)];
   const addresses = await Promise.all(both.map((npm) => npm.listening()));
   expect(new Set(addresses).size).toBe(2);

@@ -1,32 +1,13 @@
 // `npm start` as users know it: what it prints, and that nothing is left behind.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { HOLDING } from './support/app.ts';
-import { NpmStart, shell } from './support/npm-start.ts';
+import { shell, startsIn } from './support/npm-start.ts';
 
-let root = '';
-const started: NpmStart[] = [];
-
-beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), 'slotkeeper start '));
-});
-
-afterEach(async () => {
-  for (const npm of started.splice(0)) await npm.kill();
-});
-
-afterAll(() => rm(root, { recursive: true, force: true }));
-
-function start(dataDir: string): NpmStart {
-  const npm = new NpmStart({ DATA_DIR: dataDir });
-  started.push(npm);
-  return npm;
-}
+const { root, start } = startsIn('slotkeeper start ');
 
 test('the first start prints a key and calls that work as they are; the second prints none and has the data', async () => {
-  const dataDir = join(root, 'first');
+  const dataDir = join(root(), 'first');
   const first = start(dataDir);
   const address = await first.listening();
   const pair = first.keyPair();

@@ -7,7 +7,16 @@ import { basic, startTestApp, type TestApp } from './support/app.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { get } from './support/doors.ts';
 import { addTasks, rows } from './support/races.ts';
-import { type Ask, type Message, type Stream, TRANSPORTS, type Transport } from './support/streams.ts';
+import {
+  type Ask,
+  appendRunEvents,
+  type Message,
+  metric as metricOf,
+  type Stream,
+  seqOf,
+  TRANSPORTS,
+  type Transport,
+} from './support/streams.ts';
 
 let database: TestDatabase;
 let app: TestApp;
@@ -27,27 +36,8 @@ afterEach(async () => {
   for (const stream of open.splice(0)) await stream.close();
 });
 
-const seqOf = (cursor: string) => Number(Buffer.from(cursor, 'base64url').toString().split('.')[1]);
-
-/** Appends events as the product does, and wakes the gateway as it does. */
-async function append(count: number, task = 1): Promise<void> {
-  await rows(
-    database.orm.em,
-    `with added as (
-       insert into run (task_id, trigger, state, actor_id, queued_at, finished_at)
-       select ?, 'MANUAL', 'CANCELLED', 1, now(), now() from generate_series(1, ?) returning id
-     )
-     insert into event (type, task_id, task_name, actor_id, run_id, run_state, attempt)
-     select 'CANCELLED', ?, 'Task', 1, id, 'CANCELLED', 0 from added order by id`,
-    [task, count, task],
-  );
-  await rows(database.orm.em, `select pg_notify('slotkeeper_events', '')`);
-}
-
-async function metric(name: string): Promise<number> {
-  const { text } = await get(`${app.address}/metrics`, { authorization: app.authorization });
-  return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
-}
+const append = (count: number, task = 1) => appendRunEvents(database.orm.em, count, { task });
+const metric = (name: string) => metricOf(app, name);
 
 const RUN_EVENTS =
   'subscription ($after: String, $task: ID) { runEvents(after: $after, task: $task) { cursor type task { legacyId } run { state } } }';

@@ -6,10 +6,9 @@ import { Jobs } from '../src/runner/jobs.ts';
 import { startTestApp, type TestApp } from './support/app.ts';
 import { EVERY } from './support/calendar-oracle.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
-import { get } from './support/doors.ts';
 import { type Engine, engineOf } from './support/engine.ts';
 import { addTasks, everyHourAt, rows } from './support/races.ts';
-import { type Stream, TRANSPORTS } from './support/streams.ts';
+import { metric, type Stream, TRANSPORTS } from './support/streams.ts';
 
 let database: TestDatabase;
 let em: EntityManager;
@@ -157,11 +156,6 @@ const wake = () => rows(em, `select pg_notify('slotkeeper_events', '')`);
 /** An hourly rule that is not due for half an hour. */
 const hourly = () => everyHourAt((new Date().getUTCMinutes() + 30) % 60);
 
-async function metric(name: string): Promise<number> {
-  const { text } = await get(`${app.address}/metrics`, { authorization: app.authorization });
-  return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
-}
-
 test('a feed begins with all tasks in pages, and then tells what is added, edited, paused and deleted', async () => {
   await addTasks(em, { count: 600 });
   const list = await new List().open();
@@ -279,7 +273,7 @@ test('one look serves all feeds, whatever their filters', async () => {
   const lists = await Promise.all(
     Array.from({ length: 30 }, (_, index) => new List({ name: `Task ${taskOf(index)}` }).open()),
   );
-  await expect.poll(() => metric('slotkeeper_live_task_feeds')).toBe(30);
+  await expect.poll(() => metric(app, 'slotkeeper_live_task_feeds')).toBe(30);
   const { default: pg } = await import('pg');
   const query = pg.Client.prototype.query;
   const texts: string[] = [];

@@ -1,10 +1,11 @@
 // The product as a newcomer starts it: `npm start` in a process group of its own, as a terminal makes one.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import type { KeyAndSecret } from '../../src/credentials/credentials.ts';
 import { clientOf, HOLDING, type TestApp } from './app.ts';
 
@@ -144,6 +145,27 @@ export class NpmStart {
     }
     await this.#exited;
   }
+}
+
+/** Starts in folders below one that is removed after the tests; what a failed test leaves running is killed. */
+export function startsIn(prefix: string): { root(): string; start(dataDir: string): NpmStart } {
+  let root = '';
+  const started: NpmStart[] = [];
+  beforeAll(async () => {
+    root = await mkdtemp(join(tmpdir(), prefix));
+  });
+  afterEach(async () => {
+    for (const npm of started.splice(0)) await npm.kill();
+  });
+  afterAll(() => rm(root, { recursive: true, force: true }));
+  return {
+    root: () => root,
+    start: (dataDir) => {
+      const npm = new NpmStart({ DATA_DIR: dataDir });
+      started.push(npm);
+      return npm;
+    },
+  };
 }
 
 /** A command of the shell, to its end. */

@@ -1,7 +1,42 @@
 // A subscription over each transport, as one shape, so that one suite serves all of them.
+import type { EntityManager } from '@mikro-orm/postgresql';
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
 import type { TestApp } from './app.ts';
+import { get } from './doors.ts';
+import { rows } from './races.ts';
+
+/** The position in the log that a cursor stands for. */
+export function seqOf(cursor: string): number {
+  return Number(Buffer.from(cursor, 'base64url').toString().split('.')[1]);
+}
+
+/** What a gateway counts under that name. */
+export async function metric({ address, authorization }: Gateway, name: string): Promise<number> {
+  const { text } = await get(`${address}/metrics`, { authorization });
+  return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
+}
+
+/** Appends an event to each of so many new runs, in one transaction as the product does, and wakes the gateways. */
+export async function appendRunEvents(
+  em: EntityManager,
+  count: number,
+  { task = 1, message = '' }: { task?: number; message?: string } = {},
+): Promise<void> {
+  await rows(
+    em,
+    `with added as (
+       insert into run (task_id, trigger, state, actor_id, queued_at, finished_at)
+       select ?, 'MANUAL', 'CANCELLED', 1, now(), now() from generate_series(1, ?) returning id
+     )
+     insert into event (type, task_id, task_name, actor_id, run_id, run_state, attempt, message)
+     select 'CANCELLED', ?, 'Task', 1, id, 'CANCELLED', 0, ? from added order by id`,
+    [task, count, task, message],
+  );
+  await rows(em, `select pg_notify('slotkeeper_events', '')`);
+}
+
+type Gateway = Pick<TestApp, 'address' | 'authorization'>;
 
 export interface Ask {
   query: string;
@@ -23,7 +58,7 @@ export interface Stream {
   close(): Promise<void>;
 }
 
-export type Transport = (app: Pick<TestApp, 'address' | 'authorization'>, ask: Ask) => Promise<Stream>;
+export type Transport = (app: Gateway, ask: Ask) => Promise<Stream>;
 
 export const overWebSocketStream: Transport = async ({ address, authorization }, ask) => {
   const received: Message[] = [];
@@ -65,11 +100,7 @@ export const overWebSocketStream: Transport = async ({ address, authorization },
   };
 };
 
-async function overSse(
-  { address, authorization }: Pick<TestApp, 'address' | 'authorization'>,
-  ask: Ask,
-  method: 'GET' | 'POST' = 'GET',
-): Promise<Stream> {
+async function overSse({ address, authorization }: Gateway, ask: Ask, method: 'GET' | 'POST' = 'GET'): Promise<Stream> {
   const controller = new AbortController();
   const { query, variables = {} } = ask;
   const seen = ask.lastEventId === undefined ? {} : { 'last-event-id': ask.lastEventId };

@@ -6,9 +6,10 @@ import { openOrm } from '../../src/database/orm.ts';
 import { inTransaction } from '../../src/database/transaction.ts';
 import { appendEvents } from '../../src/events/log.ts';
 import type { TestApp } from './app.ts';
-import type { TestDatabase } from './database.ts';
+import { type TestDatabase, testDatabase } from './database.ts';
+import { startProcess } from './process.ts';
 import { addTasks, rows } from './races.ts';
-import { TRANSPORTS, type Transport } from './streams.ts';
+import { seqOf, TRANSPORTS, type Transport } from './streams.ts';
 
 const WRITERS = 8;
 const SUBSCRIBERS = 50;
@@ -16,17 +17,23 @@ const SUBSCRIBERS = 50;
 const DELAY_MS = 150;
 const SUBSCRIPTION = 'subscription ($after: String) { runEvents(after: $after) { cursor } }';
 
-interface Torrent {
-  database: TestDatabase;
-  gateways: readonly TestApp[];
-  seconds: number;
+const any = (below: number) => Math.floor(Math.random() * below);
+
+/** On two gateways of their own, what each subscriber sees ends up as what the table has; returns what there was. */
+export async function followTorrent(seconds: number): Promise<string> {
+  const database = await testDatabase();
+  // The very first start makes the admin, before a second one could want to.
+  const gateways = [await startProcess(database.url, { ROLE: 'gateway' })];
+  try {
+    gateways.push(await startProcess(database.url, { ROLE: 'gateway' }));
+    return await follow(database, gateways, seconds);
+  } finally {
+    await Promise.all(gateways.map(({ stop }) => stop()));
+    await database.close();
+  }
 }
 
-const any = (below: number) => Math.floor(Math.random() * below);
-const seqOf = (cursor: string) => Number(Buffer.from(cursor, 'base64url').toString().split('.')[1]);
-
-/** Each of its sequences ends up as that of the table; returns how many events and resumptions there were. */
-export async function followTorrent({ database, gateways, seconds }: Torrent): Promise<string> {
+async function follow(database: TestDatabase, gateways: readonly TestApp[], seconds: number): Promise<string> {
   const [task = 0] = await addTasks(database.orm.em, { count: 1 });
   const until = performance.now() + seconds * 1_000;
   const first = gateways[0] as TestApp;
