@@ -36,6 +36,14 @@ function eventStream(results: AsyncIterable<object>, { startCursor }: Opening, i
     clearInterval(ping);
     await iterator.return?.();
   };
+  const next = async () => {
+    try {
+      return await iterator.next();
+    } catch (error) {
+      clearInterval(ping);
+      throw error;
+    }
+  };
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
       const comment = encoder.encode(':\n\n');
@@ -48,13 +56,13 @@ function eventStream(results: AsyncIterable<object>, { startCursor }: Opening, i
           controller.enqueue(comment);
         } else if (performance.now() - takenAt > STALLED_MS) {
           controller.error(new Error('the client takes nothing'));
-          end();
+          end().catch(() => undefined);
         }
       }, PING_MS);
     },
     async pull(controller) {
       takenAt = performance.now();
-      const { done, value } = await iterator.next();
+      const { done, value } = await next();
       if (!done) return controller.enqueue(encoder.encode(frame(cursorOf(value), value)));
       clearInterval(ping);
       // Without it a client takes the end for a loss and connects again, as it should while the server stops.

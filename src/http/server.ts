@@ -1,4 +1,3 @@
-import { createServer as createHttpServer } from 'node:http';
 import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
@@ -29,8 +28,7 @@ export async function createServer(parts: Omit<Parts, 'countRefusal'>): Promise<
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: 'idle',
     // The system notices a client that is gone without a word, also where nothing is to be sent to it.
-    serverFactory: (handler) =>
-      createHttpServer({ keepAlive: true, keepAliveInitialDelay: TCP_KEEP_ALIVE_MS }, handler),
+    http: { keepAlive: true, keepAliveInitialDelay: TCP_KEEP_ALIVE_MS },
   });
   // Requests under way at a stop are answered; what takes longer is cut off.
   const timers: NodeJS.Timeout[] = [];

@@ -85,7 +85,7 @@ function resultsOf(
     let revoked: GraphQLError | undefined;
     const release = options.guard.watch({ apiKeyId, role: viewer.role }, () => {
       revoked = unauthenticated('the key was revoked, or its user has other rights now; sign in again');
-      payloads.return?.();
+      payloads.return?.().catch(() => undefined);
     });
     try {
       for (;;) {

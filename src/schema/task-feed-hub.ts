@@ -83,7 +83,9 @@ export class TaskFeed implements Hub<TaskChange>, Watcher {
   /** The newest event of each task that was not looked up yet. */
   readonly #pending = new Map<number, LoggedEvent>();
   #takenUpTo = 0;
-  #joined: Promise<Joined> | undefined;
+  /** One for each stretch of the tail's stream that is watched; what began in an earlier one counts no more. */
+  #watching: Promise<void> | undefined;
+  #joining = 0;
   #logId = '';
   /** Everything up to here has been handed to the members of that time. */
   #position = 0;
@@ -130,18 +132,33 @@ export class TaskFeed implements Hub<TaskChange>, Watcher {
 
   /** From the returned position on, the member gets every change. */
   async join(member: Member<TaskChange>): Promise<Joined> {
-    this.#joined ??= this.#watch();
-    await this.#joined;
-    this.#members.add(member);
-    if (this.isStopped) member.end();
-    return { logId: this.#logId, position: this.#position };
+    this.#joining += 1;
+    try {
+      let watched: Promise<void>;
+      do {
+        this.#watching ??= this.#watch();
+        watched = this.#watching;
+        await watched;
+        // Where the stream ended meanwhile, it is watched anew.
+      } while (watched !== this.#watching && !this.isStopped);
+      this.#members.add(member);
+      if (this.isStopped) member.end();
+      return { logId: this.#logId, position: this.#position };
+    } finally {
+      this.#joining -= 1;
+      this.#restIfAlone();
+    }
   }
 
   leave(member: Member<TaskChange>): void {
     member.end();
     this.#members.delete(member);
-    if (this.#members.size > 0 || this.#joined === undefined) return;
-    this.#joined = undefined;
+    this.#restIfAlone();
+  }
+
+  #restIfAlone(): void {
+    if (this.#members.size > 0 || this.#joining > 0 || this.#watching === undefined) return;
+    this.#watching = undefined;
     this.#tail.unwatch(this);
     this.#pending.clear();
   }
@@ -156,18 +173,26 @@ export class TaskFeed implements Hub<TaskChange>, Watcher {
   }
 
   end(): void {
-    this.#joined = undefined;
+    this.#watching = undefined;
     this.#pending.clear();
     for (const member of this.#members) member.end();
     this.#members.clear();
   }
 
-  async #watch(): Promise<Joined> {
-    const joined = await this.#tail.watch(this);
-    this.#logId = joined.logId;
-    this.#position = joined.position;
-    this.#takenUpTo = joined.position;
-    return joined;
+  async #watch(): Promise<void> {
+    this.#position = 0;
+    this.#takenUpTo = 0;
+    try {
+      const { logId, position } = await this.#tail.watch(this);
+      this.#logId = logId;
+      // Events may have been taken, and looked up, before this is reached.
+      this.#position = Math.max(this.#position, position);
+      this.#takenUpTo = Math.max(this.#takenUpTo, position);
+    } catch (error) {
+      // The next one tries again.
+      this.#watching = undefined;
+      throw error;
+    }
   }
 
   async *#feed(
@@ -236,10 +261,12 @@ export class TaskFeed implements Hub<TaskChange>, Watcher {
   }
 
   async #lookUp(): Promise<void> {
+    const watched = this.#watching;
     const upTo = this.#takenUpTo;
     const events = new Map(this.#pending);
     const filters = new Map([...this.#filters].map(([key, { filter }]) => [key, filter]));
     const changes = await this.#changesOf(events, filters);
+    if (watched === undefined || watched !== this.#watching) return;
     // Only now: where the query fails, it is made again.
     for (const [taskId, event] of events) if (this.#pending.get(taskId) === event) this.#pending.delete(taskId);
     for (const change of changes) this.#handOut(change);
