@@ -103,8 +103,8 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
     // In this order: a subscription that ends by itself would be over for its client, one whose socket closes is resumed.
     preClose(done) {
       closeSockets(app.websocketServer.clients)
-        .then(() => parts.taskFeed.stop())
         .then(() => parts.tail.stop())
+        .then(() => parts.taskFeed.stop())
         .then(() => done(), done);
     },
   });
