@@ -52,7 +52,7 @@ export class CursorExpired extends Error {}
 export class FeedRefused extends Error {}
 
 export interface RunFeed extends AsyncIterable<RunEvent> {
-  /** The cursor of the last event that was handed out. */
+  /** The cursor of the last event that the loop has finished with: where it would go on after an interruption. */
   readonly cursor: string | undefined;
   /** Ends it; the loop over it ends too. */
   close(): void;
@@ -77,14 +77,14 @@ export function createRunFeed(options: RunFeedOptions): RunFeed {
     keepAlive: PING_MS,
     ...(options.webSocketImpl === undefined ? {} : { webSocketImpl: options.webSocketImpl }),
     on: {
-      connected: () => options.onConnected?.(true),
-      closed: () => options.onConnected?.(false),
       ...closeWhereUnanswered(),
+      connected: () => options.onConnected?.(true),
     },
   });
-  let isClosed = false;
+  client.on('closed', () => options.onConnected?.(false));
+  const closed = new AbortController();
   const iterate = async function* (): AsyncGenerator<RunEvent, void, undefined> {
-    for (let pause = LEAST_PAUSE_MS; !isClosed; ) {
+    for (let pause = LEAST_PAUSE_MS; !closed.signal.aborted; ) {
       try {
         // Asked for beforehand: a connection that is lost before the first event loses none either.
         cursor ??= await findEnd(client);
@@ -97,9 +97,8 @@ export function createRunFeed(options: RunFeedOptions): RunFeed {
       } catch (error) {
         if (error instanceof CursorExpired || error instanceof FeedRefused) throw error;
       }
-      if (isClosed) return;
       // At random up to half as long again, so that many clients do not come back at once.
-      await new Promise((resolve) => setTimeout(resolve, pause * (1 + Math.random() / 2)));
+      await sleep(pause * (1 + Math.random() / 2), closed.signal);
       pause = Math.min(2 * pause, MOST_PAUSE_MS);
     }
   };
@@ -108,7 +107,7 @@ export function createRunFeed(options: RunFeedOptions): RunFeed {
       return cursor;
     },
     close: () => {
-      isClosed = true;
+      closed.abort();
       client.dispose();
     },
     [Symbol.asyncIterator]: iterate,
@@ -157,6 +156,18 @@ function isRefusedSocket(error: unknown): boolean {
   return code === 4401 || code === 4403;
 }
 
+/** Until the time is over, or the feed is closed. */
+function sleep(milliseconds: number, closed: AbortSignal): Promise<void> {
+  if (closed.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, milliseconds);
+    closed.addEventListener('abort', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
 /** A network that swallows everything is noticed by a ping without an answer. */
 function closeWhereUnanswered(): NonNullable<ClientOptions['on']> {
   let socket: { close(code: number, reason: string): void } | undefined;
@@ -166,10 +177,12 @@ function closeWhereUnanswered(): NonNullable<ClientOptions['on']> {
       socket = opened as typeof socket;
     },
     ping: (received) => {
-      if (!received) timer = setTimeout(() => socket?.close(4408, 'no answer to a ping'), PING_MS / 2);
+      const pinged = socket;
+      if (!received) timer = setTimeout(() => pinged?.close(4408, 'no answer to a ping'), PING_MS / 2);
     },
     pong: (received) => {
       if (received) clearTimeout(timer);
     },
+    closed: () => clearTimeout(timer),
   };
 }

@@ -144,6 +144,16 @@ test('what is past its age goes, the ledger says where it begins, and the old hi
   expect(await counts()).toEqual(again);
 });
 
+test('the newest run of a task stays, however old it is', async () => {
+  await rows(
+    em,
+    `update run set slot = null, trigger = 'MANUAL', queued_at = queued_at - interval '60 days',
+    started_at = null, finished_at = finished_at - interval '60 days'`,
+  );
+  await removeOld(em, RULE, never);
+  expect(await rows(em, 'select id from run')).toEqual([{ id: DAYS * 24 }]);
+});
+
 test('a subscriber whose cursor is older is told so over each transport, and one whose cursor is younger goes on', async () => {
   const old = await cursorAt(new Date(Date.now() - 35 * DAY));
   const young = await cursorAt(new Date(Date.now() - DAY));

@@ -146,6 +146,27 @@ test('a slot that is on the ledger already makes no later one wait for it', asyn
   expect(await findBroken(em)).toEqual([]);
 });
 
+test('a pointer that moves over a slot which is on the ledger already is told in the log', async () => {
+  const minute = Math.floor(Date.now() / 60_000);
+  const slot = new Date(minute * 60_000);
+  await addTasks(em, { count: 2, rule: everyHourAt(slot.getUTCMinutes()), from: new Date(slot.getTime() - 1) });
+  await rows(em, 'update task set misfire_grace_seconds = 3600');
+  await engine.fireAll(em);
+  // One is fired without arithmetic, and one the general way.
+  await rows(em, 'update task set next_run_at = ?::timestamptz, following_of = null', [slot.toISOString()]);
+  await rows(
+    em,
+    `update task set following_of = next_run_at, following_run_at = next_run_at + interval '1 hour' where id = 1`,
+  );
+  await engine.fireAll(em);
+  expect(await rows(em, 'select count(*)::int as n from run')).toEqual([{ n: 2 }]);
+  const told = `select task_id, type from event where run_id is null order by task_id`;
+  expect(await rows(em, told)).toEqual([
+    { task_id: 1, type: 'TASK_RESCHEDULED' },
+    { task_id: 2, type: 'TASK_RESCHEDULED' },
+  ]);
+});
+
 test('the slot after the next one that a slow process computes from old rules never replaces that of new rules', async () => {
   const soon = new Date(Date.now() + HOUR_MS);
   const minute = soon.getUTCMinutes();

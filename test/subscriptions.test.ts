@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { SqlEntityManager } from '@mikro-orm/postgresql';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import WebSocket from 'ws';
 import { basic, startTestApp, type TestApp } from './support/app.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { get } from './support/doors.ts';
@@ -199,6 +200,32 @@ describe.each(Object.entries(TRANSPORTS))('a subscription over %s', (_name, tran
     await isLive();
     expect(await readsOf(10)).toBe(1);
   });
+});
+
+test('a socket whose key was revoked does nothing more, even if its client does not close it', async () => {
+  const key = `socket-${process.pid}`;
+  await app.query(
+    `mutation ($key: String!) {
+      importApiKey(input: { key: $key, secret: "s", userLegacyId: 77, userName: "socket", role: ADMIN }) { apiKey { key } }
+    }`,
+    { key },
+  );
+  const socket = new WebSocket(`${app.address.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
+  const closed = new Promise<number>((resolve) => socket.on('close', resolve));
+  await new Promise((resolve) => socket.on('open', resolve));
+  const said = new Promise((resolve) => socket.once('message', resolve));
+  socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: basic(key, 's') } }));
+  await said;
+  // It does not read, so it never answers the close; what it sends gets through.
+  socket.pause();
+  await app.query('mutation ($key: String!) { revokeApiKey(input: { key: $key }) { apiKey { key } } }', { key });
+  await expect.poll(() => metric('slotkeeper_streams')).toBe(0);
+  const query = 'mutation { deleteTask(input: { task: { legacyId: 2 } }) { task { id } } }';
+  socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query } }));
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect(await rows(database.orm.em, 'select id from task where deleted_at is not null')).toEqual([]);
+  socket.resume();
+  await closed;
 });
 
 test('what served a subscription is let go with it: its entity managers, abort signals and sockets', async () => {

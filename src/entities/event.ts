@@ -16,13 +16,13 @@ export const RUN_EVENT_TYPES = [
   'SKIPPED',
 ] as const;
 
-/** What happened to a task itself, without anybody doing it: a gap was recorded, many slots that were skipped in a row. */
-export const GAP_EVENT_TYPES = ['TASK_SLOTS_SKIPPED'] as const;
+/** A task's next slot moved and no run tells of it: many slots in a row were skipped, or the slot was on record already. */
+export const POINTER_EVENT_TYPES = ['TASK_RESCHEDULED'] as const;
 
 /** What somebody did to a task. */
 export const TASK_EVENT_TYPES = ['TASK_ADDED', 'TASK_UPDATED', 'TASK_PAUSED', 'TASK_RESUMED', 'TASK_DELETED'] as const;
 
-export const EVENT_TYPES = [...RUN_EVENT_TYPES, ...TASK_EVENT_TYPES, ...GAP_EVENT_TYPES] as const;
+export const EVENT_TYPES = [...RUN_EVENT_TYPES, ...TASK_EVENT_TYPES, ...POINTER_EVENT_TYPES] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
 /** What the history of the old API shows (see `src/legacy/reply.ts`); retention spares these events unless told otherwise. */

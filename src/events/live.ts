@@ -73,7 +73,12 @@ export interface Hub<Item extends Positioned> {
   readonly isStopped: boolean;
   join(member: Member<Item>): Promise<Joined>;
   leave(member: Member<Item>): void;
+  /** Looks at the log now. */
+  refresh(): Promise<void>;
 }
+
+/** How often a hub is asked to look at a log that became another one a moment ago. */
+const MAX_REFRESHES = 5;
 
 export interface Following<Item> {
   /** Where it goes on from, in which log. */
@@ -93,14 +98,24 @@ export async function* follow<Item extends Positioned>(
   signal: AbortSignal,
 ): AsyncGenerator<Item, void, undefined> {
   let { position } = from;
-  // The first position was read from the log, and the hub may not have come so far; later ones came from the hub.
-  for (let isFirst = true; !signal.aborted && !hub.isStopped; isFirst = false) {
+  // The first position was read from the log, and the hub may not have come so far, nor know that the log is another one
+  // since then; later ones came from the hub.
+  let isFirst = true;
+  for (let refreshes = 0; !signal.aborted && !hub.isStopped; ) {
     // Registered first, then the log is read up to where the live stream begins: no seam.
     const member = new Member<Item>(wants);
     try {
       const joined = await hub.join(member);
-      if (joined.logId !== from.logId) throw cursorExpired('the event log is not the one that was followed');
+      if (joined.logId !== from.logId) {
+        if (!isFirst || refreshes === MAX_REFRESHES) {
+          throw cursorExpired('the event log is not the one that was followed');
+        }
+        refreshes += 1;
+        await hub.refresh();
+        continue;
+      }
       if (!isFirst && position > joined.position) throw cursorExpired('the event log has lost events that were told');
+      isFirst = false;
       for await (const item of stored(position, joined.position, signal)) {
         position = item.seq;
         yield item;

@@ -122,6 +122,11 @@ export class EventTail implements Hub<LoggedEvent> {
     return Object.assign(events, { startCursor: encodeCursor(log.logId, position) });
   }
 
+  async refresh(): Promise<void> {
+    this.#reading.request();
+    await this.#reading.idle();
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#unlisten();

@@ -6,12 +6,13 @@ import { makeHandler } from 'graphql-ws/use/@fastify/websocket';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import type { User } from '../entities/index.ts';
+import { unauthenticated } from '../errors.ts';
 import type { Context, Opening } from '../schema/context.ts';
 import { schema } from '../schema/index.ts';
 import { maskError, UNEXPECTED, withCode } from './errors.ts';
 import type { Parts } from './parts.ts';
 import { useServerSentEvents } from './server-sent-events.ts';
-import { closeSockets, sayGoodbye } from './sockets.ts';
+import { closeForGood, closeSockets, sayGoodbye } from './sockets.ts';
 import { useSubscriptions } from './subscriptions.ts';
 
 /** What a transport knows of a call. */
@@ -21,6 +22,8 @@ export interface Caller {
   apiKeyId: number;
   lastEventId?: string | undefined;
   opening?: Opening;
+  /** Breaks the connection off, where the transport is HTTP. */
+  cutOff?: () => void;
 }
 
 export type Gateway = YogaServerInstance<Caller, Context>;
@@ -130,6 +133,7 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
       viewer: identity.viewer,
       apiKeyId: identity.apiKeyId,
       opening: {},
+      cutOff: () => request.raw.socket.destroy(),
       lastEventId: typeof lastEventId === 'string' && lastEventId !== '' ? lastEventId : undefined,
     });
   };
@@ -180,14 +184,18 @@ function webSocketHandler(parts: Parts, gateway: Gateway, log: Logger) {
         }
         const { viewer, apiKeyId } = identity;
         extra.caller = { viewer, apiKeyId };
-        const release = parts.guard.watch({ apiKeyId, role: viewer.role }, () =>
-          extra.socket.close(CloseCode.Unauthorized, 'the key was revoked, or its user has other rights now'),
-        );
+        const release = parts.guard.watch({ apiKeyId, role: viewer.role }, () => {
+          // What still comes over the socket before it is closed is nobody's.
+          delete extra.caller;
+          closeForGood(extra.socket, CloseCode.Unauthorized, 'the key was revoked, or its user has other rights now');
+        });
         extra.socket.once('close', release);
+        // It may have been closed while the credentials were looked up.
+        if (extra.socket.readyState !== extra.socket.OPEN) release();
         return true;
       },
       onSubscribe: async ({ extra }, _id, { query, variables, operationName }) => {
-        if (extra.caller === undefined) throw new Error('the socket has no caller');
+        if (extra.caller === undefined) return [unauthenticated('the key was revoked')];
         const enveloped = gateway.getEnveloped(extra.caller as never);
         const document = parseOperation(enveloped.parse, query);
         if (document instanceof GraphQLError) return [document];

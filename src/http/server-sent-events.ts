@@ -16,18 +16,25 @@ export function useServerSentEvents(isStopping: () => boolean): Plugin<Context> 
       const accepts = request.headers.get('accept')?.includes('text/event-stream') ?? false;
       if (!accepts || !(Symbol.asyncIterator in Object(result))) return;
       setResultProcessor(
-        (results) => eventStream(results as unknown as AsyncIterable<object>, openingOf(serverContext), isStopping),
+        (results) =>
+          eventStream(results as unknown as AsyncIterable<object>, serverContext as unknown as Connection, isStopping),
         'text/event-stream',
       );
     },
   };
 }
 
-function openingOf(serverContext: unknown): Opening {
-  return (serverContext as { opening?: Opening }).opening ?? {};
+interface Connection {
+  opening?: Opening;
+  cutOff?: () => void;
 }
 
-function eventStream(results: AsyncIterable<object>, { startCursor }: Opening, isStopping: () => boolean): Response {
+function eventStream(
+  results: AsyncIterable<object>,
+  { opening, cutOff }: Connection,
+  isStopping: () => boolean,
+): Response {
+  const startCursor = opening?.startCursor;
   const iterator = results[Symbol.asyncIterator]();
   const encoder = new TextEncoder();
   let ping: NodeJS.Timeout | undefined;
@@ -57,6 +64,7 @@ function eventStream(results: AsyncIterable<object>, { startCursor }: Opening, i
         } else if (performance.now() - takenAt > STALLED_MS) {
           controller.error(new Error('the client takes nothing'));
           end().catch(() => undefined);
+          cutOff?.();
         }
       }, PING_MS);
     },

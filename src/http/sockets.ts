@@ -12,6 +12,13 @@ export function sayGoodbye(socket: WebSocket): void {
   socket.close(SERVICE_RESTART, REASON);
 }
 
+/** Closes a socket, and breaks it off where its client does not answer. */
+export function closeForGood(socket: WebSocket, code: number, reason: string): void {
+  socket.close(code, reason);
+  const timer = setTimeout(() => socket.terminate(), CLOSE_WITHIN_MS);
+  socket.once('close', () => clearTimeout(timer));
+}
+
 /** Tells all clients that the server stops, and returns when they are gone. */
 export async function closeSockets(clients: ReadonlySet<WebSocket>): Promise<void> {
   for (const client of clients) sayGoodbye(client);

@@ -60,13 +60,18 @@ async function subscribe(args: ExecutionArgs, options: SubscriptionOptions) {
   const question = `${context(args).viewer.role} ${args.operationName ?? ''} ${asked}`;
   const execute = async (payload: Payload): Promise<Result> => {
     const result = await executeSubscriptionEvent({ ...validated, rootValue: payload });
-    return { ...masked(result, options), [CURSOR]: payload.cursor };
+    return result.errors === undefined ? { ...result, [CURSOR]: payload.cursor } : masked(result, options);
   };
   return resultsOf(source as AsyncIterable<Payload>, context(args), options, (payload) => {
     const known = results.get(payload) ?? new Map<string, Promise<Result>>();
     results.set(payload, known);
     const result = known.get(question) ?? execute(payload);
     known.set(question, result);
+    // What failed is tried again by the next one that asks.
+    result.then(
+      ({ errors }) => errors === undefined || known.delete(question),
+      () => known.delete(question),
+    );
     return result;
   });
 }
@@ -92,7 +97,10 @@ function resultsOf(
         const { done, value } = await payloads.next();
         if (revoked !== undefined) throw revoked;
         if (done) return;
-        yield await execute(value);
+        const result = await execute(value);
+        yield result;
+        // An event that could not be told ends the stream, without its cursor: the client comes back for it.
+        if (result.errors !== undefined) return;
       }
     } catch (error) {
       yield masked({ errors: [toGraphQLError(error)] }, options);

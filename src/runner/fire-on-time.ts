@@ -2,9 +2,21 @@
 // slot is due, in time, and may run at once, and whose following slot is known.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
+import { appendEvents, type NewEvent } from '../events/log.ts';
 import type { Jobs } from './jobs.ts';
 import { releaseWaiting } from './release.ts';
 import type { DueTask } from './settle-slots.ts';
+
+/** That the task's next slot moved, and no run tells of it. */
+export function rescheduled(task: DueTask, message: string, data?: object): NewEvent {
+  const { id: taskId, name: taskName, owner_id: actorId } = task;
+  const event: NewEvent = { type: 'TASK_RESCHEDULED', taskId, taskName, actorId, message };
+  return data === undefined ? event : { ...event, data: JSON.stringify(data) };
+}
+
+export function onRecord(task: DueTask): NewEvent {
+  return rescheduled(task, 'The slot was on record already; the next one is to come.');
+}
 
 interface FiredRun {
   id: number;
@@ -47,9 +59,13 @@ export async function fireOnTime(em: EntityManager, jobs: Jobs, tasks: readonly 
     )
     select id, task_id, job_id from fired
   `.execute(em.getKysely());
-  // A slot that is on the ledger already (the database's clock went back) was to run first, and others would wait for it.
-  if (rows.length < tasks.length) await releaseWaiting(em, jobs, ids);
   const byId = new Map(tasks.map((task) => [task.id, task]));
+  if (rows.length < tasks.length) {
+    // A slot that is on the ledger already (the database's clock went back) was to run first, and others would wait for it.
+    await releaseWaiting(em, jobs, ids);
+    const fired = new Set(rows.map(({ task_id }) => task_id));
+    await appendEvents(em, tasks.filter(({ id }) => !fired.has(id)).map(onRecord));
+  }
   await jobs.send(
     em,
     rows.flatMap(({ id, task_id, job_id }) => {

@@ -63,7 +63,7 @@ function moveLedger(em: EntityManager, days: number): Promise<string | typeof DO
 
 /**
  * Looks at the next runs in the order of their ids, which is about the order in which they were recorded, up to where all
- * are younger. A run of a slot that the ledger still has stays, and so does one that is not finished. Returns where to go on.
+ * are younger. A run of a slot that the ledger still has stays, and so do one that is not finished and the newest of each task. Returns where to go on.
  */
 function removeRuns(em: EntityManager, ledgerFrom: string, after: number): Promise<number | typeof DONE> {
   return alone(em, async (transaction) => {
@@ -74,6 +74,7 @@ function removeRuns(em: EntityManager, ledgerFrom: string, after: number): Promi
         delete from run using page
         where run.id = page.id and page.finished_at < ${ledgerFrom}::timestamptz
           and (page.slot is null or page.slot < ${ledgerFrom}::timestamptz)
+          and exists (select from run newer where newer.task_id = run.task_id and newer.id > run.id)
       )
       select max(id) as last, bool_and(queued_at >= ${ledgerFrom}::timestamptz) as is_young from page
     `.execute(transaction.getKysely());

@@ -7,7 +7,7 @@ import type { CatchUpPolicy, OverlapPolicy } from '../entities/task.ts';
 import { appendEvents, type NewEvent } from '../events/log.ts';
 import { compileSchedule, type RepeatRule } from './calendar.ts';
 import { type DuePlan, type Gap, planDueSlots, withoutFiring } from './catch-up.ts';
-import { fireOnTime, isOnTime } from './fire-on-time.ts';
+import { fireOnTime, isOnTime, onRecord, rescheduled } from './fire-on-time.ts';
 import type { Jobs } from './jobs.ts';
 import { cancelOpenRuns, countOpenRuns, decideOverlap, type OpenRuns } from './overlap.ts';
 import { releaseWaiting } from './release.ts';
@@ -77,8 +77,11 @@ export async function settleDueSlots(
   const others = [...busy, ...planned];
   if (others.length === 0) return;
   const runs = others.flatMap((task) => runsOf(task, planOf(plans, task), openOf(task)));
-  await insertRuns(em, jobs, new Map(others.map((task) => [task.id, task])), runs);
+  const recorded = await insertRuns(em, jobs, new Map(others.map((task) => [task.id, task])), runs);
   await insertGaps(em, others, plans);
+  // Whatever moves a task's pointer is in the log, or who follows the task would not hear of it.
+  const silent = others.filter((task) => !recorded.has(task.id) && planOf(plans, task).gaps.length === 0);
+  await appendEvents(em, silent.map(onRecord));
   await movePointers(em, others, plans);
 }
 
@@ -174,14 +177,14 @@ interface InsertedRun {
   job_id: string | null;
 }
 
-/** Only the rows that the ledger's unique index let in get a job and events. */
+/** Only the rows that the ledger's unique index let in get a job and events; returns the tasks that they are of. */
 async function insertRuns(
   em: EntityManager,
   jobs: Jobs,
   tasks: ReadonlyMap<number, DueTask>,
   runs: readonly NewRun[],
-): Promise<void> {
-  if (runs.length === 0) return;
+): Promise<Set<number>> {
+  if (runs.length === 0) return new Set();
   const values = runs.map((run) => ({ ...run, actorId: tasks.get(run.taskId)?.owner_id }));
   const { rows } = await sql<InsertedRun>`
     insert into run (task_id, slot, trigger, state, skip_reason, message, job_id, actor_id, queued_at, finished_at)
@@ -221,6 +224,7 @@ async function insertRuns(
       ];
     }),
   );
+  return new Set(rows.map(({ task_id }) => task_id));
 }
 
 async function insertGaps(em: EntityManager, tasks: readonly DueTask[], plans: ReadonlyMap<number, DuePlan>) {
@@ -232,7 +236,6 @@ async function insertGaps(em: EntityManager, tasks: readonly DueTask[], plans: R
       "taskId" int, "from" timestamptz, "to" timestamptz, reason text, count int)
     on conflict (task_id, from_slot) do nothing
   `.execute(em.getKysely());
-  // No run tells that the task's next slot moved.
   await appendEvents(
     em,
     tasks.flatMap((task) => planOf(plans, task).gaps.map((gap) => gapEvent(task, gap))),
@@ -240,14 +243,8 @@ async function insertGaps(em: EntityManager, tasks: readonly DueTask[], plans: R
 }
 
 function gapEvent(task: DueTask, { from, to, reason, count }: Gap): NewEvent {
-  return {
-    type: 'TASK_SLOTS_SKIPPED',
-    taskId: task.id,
-    taskName: task.name,
-    actorId: task.owner_id,
-    message: `${count} slots from ${from.toISOString()} to ${to.toISOString()} were skipped. ${SKIP_MESSAGES[reason]}`,
-    data: JSON.stringify({ from, to, reason, count }),
-  };
+  const range = `${count} slots from ${from.toISOString()} to ${to.toISOString()} were skipped.`;
+  return rescheduled(task, `${range} ${SKIP_MESSAGES[reason]}`, { from, to, reason, count });
 }
 
 async function movePointers(em: EntityManager, tasks: readonly DueTask[], plans: ReadonlyMap<number, DuePlan>) {

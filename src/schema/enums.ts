@@ -54,7 +54,8 @@ export const EventTypeEnum = describedEnum<EventType>('EventType', 'What happene
   TASK_PAUSED: 'A user paused the task.',
   TASK_RESUMED: 'A user resumed the task.',
   TASK_DELETED: 'A user deleted the task.',
-  TASK_SLOTS_SKIPPED: 'Many slots in a row were skipped; `data` says which, how many and why.',
+  TASK_RESCHEDULED:
+    'Its next slot moved without a run: many slots in a row were skipped, of which `data` says which, how many and why, or the slot was on record already.',
 });
 
 export const OverlapPolicyEnum = describedEnum<OverlapPolicy>(

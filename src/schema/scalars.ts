@@ -17,7 +17,11 @@ function refuse(scalar: string, value: unknown, accepted: string): GraphQLError 
 const INSTANT = /^\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/;
 
 export function parseInstant(value: unknown): Date {
-  if (typeof value === 'string' && INSTANT.test(value) && parseDay(value.slice(0, 10)) !== null) return new Date(value);
+  if (typeof value === 'string' && INSTANT.test(value) && parseDay(value.slice(0, 10)) !== null) {
+    const instant = new Date(value);
+    // An offset may lead beyond the years that a text of four digits can say.
+    if (parseDay(instant.toISOString().slice(0, 10)) !== null) return instant;
+  }
   const accepted = 'an instant as ISO 8601 with its offset, such as "2026-03-01T09:30:00Z" or "2026-03-01T10:30+01:00"';
   throw refuse('DateTime', value, accepted);
 }

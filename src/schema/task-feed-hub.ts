@@ -105,6 +105,10 @@ export class TaskFeed implements Hub<TaskChange>, Watcher {
     return this.#members.size;
   }
 
+  refresh(): Promise<void> {
+    return this.#tail.refresh();
+  }
+
   /** How often a feed was too slow for the live stream and was sent back to the log. */
   get fellBehindCount(): number {
     return this.#fellBehindCount;
@@ -118,7 +122,8 @@ export class TaskFeed implements Hub<TaskChange>, Watcher {
     filter: Filter,
     after: string | undefined,
   ): Promise<AsyncIterableIterator<TaskFeedItem, void, undefined>> {
-    this.#whereMeets(filter);
+    // Tried alone, so that a filter which the database refuses fails here and not where all are looked up together.
+    await sql`select ${this.#whereMeets(filter)} from task as changed where false`.execute(readRows(this.#em.fork()));
     const log = await sequenceEvents(this.#em);
     const start = after === undefined ? { seq: log.head, taskId: 0 } : decodeFeedCursor(after, log);
     const membership = new Membership(after === undefined);
@@ -138,7 +143,11 @@ export class TaskFeed implements Hub<TaskChange>, Watcher {
       do {
         this.#watching ??= this.#watch();
         watched = this.#watching;
-        await watched;
+        await watched.catch((error: unknown) => {
+          // The next one tries again.
+          if (this.#watching === watched) this.#watching = undefined;
+          throw error;
+        });
         // Where the stream ended meanwhile, it is watched anew.
       } while (watched !== this.#watching && !this.isStopped);
       this.#members.add(member);
@@ -182,17 +191,11 @@ export class TaskFeed implements Hub<TaskChange>, Watcher {
   async #watch(): Promise<void> {
     this.#position = 0;
     this.#takenUpTo = 0;
-    try {
-      const { logId, position } = await this.#tail.watch(this);
-      this.#logId = logId;
-      // Events may have been taken, and looked up, before this is reached.
-      this.#position = Math.max(this.#position, position);
-      this.#takenUpTo = Math.max(this.#takenUpTo, position);
-    } catch (error) {
-      // The next one tries again.
-      this.#watching = undefined;
-      throw error;
-    }
+    const { logId, position } = await this.#tail.watch(this);
+    this.#logId = logId;
+    // Events may have been taken, and looked up, before this is reached.
+    this.#position = Math.max(this.#position, position);
+    this.#takenUpTo = Math.max(this.#takenUpTo, position);
   }
 
   async *#feed(
