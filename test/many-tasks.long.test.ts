@@ -6,6 +6,7 @@ import { HOLDING } from './support/app.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { type AppProcess, startProcess } from './support/process.ts';
 import { rows } from './support/races.ts';
+import { overWebSocketStream } from './support/streams.ts';
 
 const FEW = 1_000;
 const MANY = 100_000;
@@ -110,6 +111,31 @@ test('100,000 tasks cost no more at a start and while nothing is due than 1,000'
   expect(many.idle.rowsRead - few.idle.rowsRead).toBeLessThan(MANY / 10);
   expect(many.start.rowsRead - few.start.rowsRead).toBeLessThan(MANY / 10);
   expect(many.mib).toBeLessThan(few.mib * 1.2);
+});
+
+test('a feed of 100,000 tasks comes in pages, and then tells of the one that changed', async () => {
+  const [large] = databases as [TestDatabase];
+  await addDailyTasks(large, MANY);
+  const app = await startProcess(large.url);
+  processes.push(app);
+  const before = await residentMiB(app);
+  const stream = await overWebSocketStream(app, {
+    query: `subscription { taskFeed { ... on TaskFeedSnapshot { isLast tasks { legacyId } }
+      ... on TaskFeedChanged { task { legacyId name } } } }`,
+  });
+  interface Page {
+    isLast?: boolean;
+    tasks?: { legacyId: number }[];
+    task?: { legacyId: number; name: string };
+  }
+  const told = () => stream.received.map(({ data }) => data?.taskFeed as Page);
+  await expect.poll(() => told().at(-1)?.isLast, { timeout: 60_000, interval: 500 }).toBe(true);
+  const ids = told().flatMap(({ tasks = [] }) => tasks.map(({ legacyId }) => legacyId));
+  expect(ids).toEqual(Array.from({ length: MANY }, (_, index) => index + 1));
+  await app.query('mutation { updateTask(input: { task: { legacyId: 77777 }, name: "new" }) { task { id } } }');
+  await expect.poll(() => told().at(-1)?.task).toEqual({ legacyId: 77_777, name: 'new' });
+  process.stdout.write(`a feed of ${MANY} tasks: ${Math.round((await residentMiB(app)) - before)} MiB more\n`);
+  await stream.close();
 });
 
 test('what is to come is told of 100,000 tasks, now and after all of them were due', async () => {

@@ -71,11 +71,16 @@ async function slowEventSource(): Promise<SlowReader> {
   const socket: Socket = connect(Number(port), hostname);
   const seen: number[] = [];
   let text = '';
+  let cursor = '';
   socket.on('data', (chunk) => {
     text += chunk.toString();
     const lines = text.split('\n');
     text = lines.pop() ?? '';
-    for (const line of lines) if (line.startsWith('id: ')) seen.push(seqOf(line.slice(4)));
+    for (const line of lines) {
+      if (line.startsWith('id: ')) cursor = line.slice(4);
+      // An id without data only says where the stream begins.
+      if (line.startsWith('data: ')) seen.push(seqOf(cursor));
+    }
   });
   await new Promise<void>((resolve) => socket.on('connect', resolve));
   socket.write(

@@ -277,6 +277,15 @@ test('an EventSource that is cut off before its first event has been told where 
   expect(text).toBe(`:\n\nid: ${after}\n\n`);
 });
 
+test('while nobody subscribes and nobody waits, the log is not read', async () => {
+  await expect.poll(() => metric('slotkeeper_streams')).toBe(0);
+  const before = await metric('slotkeeper_event_reads_total');
+  await append(5);
+  // Longer than the poll that makes up for a lost wake-up.
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  expect(await metric('slotkeeper_event_reads_total')).toBe(before);
+});
+
 test('a subscription whose transport nobody serves leaves nothing behind', async () => {
   const parameters = new URLSearchParams({ query: RUN_EVENTS });
   const { status } = await get(`${app.address}/graphql?${parameters}`, {

@@ -1,0 +1,116 @@
+// What a task's code tells while it runs: lines, data and progress, bounded and in order.
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
+import { defineTaskClass, type TaskContext } from '../src/runner/tasks/task-class.ts';
+import { startTestApp, type TestApp } from './support/app.ts';
+import { type TestDatabase, testDatabase } from './support/database.ts';
+
+let database: TestDatabase;
+let app: TestApp;
+let work: (context: TaskContext) => Promise<void>;
+
+const talker = defineTaskClass({
+  name: '\\test\\Talker',
+  description: 'Says what the test wants.',
+  dataSchema: z.looseObject({}),
+  async run(context) {
+    await work(context);
+    return 'said';
+  },
+});
+
+beforeAll(async () => {
+  database = await testDatabase();
+  app = await startTestApp(database.url, { taskClasses: [talker] });
+  await app.query('mutation ($name: String!) { addTask(input: { name: "Talk", className: $name }) { task { id } } }', {
+    name: talker.name,
+  });
+});
+
+afterAll(async () => {
+  await app?.stop();
+  await database?.close();
+});
+
+interface Told {
+  type: string;
+  message: string | null;
+  data: unknown;
+}
+
+async function tell(said: (context: TaskContext) => Promise<void>): Promise<{ progress: number | null; told: Told[] }> {
+  work = said;
+  const { executeTask } = await app.query<{
+    executeTask: { run: { id: string; state: string; progress: number | null } };
+  }>('mutation { executeTask(input: { task: { legacyId: 1 }, waitSeconds: 30 }) { run { id state progress } } }');
+  expect(executeTask.run.state).toBe('SUCCEEDED');
+  const told: Told[] = [];
+  for (let after: string | null = null; ; ) {
+    const page: {
+      run: { events: { edges: { node: Told }[]; pageInfo: { hasNextPage: boolean; endCursor: string } } };
+    } = await app.query(
+      `query ($id: ID!, $after: String) { run(id: $id) { events(first: 500, after: $after) {
+          edges { node { type message data } } pageInfo { hasNextPage endCursor } } } }`,
+      { id: executeTask.run.id, after },
+    );
+    told.push(...page.run.events.edges.map(({ node }) => node));
+    if (!page.run.events.pageInfo.hasNextPage) return { progress: executeTask.run.progress, told };
+    after = page.run.events.pageInfo.endCursor;
+  }
+}
+
+test('lines come in order, with the data that they carry', async () => {
+  const { told } = await tell(async ({ log }) => {
+    log('one');
+    log('two', { blocks: [1, 2], note: 'with \0 in it' });
+    log('three', null);
+  });
+  expect(told.map(({ type }) => type)).toEqual(['QUEUED', 'STARTED', 'LOG', 'LOG', 'LOG', 'SUCCEEDED']);
+  expect(told.slice(2, 5).map(({ message, data }) => [message, data])).toEqual([
+    ['one', null],
+    ['two', { blocks: [1, 2], note: 'with \u{FFFD} in it' }],
+    ['three', null],
+  ]);
+});
+
+test('what is too long, too much or no JSON is cut, with a mark that says so, and fails nothing', async () => {
+  const circular: Record<string, unknown> = {};
+  circular.self = circular;
+  const { told } = await tell(async ({ log }) => {
+    log('x'.repeat(20_000), { large: 'y'.repeat(20_000) });
+    log('circular', circular);
+    for (let line = 3; line <= 1_200; line += 1) log(`line ${line}`);
+  });
+  const lines = told.filter(({ type }) => type === 'LOG');
+  expect(lines).toHaveLength(1_001);
+  expect(lines[0]?.message).toHaveLength(8_192 + ' [cut]'.length);
+  expect(lines[0]?.message).toMatch(/x \[cut\]$/);
+  expect(lines[0]?.data).toEqual({
+    cut: expect.stringMatching(/^the data had 200\d\d characters, at most 8192 are kept$/),
+  });
+  expect(lines[1]?.data).toEqual({ cut: expect.stringContaining('cannot be written as JSON') });
+  expect(lines[999]?.message).toBe('line 1000');
+  expect(lines[1_000]?.message).toBe('The log was cut after 1000 lines.');
+});
+
+test('progress is told a few times a second at most, as a part or as a count, and the last one always', async () => {
+  const { told, progress } = await tell(async (context) => {
+    for (let done = 0; done <= 150; done += 1) {
+      context.progress(done, 150);
+      await pause(10);
+    }
+    context.progress(Number.NaN);
+  });
+  const steps = told.filter(({ type }) => type === 'PROGRESS').map(({ data }) => data as Record<string, number>);
+  expect(steps.length).toBeGreaterThan(1);
+  // 151 were reported. However slow the machine, two are half a second apart.
+  expect(steps.length).toBeLessThan(40);
+  expect(steps.at(-1)).toEqual({ progress: 1, done: 150, total: 150 });
+  const parts = steps.map((step) => step.progress ?? Number.NaN);
+  expect(parts).toEqual(parts.toSorted((left, right) => left - right));
+  expect(progress).toBe(1);
+  const part = await tell(async (context) => context.progress(0.25));
+  expect(part.told.filter(({ type }) => type === 'PROGRESS').map(({ data }) => data)).toEqual([{ progress: 0.25 }]);
+  expect(part.progress).toBe(0.25);
+});
