@@ -1,69 +1,27 @@
 // What changes about tasks, for all who watch lists of them: made from the event log, looked up once for all.
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { type RawBuilder, sql } from 'kysely';
 import type { Logger } from 'pino';
 import { Coalesced } from '../coalesced.ts';
 import { readRows } from '../database/rows.ts';
 import type { EventType } from '../entities/event.ts';
 import { decodeFeedCursor, encodeCursor, encodeSnapshotCursor } from '../events/cursor.ts';
-import { endable, follow, type Hub, type Joined, type Member, type Positioned } from '../events/live.ts';
+import { endable, follow, type Hub, type Joined, type Member } from '../events/live.ts';
 import { sequenceEvents } from '../events/log.ts';
 import type { EventTail, LoggedEvent, Watcher } from '../events/tail.ts';
-import type { TaskRow } from './refs.ts';
-import { type TaskFilterInput, whereTask } from './task-filter.ts';
+import {
+  AT_ONCE,
+  type Filter,
+  readChanges,
+  type TaskChange,
+  type TaskFeedItem,
+  tryFilter,
+} from './task-feed-changes.ts';
+import { whereTask } from './task-filter.ts';
 import { Membership } from './task-membership.ts';
-
-export type TaskFeedItem =
-  | { type: 'TaskFeedSnapshot'; cursor: string; tasks: TaskRow[]; isLast: boolean }
-  | { type: 'TaskFeedChanged'; cursor: string; task: TaskRow; entered: boolean | null }
-  | { type: 'TaskFeedLeftFilter' | 'TaskFeedRemoved'; cursor: string; task: TaskRow };
 
 /** These tell nothing of what a task shows. */
 const WITHOUT: readonly EventType[] = ['LOG', 'PROGRESS'];
 const PAGE = 250;
-const AT_ONCE = 1_000;
-/** Filters that one query applies. */
-const FILTERS_AT_ONCE = 50;
-
-type Filter = TaskFilterInput | null;
-
-/** That a task may have changed, with the row as it was read after that. One object serves all members. */
-class TaskChange implements Positioned {
-  readonly seq: number;
-  readonly event: LoggedEvent;
-  readonly task: TaskRow;
-  /** Whether the task meets a filter, by the filter's key; a filter that came later was not asked about. */
-  readonly meets: ReadonlyMap<string, boolean>;
-  readonly #items = new Map<string, TaskFeedItem>();
-
-  constructor(event: LoggedEvent, task: TaskRow, meets: ReadonlyMap<string, boolean>) {
-    this.seq = event.seq;
-    this.event = event;
-    this.task = task;
-    this.meets = meets;
-  }
-
-  /** The same object for the same question, so that equal subscriptions are executed once. */
-  changed(entered: boolean | null): TaskFeedItem {
-    return this.#once(`changed ${entered}`, {
-      type: 'TaskFeedChanged',
-      cursor: this.event.cursor,
-      task: this.task,
-      entered,
-    });
-  }
-
-  gone(): TaskFeedItem {
-    const type = this.task.deleted_at === null ? 'TaskFeedLeftFilter' : 'TaskFeedRemoved';
-    return this.#once('gone', { type, cursor: this.event.cursor, task: this.task });
-  }
-
-  #once(name: string, item: TaskFeedItem): TaskFeedItem {
-    const known = this.#items.get(name);
-    if (known === undefined) this.#items.set(name, item);
-    return known ?? item;
-  }
-}
 
 interface Watched {
   filter: Filter;
@@ -123,7 +81,7 @@ export class TaskFeed implements Hub<TaskChange>, Watcher {
     after: string | undefined,
   ): Promise<AsyncIterableIterator<TaskFeedItem, void, undefined>> {
     // Tried alone, so that a filter which the database refuses fails here and not where all are looked up together.
-    await sql`select ${this.#whereMeets(filter)} from task as changed where false`.execute(readRows(this.#em.fork()));
+    await tryFilter(this.#em, filter);
     const log = await sequenceEvents(this.#em);
     const start = after === undefined ? { seq: log.head, taskId: 0 } : decodeFeedCursor(after, log);
     const membership = new Membership(after === undefined);
@@ -257,10 +215,10 @@ export class TaskFeed implements Hub<TaskChange>, Watcher {
       newest.delete(event.row.task_id);
       newest.set(event.row.task_id, event);
       if (newest.size < AT_ONCE) continue;
-      yield* await this.#changesOf(newest, filters);
+      yield* await readChanges(this.#em, newest, filters);
       newest = new Map();
     }
-    yield* await this.#changesOf(newest, filters);
+    yield* await readChanges(this.#em, newest, filters);
   }
 
   async #lookUp(): Promise<void> {
@@ -268,7 +226,7 @@ export class TaskFeed implements Hub<TaskChange>, Watcher {
     const upTo = this.#takenUpTo;
     const events = new Map(this.#pending);
     const filters = new Map([...this.#filters].map(([key, { filter }]) => [key, filter]));
-    const changes = await this.#changesOf(events, filters);
+    const changes = await readChanges(this.#em, events, filters);
     if (watched === undefined || watched !== this.#watching) return;
     // Only now: where the query fails, it is made again.
     for (const [taskId, event] of events) if (this.#pending.get(taskId) === event) this.#pending.delete(taskId);
@@ -281,53 +239,8 @@ export class TaskFeed implements Hub<TaskChange>, Watcher {
   }
 
   async #meetsNow({ event }: TaskChange, key: string, filter: Filter): Promise<boolean> {
-    const [change] = await this.#changesOf(new Map([[event.row.task_id, event]]), new Map([[key, filter]]));
+    const [change] = await readChanges(this.#em, new Map([[event.row.task_id, event]]), new Map([[key, filter]]));
     return change?.meets.get(key) ?? false;
-  }
-
-  /** In the order of the events, of which there is one for each task. */
-  async #changesOf(
-    events: ReadonlyMap<number, LoggedEvent>,
-    filters: ReadonlyMap<string, Filter>,
-  ): Promise<TaskChange[]> {
-    const ids = [...events.keys()];
-    const changes: TaskChange[] = [];
-    for (let from = 0; from < ids.length; from += AT_ONCE) {
-      const some = ids.slice(from, from + AT_ONCE);
-      const met = new Map<number, { task: TaskRow; meets: Map<string, boolean> }>();
-      const keys = [...filters.keys()];
-      for (let first = 0; first < keys.length; first += FILTERS_AT_ONCE) {
-        await this.#readMet(some, keys.slice(first, first + FILTERS_AT_ONCE), filters, met);
-      }
-      for (const [id, { task, meets }] of met) {
-        const event = events.get(id);
-        if (event !== undefined) changes.push(new TaskChange(event, task, meets));
-      }
-    }
-    return changes.sort((left, right) => left.seq - right.seq);
-  }
-
-  async #readMet(
-    ids: readonly number[],
-    keys: readonly string[],
-    filters: ReadonlyMap<string, Filter>,
-    met: Map<number, { task: TaskRow; meets: Map<string, boolean> }>,
-  ): Promise<void> {
-    const conditions = keys.map((key) => this.#whereMeets(filters.get(key) ?? null));
-    const { rows } = await sql<TaskRow & { met: boolean[] }>`
-      select changed.*, array[${sql.join(conditions)}] as met from task as changed where changed.id = any(${ids})
-    `.execute(readRows(this.#em.fork()));
-    for (const { met: answers, ...task } of rows) {
-      const known = met.get(task.id) ?? { task, meets: new Map<string, boolean>() };
-      for (const [index, key] of keys.entries()) known.meets.set(key, answers[index] ?? false);
-      met.set(task.id, known);
-    }
-  }
-
-  /** That the task of the outer query meets the filter. */
-  #whereMeets(filter: Filter): RawBuilder<boolean> {
-    const tasks = readRows(this.#em.fork()).selectFrom('task').select('task.id');
-    return sql<boolean>`exists (${whereTask(tasks, filter, 'filter').where(sql<boolean>`task.id = changed.id`)})`;
   }
 
   #addFilter(key: string, filter: Filter): void {

@@ -1,7 +1,7 @@
 import { builder } from './builder.ts';
 import { toGlobalId } from './global-id.ts';
 import { TaskRef } from './refs.ts';
-import type { TaskFeedItem } from './task-feed-hub.ts';
+import type { TaskFeedItem } from './task-feed-changes.ts';
 import { TaskFilter } from './task-filter.ts';
 
 type Of<Type extends TaskFeedItem['type']> = Extract<TaskFeedItem, { type: Type }>;
