@@ -3,12 +3,18 @@
 //   ADMIN_API_KEY=… ADMIN_API_SECRET=… node examples/watch-runs.ts [FILE]
 //
 // FILE keeps the cursor from one start to the next.
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { CursorExpired, createRunFeed } from './run-feed.ts';
 
 const { ADMIN_API_KEY: key, ADMIN_API_SECRET: secret, SLOTKEEPER_URL = 'ws://127.0.0.1:4000/graphql' } = process.env;
 const file = process.argv[2];
 const kept = file === undefined ? undefined : await readFile(file, 'utf8').catch(() => undefined);
+
+/** Written beside and renamed: whoever is killed in between leaves the cursor before, never half of one. */
+async function keep(file: string, cursor: string): Promise<void> {
+  await writeFile(`${file}.new`, cursor);
+  await rename(`${file}.new`, file);
+}
 
 const feed = createRunFeed({
   url: SLOTKEEPER_URL,
@@ -20,7 +26,7 @@ const feed = createRunFeed({
 try {
   for await (const { at, type, task, message, cursor } of feed) {
     process.stdout.write(`${at} ${task.name}: ${type} ${message ?? ''}\n`);
-    if (file !== undefined) await writeFile(file, cursor);
+    if (file !== undefined) await keep(file, cursor);
   }
 } catch (error) {
   const advice = error instanceof CursorExpired ? `; remove ${file} to begin from now` : '';

@@ -1,6 +1,7 @@
 // The client in `examples/`: it keeps the cursor, comes back by itself, and says when it cannot.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -146,6 +147,8 @@ test('the program that prints events goes on where it was when it is started aga
     };
     await expect.poll(told).toBeGreaterThan(0);
     await expect.poll(() => first.lines.at(-1)).toMatch(/Task 1: CANCELLED/);
+    // Before it has kept a cursor there is nothing to go on from.
+    await expect.poll(() => existsSync(join(folder, 'cursor'))).toBe(true);
     await first.end();
     await append(3, 2);
     const second = start();
