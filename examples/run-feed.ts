@@ -75,6 +75,8 @@ export function createRunFeed(options: RunFeedOptions): RunFeed {
     // Trying again is done here, with the newest cursor: graphql-ws would repeat the first one.
     retryAttempts: 0,
     keepAlive: PING_MS,
+    // The socket of the first question serves the subscription that follows it.
+    lazyCloseTimeout: LEAST_PAUSE_MS,
     ...(options.webSocketImpl === undefined ? {} : { webSocketImpl: options.webSocketImpl }),
     on: {
       ...closeWhereUnanswered(),

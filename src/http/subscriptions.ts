@@ -53,7 +53,7 @@ export function useSubscriptions(options: SubscriptionOptions): Plugin<Context> 
 
 async function subscribe(args: ExecutionArgs, options: SubscriptionOptions) {
   const validated = validateSubscriptionArgs(args);
-  if (!('schema' in validated)) return { errors: validated };
+  if (!('schema' in validated)) return masked({ errors: validated }, options);
   const source = await createSourceEventStream(validated);
   if (!(Symbol.asyncIterator in source)) return masked(source, options);
   const asked = questionOf(args.document, args.variableValues);
