@@ -19,7 +19,8 @@ import { Housekeeping } from './runner/housekeeping.ts';
 import { Jobs } from './runner/jobs.ts';
 import { PlannerLoop } from './runner/planner-loop.ts';
 import { Registration } from './runner/registration.ts';
-import { builtInTaskClasses, type TaskClasses } from './runner/tasks/index.ts';
+import { builtInTaskClasses, TaskClasses } from './runner/tasks/index.ts';
+import type { TaskClass } from './runner/tasks/task-class.ts';
 import { TaskFeed } from './schema/task-feed-hub.ts';
 
 export interface App {
@@ -31,11 +32,11 @@ export interface App {
   stop(): Promise<void>;
 }
 
-/** Starts everything that the role asks for, with the given task classes; a part that cannot start takes down those before it. */
-export async function startApp(settings: Settings, log: Logger, taskClasses = builtInTaskClasses): Promise<App> {
+/** Starts everything that the role asks for, with these task classes besides the built-in ones; a part that cannot start takes down those before it. */
+export async function startApp(settings: Settings, log: Logger, ownClasses: readonly TaskClass[] = []): Promise<App> {
   const releasers = new Releasers();
   try {
-    return await startParts(settings, log, taskClasses, releasers);
+    return await startParts(settings, log, ownClasses, releasers);
   } catch (error) {
     await releasers.releaseAll().catch(() => undefined);
     throw error;
@@ -45,7 +46,7 @@ export async function startApp(settings: Settings, log: Logger, taskClasses = bu
 async function startParts(
   settings: Settings,
   log: Logger,
-  taskClasses: TaskClasses,
+  ownClasses: readonly TaskClass[],
   releasers: Releasers,
 ): Promise<App> {
   const { url, release } = await findDatabase(settings, (message) => log.info(message));
@@ -61,6 +62,7 @@ async function startParts(
   });
   await checkMasterKey(orm.em, vault);
 
+  const taskClasses = new TaskClasses([...builtInTaskClasses({ settings }), ...ownClasses]);
   const jobs = new Jobs(url, log, settings.ROLE !== 'gateway', settings.LEASE_SECONDS);
   await jobs.start();
   releasers.push(() => jobs.stop());

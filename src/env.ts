@@ -4,6 +4,7 @@ import { parseMasterKey } from './credentials/master-key.ts';
 import { StartupError } from './database/startup-error.ts';
 import { isTimeZone } from './runner/calendar.ts';
 import { LEASE_SECONDS } from './runner/jobs.ts';
+import { MAX_HOLDING_DAYS } from './runner/tasks/process-holding-task.ts';
 
 const ROLES = ['all', 'gateway', 'runner'] as const;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -37,6 +38,7 @@ const settings = z
     TIME_ZONE: z.string().refine(isTimeZone, 'is no IANA time zone such as Europe/Berlin').default('UTC'),
     ROLE: z.enum(ROLES, `is none of ${ROLES.join(', ')}`).default('all'),
     CONCURRENCY: wholeNumber(1, 1_000).default(10),
+    HOLDING_DAYS: wholeNumber(0, MAX_HOLDING_DAYS).default(30),
     GRACE_SECONDS: wholeNumber(0, 3_600).default(10),
     LEASE_SECONDS: wholeNumber(LEASE_SECONDS.least, LEASE_SECONDS.most).default(LEASE_SECONDS.default),
     RETENTION_DAYS: wholeNumber(0, MAX_DAYS).default(90),

@@ -12,8 +12,9 @@ let work: (context: TaskContext) => Promise<void>;
 
 const talker = defineTaskClass({
   name: '\\test\\Talker',
+  title: 'Talker',
   description: 'Says what the test wants.',
-  dataSchema: z.looseObject({}),
+  data: z.looseObject({}),
   async run(context) {
     await work(context);
     return 'said';

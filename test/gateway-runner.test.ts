@@ -140,7 +140,7 @@ describe('a runner that stops', () => {
     expect(await runOf(gateway, id)).toMatchObject({ state: 'QUEUED' });
     const second = await start('runner');
     const again = await second.held.next();
-    expect(again.context.attempt).toBe(1);
+    expect(again.context.run.attempt).toBe(1);
     again.succeed('by the second');
     await untilState(gateway, id, 'SUCCEEDED');
     const run = await runOf(gateway, id);
@@ -179,7 +179,7 @@ describe('a runner that stops', () => {
     expect(lost.context.signal.aborted).toBe(true);
     const second = await start('runner');
     const again = await second.held.next();
-    expect(again.context.attempt).toBe(2);
+    expect(again.context.run.attempt).toBe(2);
     again.succeed('by the second');
     await untilState(gateway, id, 'SUCCEEDED');
   });

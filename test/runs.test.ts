@@ -71,7 +71,7 @@ test('a failed attempt is tried again as often as the task says, each with its e
   (await held.next()).fail('first');
   (await held.next()).fail('second');
   const third = await held.next();
-  expect(third.context.attempt).toBe(3);
+  expect(third.context.run.attempt).toBe(3);
   third.succeed('at last');
   await untilState(id, 'SUCCEEDED');
   expect(await types(id)).toEqual(['QUEUED', 'STARTED', 'RETRYING', 'STARTED', 'RETRYING', 'STARTED', 'SUCCEEDED']);
@@ -156,7 +156,7 @@ test('runs by request of one task wait for each other, in the order in which the
   for (const id of ids) {
     const attempt = await held.next();
     expect(held.begunCount()).toBe(0);
-    expect(Buffer.from(id, 'base64').toString()).toBe(`Run:${attempt.context.runId}`);
+    expect(Buffer.from(id, 'base64').toString()).toBe(`Run:${attempt.context.run.id}`);
     attempt.succeed('done');
     await untilState(id, 'SUCCEEDED');
   }
@@ -282,7 +282,7 @@ describe('backfillTask', () => {
     for (const { id } of made.runs) {
       const attempt = await held.next();
       expect(held.begunCount()).toBe(0);
-      expect(Buffer.from(id, 'base64').toString()).toBe(`Run:${attempt.context.runId}`);
+      expect(Buffer.from(id, 'base64').toString()).toBe(`Run:${attempt.context.run.id}`);
       attempt.succeed('done');
       await untilState(id, 'SUCCEEDED');
     }

@@ -28,7 +28,7 @@ const IpBlockSchema = defineEntity({
   indexes: [
     { name: 'ip_block_by_pool', properties: ['pool', 'id'] },
     // What the holding task moves.
-    { name: 'ip_block_holding', properties: ['heldAt'], where: "state = 'HOLDING'" },
+    { name: 'ip_block_holding', properties: ['heldAt', 'id'], where: "state = 'HOLDING'" },
   ],
 });
 

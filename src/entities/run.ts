@@ -46,6 +46,8 @@ const RunSchema = defineEntity({
     message: p.text().nullable(),
     /** 0 to 1. */
     progress: p.double().nullable(),
+    /** What an attempt saved for the next one; JSON text, null once the run is finished. */
+    checkpoint: p.text().nullable(),
     cancelRequestedAt: p.datetime().nullable(),
   },
   checks: [

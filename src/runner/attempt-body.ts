@@ -1,9 +1,10 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
+import { sql } from 'kysely';
 import { z } from 'zod';
 import { type AttemptLog, storable } from './attempt-log.ts';
 import type { Attempt, Outcome } from './attempts.ts';
 import type { TaskClasses } from './tasks/index.ts';
-import type { TaskClass } from './tasks/task-class.ts';
+import { PermanentError, type TaskClass } from './tasks/task-class.ts';
 
 /** Why an attempt is to stop; the reason with which its signal aborts. */
 export type StopReason = 'CANCELLED' | 'TIMEOUT' | 'LOST' | 'STOPPING';
@@ -11,6 +12,7 @@ export type StopReason = 'CANCELLED' | 'TIMEOUT' | 'LOST' | 'STOPPING';
 /** Code that ignores its signal for so long is left behind. */
 export const ABANDON_MS = 5_000;
 const MAX_MESSAGE_LENGTH = 8_192;
+const MAX_CHECKPOINT_LENGTH = 65_536;
 
 /** The task has got another class since its job was sent; a job for that one goes to a runner that has it. */
 class NoClass extends Error {}
@@ -35,11 +37,16 @@ export async function runBody(
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     const state = error instanceof NoClass ? 'HANDED_BACK' : 'FAILED';
-    return stopped(attempt, controller.signal) ?? { state, message: bounded(message) };
+    return stopped(attempt, controller.signal) ?? { state, message: bounded(message), permanent: isPermanent(error) };
   } finally {
     clearTimeout(timer);
     clearTimeout(abandon);
   }
+}
+
+/** By its name, since a package may bring its own copy of the class. */
+function isPermanent(error: unknown): boolean {
+  return error instanceof Error && error.name === PermanentError.name;
 }
 
 /** An attempt that was told to stop ends as stopped, whatever its code made of the signal. */
@@ -66,34 +73,49 @@ async function callClass(
 ): Promise<string> {
   const taskClass = classes.named(attempt.className);
   if (taskClass === undefined) throw new NoClass(`Handed back: this runner has no class ${attempt.className}.`);
-  const data = parseData(taskClass, attempt.data, log);
-  return taskClass.run(
-    {
-      em: em.fork(),
-      taskId: attempt.taskId,
-      runId: attempt.runId,
+  return taskClass.run({
+    data: parseData(taskClass, attempt.data, log),
+    task: { id: attempt.taskId, name: attempt.taskName, className: attempt.className },
+    run: {
+      id: attempt.runId,
+      trigger: attempt.trigger,
+      slot: attempt.slot,
       attempt: attempt.attempt,
-      signal,
-      log: (message, data) => log.line(message, data),
-      progress: (done, total) => log.progress(done, total),
+      checkpoint: attempt.checkpoint === null ? null : JSON.parse(attempt.checkpoint),
     },
-    data,
-  );
+    em: em.fork(),
+    signal,
+    log: (message, data) => log.line(message, data),
+    progress: (done, total) => log.progress(done, total),
+    saveCheckpoint: (transaction, checkpoint) => saveCheckpoint(transaction, attempt, checkpoint),
+  });
+}
+
+/** Fenced like the settling: the row is that of the job which this worker holds, or nothing is written. */
+async function saveCheckpoint(em: EntityManager, { runId, job }: Attempt, checkpoint: unknown): Promise<void> {
+  const text = JSON.stringify(checkpoint ?? null);
+  if (text.length > MAX_CHECKPOINT_LENGTH) {
+    throw new TypeError(`the checkpoint has ${text.length} characters, at most ${MAX_CHECKPOINT_LENGTH} can be kept`);
+  }
+  const { rows } = await sql`
+    update run set checkpoint = ${text} where id = ${runId} and job_id = ${job.id} and state = 'RUNNING' returning id
+  `.execute(em.getKysely());
+  if (rows.length === 0) throw new Error('The attempt is no longer ours: another worker has taken it over.');
 }
 
 function parseData(taskClass: TaskClass, text: string | null, log: AttemptLog): unknown {
   const data: unknown = JSON.parse(text ?? '{}');
   const unknown = unknownKeys(taskClass, data);
   if (unknown.length > 0) log.line(`The class ignores these keys of the data: ${unknown.join(', ')}`);
-  const parsed = taskClass.dataSchema.safeParse(data);
+  const parsed = taskClass.data.safeParse(data);
   if (parsed.success) return parsed.data;
-  throw new Error(`The data does not fit the class: ${z.prettifyError(parsed.error)}`);
+  throw new PermanentError(`The data does not fit the class: ${z.prettifyError(parsed.error)}`);
 }
 
 /** Old tasks may carry keys that a class does not know; they are kept and ignored, and the log says so. */
-function unknownKeys({ dataSchema }: TaskClass, data: unknown): string[] {
-  if (!(dataSchema instanceof z.ZodObject) || typeof data !== 'object' || data === null) return [];
-  return Object.keys(data).filter((key) => !Object.hasOwn(dataSchema.shape, key));
+function unknownKeys({ data: schema }: TaskClass, data: unknown): string[] {
+  if (!(schema instanceof z.ZodObject) || typeof data !== 'object' || data === null) return [];
+  return Object.keys(data).filter((key) => !Object.hasOwn(schema.shape, key));
 }
 
 function bounded(message: string): string {

@@ -3,7 +3,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { Job } from 'pg-boss';
 import { inTransaction } from '../database/transaction.ts';
-import type { RunState } from '../entities/run.ts';
+import type { RunState, Trigger } from '../entities/run.ts';
 import { appendEvents } from '../events/log.ts';
 import type { UnwrittenLog } from './attempt-log.ts';
 import { type ForeignClasses, ForeignJobs } from './foreign-classes.ts';
@@ -20,6 +20,10 @@ export interface Attempt {
   data: string | null;
   actorId: number;
   attempt: number;
+  trigger: Trigger;
+  slot: Date | null;
+  /** JSON text. */
+  checkpoint: string | null;
   timeoutSeconds: number;
 }
 
@@ -27,6 +31,8 @@ export interface Attempt {
 export interface Outcome {
   state: Extract<RunState, 'SUCCEEDED' | 'FAILED' | 'CANCELLED'> | 'HANDED_BACK';
   message: string;
+  /** A failure that no further attempt would mend. */
+  permanent?: boolean;
 }
 
 export interface EndedAttempt {
@@ -44,6 +50,9 @@ export interface TakenRow {
   data: string | null;
   actor_id: number;
   attempt: number;
+  trigger: Trigger;
+  slot: string | null;
+  checkpoint: string | null;
   timeout_seconds: number;
 }
 
@@ -86,7 +95,7 @@ function takeOnce(em: EntityManager, jobs: Jobs, count: number, foreign: Foreign
       from json_to_recordset(${JSON.stringify(wanted)}::json) as j (id uuid, run bigint, attempt int), task
       where run.id = j.run and run.job_id = j.id and run.state = 'QUEUED' and task.id = run.task_id
       returning run.job_id, run.id as run_id, run.task_id, task.name as task_name, task.class_name,
-        coalesce(run.data, task.data) as data, run.actor_id, run.attempt, task.timeout_seconds
+        coalesce(run.data, task.data) as data, run.actor_id, run.attempt, run.trigger, run.slot, run.checkpoint, task.timeout_seconds
     `.execute(transaction.getKysely());
     const byJob = new Map(rows.map((row) => [row.job_id, row]));
     const attempts: Attempt[] = [];
@@ -115,6 +124,9 @@ export function attemptOf({ id, retryCount = 0 }: Partial<HeldJob> & { id: strin
     data: row.data,
     actorId: row.actor_id,
     attempt: row.attempt,
+    trigger: row.trigger,
+    slot: row.slot === null ? null : new Date(row.slot),
+    checkpoint: row.checkpoint,
     timeoutSeconds: row.timeout_seconds,
   };
 }

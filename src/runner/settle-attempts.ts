@@ -41,8 +41,9 @@ type Settlement =
   | { state: 'FAILED' | 'HANDED_BACK'; message: string; next: NewJob };
 
 function settlementOf({ attempt, outcome }: EndedAttempt, policy: TaskPolicy, cancelled: boolean): Settlement {
-  const { state, message } = outcome;
-  if (state !== 'HANDED_BACK' && !(state === 'FAILED' && attempt.attempt < policy.retry_attempts)) {
+  const { state, message, permanent = false } = outcome;
+  const isRetried = state === 'FAILED' && !permanent && attempt.attempt < policy.retry_attempts;
+  if (state !== 'HANDED_BACK' && !isRetried) {
     return { state, message, next: null };
   }
   // Whoever asked while it ran that it be cancelled, or deleted its task, sees no further attempt.
@@ -137,6 +138,7 @@ async function updateRuns(em: EntityManager, settlements: readonly (EndedAttempt
     update run set state = s.state, message = s.message, job_id = s."nextJobId",
       progress = coalesce(s.progress, run.progress),
       finished_at = case when s."nextJobId" is null then now() end,
+      checkpoint = case when s."nextJobId" is not null then run.checkpoint end,
       next_attempt_at = now() + make_interval(secs => s."delaySeconds")
     from json_to_recordset(${JSON.stringify(values)}::json) as s (
       "runId" bigint, "heldJobId" uuid, state text, message text, "nextJobId" uuid, "delaySeconds" int, progress float8)

@@ -6,11 +6,12 @@ const TaskClassRef = builder.objectRef<TaskClass>('TaskClass').implement({
   description: 'Code that a task can run.',
   fields: (t) => ({
     name: t.exposeString('name', { description: 'For `className` of a task.' }),
+    title: t.exposeString('title', { description: 'A few words, for a list to choose from.' }),
     description: t.exposeString('description', { description: 'What it does.' }),
     dataSchema: t.field({
       type: 'JSON',
       description: 'The JSON Schema of `data`; unknown keys are kept and not looked at.',
-      resolve: ({ dataSchema }) => toJsonSchema(dataSchema),
+      resolve: ({ data }) => toJsonSchema(data),
     }),
   }),
 });

@@ -138,7 +138,7 @@ function parseJson(text: string, field: string): unknown {
 
 /** Refuses data that the class could not run with; keys that the class does not know are fine. */
 export function checkData(classes: TaskClasses, className: string, data: string | null, path: string): void {
-  const parsed = classes.named(className)?.dataSchema.safeParse(JSON.parse(data ?? '{}'));
+  const parsed = classes.named(className)?.data.safeParse(JSON.parse(data ?? '{}'));
   if (parsed === undefined || parsed.success) return;
   const issue = parsed.error.issues[0];
   const field = [path, 'data', ...(issue?.path ?? [])].join('.');

@@ -5,7 +5,6 @@ import WebSocket from 'ws';
 import { startApp } from '../../src/app.ts';
 import type { Settings } from '../../src/env.ts';
 import { signedQuery } from '../../src/legacy/signature.ts';
-import { builtInTaskClasses, TaskClasses } from '../../src/runner/tasks/index.ts';
 import type { TaskClass } from '../../src/runner/tasks/task-class.ts';
 
 export const HOLDING = '\\scheduler\\Tasks\\ProcessHoldingTask';
@@ -45,6 +44,7 @@ export async function startTestApp(databaseUrl: string, options: AppOptions = {}
     TIME_ZONE: 'UTC',
     ROLE: 'all',
     CONCURRENCY: 10,
+    HOLDING_DAYS: 30,
     GRACE_SECONDS: 5,
     LEASE_SECONDS: 15,
     RETENTION_DAYS: 90,
@@ -58,8 +58,7 @@ export async function startTestApp(databaseUrl: string, options: AppOptions = {}
     LEGACY_EXECUTE_TIMEOUT: 20,
     ...options.settings,
   };
-  const classes = new TaskClasses([...builtInTaskClasses.all, ...(options.taskClasses ?? [])]);
-  const app = await startApp(settings, pino({ level: settings.LOG_LEVEL }, options.log), classes);
+  const app = await startApp(settings, pino({ level: settings.LOG_LEVEL }, options.log), options.taskClasses);
   return clientOf(app.address ?? '', () => app.stop());
 }
 

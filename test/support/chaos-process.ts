@@ -4,26 +4,26 @@ import { pino } from 'pino';
 import { z } from 'zod';
 import { startApp } from '../../src/app.ts';
 import { readSettings } from '../../src/env.ts';
-import { TaskClasses } from '../../src/runner/tasks/index.ts';
 import { defineTaskClass } from '../../src/runner/tasks/task-class.ts';
 
 export const RECORDER = '\\test\\Recorder';
 
 const recorder = defineTaskClass({
   name: RECORDER,
+  title: 'Recorder',
   description: 'Writes its attempts down.',
-  dataSchema: z.looseObject({ milliseconds: z.number().max(10_000).default(50) }),
-  async run({ em, runId, attempt, signal }, { milliseconds }) {
-    await em.execute('insert into recorded (run_id, attempt, what) values (?, ?, ?)', [runId, attempt, 'begun']);
-    await pause(milliseconds, undefined, { signal });
-    await em.execute('insert into recorded (run_id, attempt, what) values (?, ?, ?)', [runId, attempt, 'ended']);
+  data: z.looseObject({ milliseconds: z.number().max(10_000).default(50) }),
+  async run({ em, run, signal, data }) {
+    await em.execute('insert into recorded (run_id, attempt, what) values (?, ?, ?)', [run.id, run.attempt, 'begun']);
+    await pause(data.milliseconds, undefined, { signal });
+    await em.execute('insert into recorded (run_id, attempt, what) values (?, ?, ?)', [run.id, run.attempt, 'ended']);
     return 'recorded';
   },
 });
 
 if (process.argv[1] === import.meta.filename) {
   const settings = readSettings();
-  const app = await startApp(settings, pino({ level: settings.LOG_LEVEL }), new TaskClasses([recorder]));
+  const app = await startApp(settings, pino({ level: settings.LOG_LEVEL }), [recorder]);
   process.stdout.write(`listens on ${app.address}\n`);
   process.once('SIGTERM', () => app.stop().then(() => process.exit()));
 }

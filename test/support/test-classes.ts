@@ -15,11 +15,12 @@ export function heldClass(name = '\\test\\Held') {
   const waiting: ((attempt: HeldAttempt) => void)[] = [];
   const taskClass = defineTaskClass({
     name,
+    title: 'Held',
     description: 'Waits for the test.',
-    dataSchema: z.looseObject({ ignoreSignal: z.boolean().optional() }),
-    run(context, { ignoreSignal }) {
+    data: z.looseObject({ ignoreSignal: z.boolean().optional() }),
+    run(context) {
       const ended = Promise.withResolvers<string>();
-      if (!ignoreSignal) {
+      if (!context.data.ignoreSignal) {
         context.signal.addEventListener('abort', () => ended.reject(new Error(`stopped: ${context.signal.reason}`)));
       }
       const attempt: HeldAttempt = {

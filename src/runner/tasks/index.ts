@@ -1,4 +1,5 @@
-import { ProcessHoldingTask } from './process-holding-task.ts';
+import type { Settings } from '../../env.ts';
+import { processHoldingTask } from './process-holding-task.ts';
 import type { TaskClass } from './task-class.ts';
 
 /** The classes that this build can run, in the order in which they are listed to users. */
@@ -16,5 +17,12 @@ export class TaskClasses {
   }
 }
 
-/** What the product comes with. A new class is one file here and one entry in this list. */
-export const builtInTaskClasses = new TaskClasses([ProcessHoldingTask]);
+/** What the classes that the product comes with are made of. */
+export interface TaskClassParts {
+  settings: Settings;
+}
+
+/** The classes that the product comes with. A new one is one file here and one entry in this list. */
+export function builtInTaskClasses({ settings }: TaskClassParts): TaskClass[] {
+  return [processHoldingTask(settings.HOLDING_DAYS)];
+}

@@ -1,44 +1,124 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { z } from 'zod';
+import { inTransaction } from '../../database/transaction.ts';
 import { defineTaskClass } from './task-class.ts';
 
-/** 30 unless given, 0 moves a block as soon as it is held: the old product's setting. */
-const DEFAULT_HOLDING_DAYS = 30;
-const MAX_HOLDING_DAYS = 9_999;
+export const MAX_HOLDING_DAYS = 9_999;
+/** Blocks in one transaction: some tenths of a second, so that nobody waits long for a block that is being moved. */
+const BATCH = 5_000;
+
+/** What a run has moved so far. */
+const counts = z.object({ v4: z.int(), v6: z.int() });
+type Counts = z.infer<typeof counts>;
+
+/** Where the next batch begins. */
+interface Position {
+  heldAt: string;
+  id: number;
+}
+
+const START: Position = { heldAt: '-infinity', id: 0 };
 
 /**
- * Address blocks that have been in the holding tank for longer than the holding days become available.
- * The old page's message, its last blank included: `Holding tank processed. N IPv4 and M IPv6 blocks moved to the
- * available pool. `
+ * Address blocks that have been in the holding tank for longer than the holding days become available: those of the
+ * task's data, else `defaultDays`. The old page's message, its last blank included: `Holding tank processed. N IPv4 and M
+ * IPv6 blocks moved to the available pool. `
+ *
+ * One batch is one transaction, which also keeps the counts so far as the run's checkpoint: an attempt that is killed has
+ * moved and counted whole batches, and the next one goes on from there.
  */
-export const ProcessHoldingTask = defineTaskClass({
-  name: '\\scheduler\\Tasks\\ProcessHoldingTask',
-  description: 'Moves address blocks that have been in the holding tank for longer than the holding days to available.',
-  dataSchema: z.looseObject({
-    holding_days: z
-      .union([
-        z.int().min(0).max(MAX_HOLDING_DAYS),
-        z
-          .string()
-          .trim()
-          .regex(/^\d{1,4}$/)
-          .transform(Number),
-      ])
-      .nullish()
-      .describe('Days that a block stays in the holding tank; 0 moves it at once. 30 unless given.'),
-  }),
-  async run({ em }, data) {
-    const days = data.holding_days ?? DEFAULT_HOLDING_DAYS;
-    // One statement: blocks that another runner moves at the same time are counted by one of the two only.
-    const { rows } = await sql<{ v4: number; v6: number }>`
-      with moved as (
-        update ip_block set state = 'AVAILABLE', held_at = null
-        where state = 'HOLDING' and held_at <= now() - make_interval(days => ${days})
-        returning family
-      )
-      select count(*) filter (where family = 4)::int as v4, count(*) filter (where family = 6)::int as v6 from moved
-    `.execute(em.getKysely());
-    const { v4, v6 } = rows[0] ?? { v4: 0, v6: 0 };
-    return `Holding tank processed. ${v4} IPv4 and ${v6} IPv6 blocks moved to the available pool. `;
-  },
-});
+export function processHoldingTask(defaultDays: number) {
+  return defineTaskClass({
+    name: '\\scheduler\\Tasks\\ProcessHoldingTask',
+    title: 'Process the holding tank',
+    description:
+      'Moves address blocks that have been in the holding tank for longer than the holding days to available.',
+    data: z.looseObject({
+      holding_days: z
+        .union([
+          z.int().min(0).max(MAX_HOLDING_DAYS),
+          z
+            .string()
+            .trim()
+            .regex(/^\d{1,4}$/)
+            .transform(Number),
+        ])
+        .nullish()
+        .describe(`Days that a block stays in the holding tank; 0 moves it at once. ${defaultDays} unless given.`),
+    }),
+    // Two at once would move each block once, but share the count of one tank between two messages.
+    exclusive: true,
+    async run({ data, run, em, signal, progress, saveCheckpoint }) {
+      const cutoff = await cutoffOf(em, data.holding_days ?? defaultDays);
+      const total = await tankAt(em, cutoff);
+      const before = run.checkpoint === null ? { v4: 0, v6: 0 } : counts.parse(run.checkpoint);
+      let moved = before;
+      // First past the blocks that somebody holds locked, then for those, waiting.
+      for (let waits = false; ; waits = true) {
+        let position: Position | null = START;
+        while (position !== null) {
+          signal.throwIfAborted();
+          const from: Position = position;
+          const batch: Batch = await inTransaction(em, async (transaction) => {
+            const done = await moveBatch(transaction, cutoff, from, waits);
+            const sum = { v4: moved.v4 + done.v4, v6: moved.v6 + done.v6 };
+            if (done.v4 + done.v6 > 0) await saveCheckpoint(transaction, sum satisfies Counts);
+            return { ...done, sum };
+          });
+          moved = batch.sum;
+          position = batch.last;
+          progress(Math.min(total, moved.v4 + moved.v6 - before.v4 - before.v6), Math.max(total, 1));
+        }
+        if ((await tankAt(em, cutoff)) === 0) break;
+      }
+      return `Holding tank processed. ${moved.v4} IPv4 and ${moved.v6} IPv6 blocks moved to the available pool. `;
+    },
+  });
+}
+
+interface Moved extends Counts {
+  /** Null when there was nothing after the position. */
+  last: Position | null;
+}
+
+type Batch = Moved & { sum: Counts };
+
+/** Blocks held before then are due, by the database's clock: what becomes due later is the next run's. */
+async function cutoffOf(em: EntityManager, days: number): Promise<string> {
+  const { rows } = await sql<{ cutoff: string }>`
+    select (now() - make_interval(days => ${days}))::text as cutoff
+  `.execute(em.getKysely());
+  const [row] = rows;
+  if (row === undefined) throw new Error('the database told no time');
+  return row.cutoff;
+}
+
+async function tankAt(em: EntityManager, cutoff: string): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::int as count from ip_block where state = 'HOLDING' and held_at <= ${cutoff}::timestamptz
+  `.execute(em.getKysely());
+  return rows[0]?.count ?? 0;
+}
+
+/** Moves up to a batch of the blocks after `from` that are due; `waits` for those that somebody else holds locked. */
+async function moveBatch(em: EntityManager, cutoff: string, from: Position, waits: boolean): Promise<Moved> {
+  const { rows } = await sql<{ v4: number; v6: number; heldAt: string | null; id: number | null }>`
+    with batch as (
+      select id, held_at from ip_block
+      where state = 'HOLDING' and held_at <= ${cutoff}::timestamptz
+        and (held_at, id) > (${from.heldAt}::timestamptz, ${from.id}::int)
+      order by held_at, id limit ${BATCH} for update ${waits ? sql`` : sql`skip locked`}
+    ), moved as (
+      update ip_block set state = 'AVAILABLE', held_at = null from batch where ip_block.id = batch.id returning family
+    )
+    select count(*) filter (where family = 4)::int as v4, count(*) filter (where family = 6)::int as v6,
+      (select held_at::text from batch order by held_at desc, id desc limit 1) as "heldAt",
+      (select id from batch order by held_at desc, id desc limit 1) as id
+    from moved
+  `.execute(em.getKysely());
+  const [row] = rows;
+  if (row === undefined) throw new Error('the batch was not counted');
+  const { v4, v6, heldAt, id } = row;
+  return { v4, v6, last: heldAt === null || id === null ? null : { heldAt, id } };
+}

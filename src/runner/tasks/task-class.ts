@@ -1,33 +1,84 @@
+// The contract between the runner and the code of a task; `slotkeeper` exports it to classes of other people.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { z } from 'zod';
+import type { Trigger } from '../../entities/run.ts';
+import type { OverlapPolicy } from '../../entities/task.ts';
 
 /** What a task's code is given for one attempt. */
-export interface TaskContext {
+export interface TaskContext<Data = unknown> {
+  /** The data of the run, else of the task, as the class' schema made it. */
+  data: Data;
+  task: { id: number; name: string; className: string };
+  run: {
+    id: number;
+    trigger: Trigger;
+    /** The instant for which it runs, UTC and a whole minute; null for a run by request. */
+    slot: Date | null;
+    /** 1 for the first try. */
+    attempt: number;
+    /** What an earlier attempt of this run saved last; null where none did. */
+    checkpoint: unknown;
+  };
   /** Forked for this attempt. What it flushes is kept even if the attempt fails later. */
   em: EntityManager;
-  taskId: number;
-  runId: number;
-  /** 1 for the first try. */
-  attempt: number;
   /** Aborted when the run is cancelled, its time is over, or the process stops. */
   signal: AbortSignal;
   /** Adds a line to the run's log, and data that JSON can hold; lines and data have bounds, and what is cut says so. */
   log(message: string, data?: unknown): void;
   /** How far it has come: 0 to 1, or `done` of `total`. Told a few times a second at most; the last one always is. */
   progress(done: number, total?: number): void;
+  /**
+   * Keeps a JSON value of up to 64 KiB for the next attempt of this run, in the transaction of `em`: what was done and
+   * the note of it commit together. Throws where another worker has taken the attempt over, so that the transaction is
+   * rolled back and nothing is done twice.
+   */
+  saveCheckpoint(em: EntityManager, checkpoint: unknown): Promise<void>;
+}
+
+/** What the policy of a new task is where whoever adds it does not say. */
+export interface TaskDefaults {
+  /** 1 to 82800. */
+  timeoutSeconds?: number;
+  overlap?: OverlapPolicy;
+  /** `attempts` 1 to 100, the first included; `delaySeconds` 0 to 86400; `backoff` 1 to 10; `jitter` 0 to 1. */
+  retry?: { attempts?: number; delaySeconds?: number; backoff?: number; jitter?: number };
 }
 
 /** The code of a task, under the PHP-namespaced name that old callers use. */
 export interface TaskClass<Schema extends z.ZodType = z.ZodType> {
+  /** Such as `\scheduler\Tasks\ProcessHoldingTask`; stored with each task, so it stays as it is. */
   name: string;
+  /** A few words, for a list to choose from. */
+  title: string;
   description: string;
-  /** What `data` must look like; unknown keys are kept and ignored. Published as JSON Schema. */
-  dataSchema: Schema;
-  /** Returns the run's message. A thrown error fails the attempt with its message. */
-  run(context: TaskContext, data: z.infer<Schema>): Promise<string>;
+  /**
+   * What a task's data must look like, an object. It is checked when a task is saved and before each attempt, and
+   * published as JSON Schema. Unknown keys are kept and ignored: make it with `z.looseObject`.
+   */
+  data: Schema;
+  defaults?: TaskDefaults;
+  /** No two runs of the class are under way at once, whatever their tasks; the others wait. */
+  exclusive?: boolean;
+  /** Returns the run's message. A thrown error fails the attempt with its message; see PermanentError. */
+  run(context: TaskContext<z.infer<Schema>>): Promise<string>;
 }
 
-/** Lets a class infer its data's type from its schema. */
+/** Fails the run at once: what its task's retry policy leaves is not tried. */
+export class PermanentError extends Error {
+  override readonly name = 'PermanentError';
+}
+
+/** Two segments at least, each a PHP identifier. */
+const NAME = /^(\\[A-Za-z_][A-Za-z0-9_]*){2,}$/;
+const MAX_NAME_LENGTH = 255;
+
+/** Lets a class infer its data's type from its schema. Throws for a name that is no PHP-namespaced one. */
 export function defineTaskClass<Schema extends z.ZodType>(taskClass: TaskClass<Schema>): TaskClass<Schema> {
+  const { name } = taskClass;
+  if (!NAME.test(name) || name.length > MAX_NAME_LENGTH) {
+    throw new TypeError(
+      `a task class cannot be named "${name}"; accepted is a PHP name with its namespace, such as \\scheduler\\Tasks\\GreetTask`,
+    );
+  }
   return taskClass;
 }
