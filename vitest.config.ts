@@ -37,7 +37,12 @@ export default defineConfig({
     projects: [
       {
         resolve: { alias },
-        test: { ...common, name: 'fast', include: ['test/**/*.test.ts'], exclude: ['test/**/*.long.test.ts'] },
+        test: {
+          ...common,
+          name: 'fast',
+          include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
+          exclude: ['test/**/*.long.test.ts'],
+        },
       },
       {
         resolve: { alias },

@@ -20,7 +20,9 @@ import { Jobs } from './runner/jobs.ts';
 import { PlannerLoop } from './runner/planner-loop.ts';
 import { Registration } from './runner/registration.ts';
 import { builtInTaskClasses, TaskClasses } from './runner/tasks/index.ts';
+import { KnownClasses, registerClasses } from './runner/tasks/known-classes.ts';
 import type { TaskClass } from './runner/tasks/task-class.ts';
+import { checkNames, loadTaskModules } from './runner/tasks/task-modules.ts';
 import { TaskFeed } from './schema/task-feed-hub.ts';
 
 export interface App {
@@ -49,6 +51,8 @@ async function startParts(
   ownClasses: readonly TaskClass[],
   releasers: Releasers,
 ): Promise<App> {
+  // Before anything is started: a module that does not load is a fault of the settings.
+  const moduleClasses = await loadTaskModules(settings.TASK_MODULES);
   const { url, release } = await findDatabase(settings, (message) => log.info(message));
   releasers.push(release);
   const orm = await openOrm(url);
@@ -62,7 +66,9 @@ async function startParts(
   });
   await checkMasterKey(orm.em, vault);
 
-  const taskClasses = new TaskClasses([...builtInTaskClasses({ settings }), ...ownClasses]);
+  const classes = [...builtInTaskClasses({ settings }), ...moduleClasses, ...ownClasses];
+  checkNames(classes);
+  const taskClasses = new TaskClasses(classes);
   const jobs = new Jobs(url, log, settings.ROLE !== 'gateway', settings.LEASE_SECONDS);
   await jobs.start();
   releasers.push(() => jobs.stop());
@@ -87,7 +93,7 @@ async function startParts(
       guard,
       jobs,
       notifications,
-      taskClasses,
+      taskClasses: new KnownClasses(taskClasses),
       settings,
       log,
     });
@@ -111,6 +117,7 @@ async function startRunner(
   { orm, jobs, notifications, taskClasses }: RunnerParts,
 ): Promise<void> {
   const classNames = taskClasses.all.map(({ name }) => name);
+  await registerClasses(orm.em, taskClasses.all);
   const registration = new Registration(orm.em, classNames, settings.LEASE_SECONDS, log);
   await registration.start();
   releasers.push(() => registration.stop());

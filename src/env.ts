@@ -38,6 +38,11 @@ const settings = z
     TIME_ZONE: z.string().refine(isTimeZone, 'is no IANA time zone such as Europe/Berlin').default('UTC'),
     ROLE: z.enum(ROLES, `is none of ${ROLES.join(', ')}`).default('all'),
     CONCURRENCY: wholeNumber(1, 1_000).default(10),
+    TASK_MODULES: z
+      .string()
+      .transform((value) => value.split(',').map((name) => name.trim()))
+      .refine((names) => names.every((name) => name !== ''), 'is no list of files and packages, separated by commas')
+      .default([]),
     HOLDING_DAYS: wholeNumber(0, MAX_HOLDING_DAYS).default(30),
     GRACE_SECONDS: wholeNumber(0, 3_600).default(10),
     LEASE_SECONDS: wholeNumber(LEASE_SECONDS.least, LEASE_SECONDS.most).default(LEASE_SECONDS.default),

@@ -6,6 +6,7 @@ import { IdempotencyKey, type IdempotencyKeySchema } from './idempotency-key.ts'
 import { IpBlock, type IpBlockSchema } from './ip-block.ts';
 import { LegacyReply, type LegacyReplySchema } from './legacy-reply.ts';
 import { LegacyUsage, type LegacyUsageSchema } from './legacy-usage.ts';
+import { RegisteredClass, type RegisteredClassSchema } from './registered-class.ts';
 import { RepeatItem, type RepeatItemSchema } from './repeat-item.ts';
 import { Retention, type RetentionSchema } from './retention.ts';
 import { Run, type RunSchema } from './run.ts';
@@ -23,6 +24,7 @@ export {
   IpBlock,
   LegacyReply,
   LegacyUsage,
+  RegisteredClass,
   RepeatItem,
   Retention,
   Run,
@@ -44,6 +46,7 @@ export const entities = [
   Event,
   EventLog,
   Runner,
+  RegisteredClass,
   Retention,
   IpBlock,
   IdempotencyKey,
@@ -63,6 +66,7 @@ export type Tables = InferKyselyDB<
   | typeof EventSchema
   | typeof EventLogSchema
   | typeof RunnerSchema
+  | typeof RegisteredClassSchema
   | typeof RetentionSchema
   | typeof IpBlockSchema
   | typeof IdempotencyKeySchema

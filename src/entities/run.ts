@@ -46,6 +46,8 @@ const RunSchema = defineEntity({
     message: p.text().nullable(),
     /** 0 to 1. */
     progress: p.double().nullable(),
+    /** The class, where it must not run twice at once; written when the first attempt is taken. */
+    exclusiveClass: p.text().nullable(),
     /** What an attempt saved for the next one; JSON text, null once the run is finished. */
     checkpoint: p.text().nullable(),
     cancelRequestedAt: p.datetime().nullable(),
@@ -67,6 +69,12 @@ const RunSchema = defineEntity({
     // The ledger: whatever races, a slot has one run.
     { name: 'run_ledger', properties: ['task', 'slot'], where: "trigger = 'SCHEDULE'" },
     { name: 'run_job_id', properties: ['jobId'], where: 'job_id is not null' },
+    // Of an exclusive class one run is under way, whatever races.
+    {
+      name: 'run_exclusive',
+      properties: ['exclusiveClass'],
+      where: "state = 'RUNNING' and exclusive_class is not null",
+    },
   ],
   indexes: [
     { name: 'run_by_task', properties: ['task', 'id'] },

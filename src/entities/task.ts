@@ -10,6 +10,18 @@ export type OverlapPolicy = (typeof OVERLAP_POLICIES)[number];
 export const CATCH_UP_POLICIES = ['LATEST', 'ALL', 'NONE'] as const;
 export type CatchUpPolicy = (typeof CATCH_UP_POLICIES)[number];
 
+/** What users and classes may set of a task's policy: the least and the most. The checks of the table say the same. */
+export const POLICY_BOUNDS = {
+  queueLimit: [1, 10_000],
+  misfireGraceSeconds: [1, 86_400],
+  catchUpMaxAgeSeconds: [0, 2_147_483_647],
+  retryAttempts: [1, 100],
+  retryDelaySeconds: [0, 86_400],
+  retryBackoff: [1, 10],
+  retryJitter: [0, 1],
+  timeoutSeconds: [1, 82_800],
+} as const satisfies Record<string, readonly [number, number]>;
+
 const TaskSchema = defineEntity({
   name: 'Task',
   tableName: 'task',

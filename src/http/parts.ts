@@ -7,7 +7,7 @@ import type { Orm } from '../database/orm.ts';
 import type { Settings } from '../env.ts';
 import type { EventTail } from '../events/tail.ts';
 import type { Jobs } from '../runner/jobs.ts';
-import type { TaskClasses } from '../runner/tasks/index.ts';
+import type { KnownClasses } from '../runner/tasks/known-classes.ts';
 import type { TaskFeed } from '../schema/task-feed-hub.ts';
 import type { StreamGuard } from './stream-guard.ts';
 
@@ -23,7 +23,7 @@ export interface Parts {
   guard: StreamGuard;
   jobs: Jobs;
   notifications: Notifications;
-  taskClasses: TaskClasses;
+  taskClasses: KnownClasses;
   settings: Settings;
   log: Logger;
   /** Counts a call with missing or wrong credentials; returns the seconds to wait where there were too many. */

@@ -14,9 +14,6 @@ export const ABANDON_MS = 5_000;
 const MAX_MESSAGE_LENGTH = 8_192;
 const MAX_CHECKPOINT_LENGTH = 65_536;
 
-/** The task has got another class since its job was sent; a job for that one goes to a runner that has it. */
-class NoClass extends Error {}
-
 /** Runs the code of one attempt to its end, its time limit or its cancellation; never throws. */
 export async function runBody(
   em: EntityManager,
@@ -36,8 +33,13 @@ export async function runBody(
     return stopped(attempt, controller.signal) ?? { state: 'SUCCEEDED', message: bounded(message) };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    const state = error instanceof NoClass ? 'HANDED_BACK' : 'FAILED';
-    return stopped(attempt, controller.signal) ?? { state, message: bounded(message), permanent: isPermanent(error) };
+    return (
+      stopped(attempt, controller.signal) ?? {
+        state: 'FAILED',
+        message: bounded(message),
+        permanent: isPermanent(error),
+      }
+    );
   } finally {
     clearTimeout(timer);
     clearTimeout(abandon);
@@ -72,7 +74,7 @@ async function callClass(
   signal: AbortSignal,
 ): Promise<string> {
   const taskClass = classes.named(attempt.className);
-  if (taskClass === undefined) throw new NoClass(`Handed back: this runner has no class ${attempt.className}.`);
+  if (taskClass === undefined) throw new Error(`an attempt of a foreign class was taken: ${attempt.className}`);
   return taskClass.run({
     data: parseData(taskClass, attempt.data, log),
     task: { id: attempt.taskId, name: attempt.taskName, className: attempt.className },

@@ -6,8 +6,10 @@ import { inTransaction } from '../database/transaction.ts';
 import type { RunState, Trigger } from '../entities/run.ts';
 import { appendEvents } from '../events/log.ts';
 import type { UnwrittenLog } from './attempt-log.ts';
+import { type ExclusiveClasses, isExclusiveConflict, TakesFewer } from './exclusive-classes.ts';
 import { type ForeignClasses, ForeignJobs } from './foreign-classes.ts';
-import { type AttemptJob, type HeldJob, type Jobs, timeLimitOf } from './jobs.ts';
+import { type AttemptJob, classOf, type HeldJob, type Jobs, timeLimitOf } from './jobs.ts';
+import { type QueuedRun, sendNextAttempts } from './release.ts';
 
 /** An attempt that this process has taken. */
 export interface Attempt {
@@ -56,10 +58,17 @@ export interface TakenRow {
   timeout_seconds: number;
 }
 
-/** What was taken: how many jobs, and the attempts that they are for. */
+/** What was taken. */
 export interface Taken {
-  fetched: number;
   attempts: Attempt[];
+  /** Whether there may be more jobs to take. */
+  more: boolean;
+}
+
+/** What decides which jobs a process may take. */
+export interface OwnClasses {
+  foreign: ForeignClasses;
+  exclusive: ExclusiveClasses;
 }
 
 /**
@@ -67,33 +76,37 @@ export interface Taken {
  * before has taken nothing. A job whose run is no longer QUEUED for it (cancelled meanwhile) is ended on the spot. Jobs
  * of classes that this process does not have stay where they are.
  */
-export async function takeAttempts(
-  em: EntityManager,
-  jobs: Jobs,
-  count: number,
-  foreign: ForeignClasses,
-): Promise<Taken> {
+export async function takeAttempts(em: EntityManager, jobs: Jobs, count: number, classes: OwnClasses): Promise<Taken> {
+  let fewer = count;
   for (;;) {
     try {
-      return await takeOnce(em, jobs, count, foreign);
+      const { fetched, attempts } = await takeOnce(em, jobs, fewer, classes);
+      return { attempts, more: fetched === fewer };
     } catch (error) {
-      // Each turn learns of a class at least, and leaves it out in the next.
-      if (!(error instanceof ForeignJobs)) throw error;
+      // Each turn learns of a class at least, and leaves it out in the next, or takes fewer.
+      if (error instanceof TakesFewer) fewer = error.count;
+      else if (!(error instanceof ForeignJobs || isExclusiveConflict(error))) throw error;
     }
   }
 }
 
-function takeOnce(em: EntityManager, jobs: Jobs, count: number, foreign: ForeignClasses): Promise<Taken> {
+function takeOnce(em: EntityManager, jobs: Jobs, count: number, { foreign, exclusive }: OwnClasses) {
   return inTransaction(em, async (transaction) => {
-    const fetched = await jobs.fetch(transaction, count, foreign.names);
+    const left = [...foreign.names, ...(await exclusive.busy(transaction))];
+    const fetched = await jobs.fetch(transaction, count, left);
     if (fetched.length === 0) return { fetched: 0, attempts: [] };
     foreign.refuse(fetched);
-    const wanted = fetched.map(({ id, data }) => ({ id, run: data.runId, attempt: data.attempt }));
+    await exclusive.refuse(transaction, fetched);
+    const wanted = fetched.map((job) => {
+      return { id: job.id, run: job.data.runId, attempt: job.data.attempt, class: classOf(job) };
+    });
     const { rows } = await sql<TakenRow>`
       update run set state = 'RUNNING', attempt = j.attempt, next_attempt_at = null,
-        started_at = coalesce(run.started_at, now())
-      from json_to_recordset(${JSON.stringify(wanted)}::json) as j (id uuid, run bigint, attempt int), task
+        started_at = coalesce(run.started_at, now()),
+        exclusive_class = case when task.class_name = any(${[...exclusive.names]}::text[]) then task.class_name end
+      from json_to_recordset(${JSON.stringify(wanted)}::json) as j (id uuid, run bigint, attempt int, class text), task
       where run.id = j.run and run.job_id = j.id and run.state = 'QUEUED' and task.id = run.task_id
+        and task.class_name = j.class
       returning run.job_id, run.id as run_id, run.task_id, task.name as task_name, task.class_name,
         coalesce(run.data, task.data) as data, run.actor_id, run.attempt, run.trigger, run.slot, run.checkpoint, task.timeout_seconds
     `.execute(transaction.getKysely());
@@ -106,12 +119,24 @@ function takeOnce(em: EntityManager, jobs: Jobs, count: number, foreign: Foreign
       else attempts.push({ ...attemptOf(job, row), timeoutSeconds: Math.min(row.timeout_seconds, timeLimitOf(job)) });
     }
     await jobs.complete(transaction, stale);
+    await sendForOtherClass(transaction, jobs, stale);
     await appendEvents(
       transaction,
       attempts.map((attempt) => ({ ...eventOf(attempt, 'RUNNING'), type: 'STARTED' })),
     );
     return { fetched: fetched.length, attempts };
   });
+}
+
+/** Runs whose task has got another class since their jobs were sent: a job for that one goes to a runner that has it. */
+async function sendForOtherClass(em: EntityManager, jobs: Jobs, stale: readonly Job<AttemptJob>[]): Promise<void> {
+  if (stale.length === 0) return;
+  const { rows } = await sql<QueuedRun>`
+    select run.id, run.attempt, task.timeout_seconds, task.class_name
+    from run join task on task.id = run.task_id
+    where run.job_id = any(${stale.map(({ id }) => id)}::uuid[]) and run.state = 'QUEUED' for no key update of run
+  `.execute(em.getKysely());
+  await sendNextAttempts(em, jobs, rows);
 }
 
 export function attemptOf({ id, retryCount = 0 }: Partial<HeldJob> & { id: string }, row: TakenRow): Attempt {

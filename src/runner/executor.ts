@@ -7,7 +7,8 @@ import type { Notifications } from '../database/notifications.ts';
 import { FailureLog } from '../failure-log.ts';
 import { ABANDON_MS, runBody, type StopReason } from './attempt-body.ts';
 import { AttemptLog } from './attempt-log.ts';
-import { type Attempt, type EndedAttempt, takeAttempts } from './attempts.ts';
+import { type Attempt, type EndedAttempt, type OwnClasses, takeAttempts } from './attempts.ts';
+import { ExclusiveClasses } from './exclusive-classes.ts';
 import { ForeignClasses } from './foreign-classes.ts';
 import type { Jobs } from './jobs.ts';
 import { recoverLostAttempts } from './recovery.ts';
@@ -58,7 +59,7 @@ export class Executor {
   readonly #stopping: Coalesced;
   readonly #recovering: Coalesced;
   readonly #settleFailures: FailureLog;
-  readonly #foreign: ForeignClasses;
+  readonly #classes: OwnClasses;
   #alarm: nodeSchedule.Job | undefined;
   /** Takes no more attempts. */
   #draining = false;
@@ -69,8 +70,11 @@ export class Executor {
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
-    this.#foreign = new ForeignClasses((name) => options.taskClasses.named(name) !== undefined);
-    const { em, jobs, log } = options;
+    const { em, jobs, log, taskClasses } = options;
+    this.#classes = {
+      foreign: new ForeignClasses((name) => taskClasses.named(name) !== undefined),
+      exclusive: new ExclusiveClasses(taskClasses.all.filter(({ exclusive }) => exclusive).map(({ name }) => name)),
+    };
     this.#settleFailures = new FailureLog('settle attempts', log);
     this.#pulling = new Coalesced('pull jobs', log, () => this.#pullWhileFree());
     this.#beating = new Coalesced('send heartbeats', log, () => this.#beat());
@@ -148,10 +152,10 @@ export class Executor {
     for (;;) {
       const free = concurrency - this.#active.size;
       if (free <= 0 || this.#draining) return;
-      const { fetched, attempts } = await takeAttempts(em, jobs, free, this.#foreign);
+      const { attempts, more } = await takeAttempts(em, jobs, free, this.#classes);
       for (const attempt of attempts) this.#begin(attempt);
       if (attempts.length > 0) notifications.notify('slotkeeper_events');
-      if (fetched < free) return this.#armAlarm();
+      if (!more) return this.#armAlarm();
     }
   }
 

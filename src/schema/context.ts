@@ -4,7 +4,7 @@ import type { Notifications } from '../database/notifications.ts';
 import type { User } from '../entities/index.ts';
 import type { EventTail } from '../events/tail.ts';
 import type { Jobs } from '../runner/jobs.ts';
-import type { TaskClasses } from '../runner/tasks/index.ts';
+import type { KnownClasses } from '../runner/tasks/known-classes.ts';
 import type { TaskFeed } from './task-feed-hub.ts';
 
 /** What a subscription tells the transport before its first result. */
@@ -26,7 +26,7 @@ export interface Context {
   /** Seals the secrets that are stored. */
   vault: Vault;
   notifications: Notifications;
-  taskClasses: TaskClasses;
+  taskClasses: KnownClasses;
   /** What a reconnecting EventSource says it has seen; it is newer than the cursor in its address. */
   lastEventId?: string | undefined;
   /** There where the transport has a use for it. */

@@ -82,7 +82,7 @@ async function findRun(em: EntityManager, id: number): Promise<StoredRun> {
 async function executeTask(context: Context, em: EntityManager, input: typeof ExecuteTaskInput.$inferInput) {
   const { task } = await lockForChange(context, em, input.task);
   const data = readData(input, 'input') ?? null;
-  if (data !== null) checkData(context.taskClasses, task.className, data, 'input');
+  if (data !== null) checkData(await context.taskClasses.named(em, task.className), data, 'input');
   return requestRun(em, context.jobs, task, { trigger: 'MANUAL', actor: context.viewer, data });
 }
 

@@ -14,7 +14,7 @@ import type { Context } from './context.ts';
 import { readRepeatItems } from './repeat-item.ts';
 import { readTaskBy, type TaskBy } from './task-by.ts';
 import type { AddTaskInput, UpdateTaskInput } from './task-change-inputs.ts';
-import { checkData, readClassName, readData, readName, readPolicy, readTimeZone } from './task-input.ts';
+import { checkData, policyOfClass, readClass, readData, readName, readPolicy, readTimeZone } from './task-input.ts';
 
 /** The owner that a call names: an existing user, and another than the caller only for an admin. */
 async function readOwner(em: EntityManager, viewer: User, legacyId: number, path: string): Promise<User> {
@@ -72,21 +72,22 @@ export async function addTask(
   input: typeof AddTaskInput.$inferInput,
 ): Promise<number> {
   const timeZone = readTimeZone(input.timeZone ?? context.timeZone, 'input.timeZone');
-  const className = readClassName(context.taskClasses, input.className, 'input.className');
+  const taskClass = await readClass(context, input.className, 'input.className');
   const data = readData(input, 'input') ?? null;
-  checkData(context.taskClasses, className, data, 'input');
+  checkData(taskClass, data, 'input');
   const rules = readRepeatItems(input.repeatItems, timeZone, 'input.repeatItems');
   const owner = await readOwner(em, context.viewer, input.ownerLegacyId ?? context.viewer.id, 'input.ownerLegacyId');
   const now = await databaseClock(em);
   const task = em.create(Task, {
     name: readName(input.name, 'input.name'),
-    className,
+    className: taskClass.name,
     data,
     active: input.active,
     owner,
     timeZone,
     createdAt: now,
     updatedAt: now,
+    ...policyOfClass(taskClass.defaults),
     ...readPolicy(input.policy ?? {}, 'input.policy'),
   });
   addItems(em, task, rules);
@@ -108,11 +109,13 @@ export async function updateTask(
   const { task, now } = await lockForChange(context, em, input.task, input);
   if (input.name !== undefined && input.name !== null) task.name = readName(input.name, 'input.name');
   if (input.className !== undefined && input.className !== null) {
-    task.className = readClassName(context.taskClasses, input.className, 'input.className');
+    task.className = (await readClass(context, input.className, 'input.className')).name;
   }
   const data = readData(input, 'input');
   if (data !== undefined) task.data = data;
-  if (data !== undefined || input.className) checkData(context.taskClasses, task.className, task.data ?? null, 'input');
+  if (data !== undefined || input.className) {
+    checkData(await context.taskClasses.named(em, task.className), task.data ?? null, 'input');
+  }
   if (input.ownerLegacyId !== undefined && input.ownerLegacyId !== null) {
     const owner = await readOwner(em, context.viewer, input.ownerLegacyId, 'input.ownerLegacyId');
     task.owner = task.owner.id === owner.id ? task.owner : em.getReference(User, owner.id, { wrapped: true });

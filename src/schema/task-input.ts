@@ -1,11 +1,16 @@
 // What users may say about a task, and the checks that the schema's types cannot make.
-import { z } from 'zod';
+import { POLICY_BOUNDS } from '../entities/task.ts';
 import { badInput } from '../errors.ts';
 import { isTimeZone } from '../runner/calendar.ts';
-import type { TaskClasses } from '../runner/tasks/index.ts';
+import type { KnownClass } from '../runner/tasks/known-classes.ts';
+import type { TaskDefaults } from '../runner/tasks/task-class.ts';
 import { builder } from './builder.ts';
+import type { Context } from './context.ts';
 import { CatchUpPolicyEnum, OverlapPolicyEnum } from './enums.ts';
 import { readText } from './input.ts';
+
+/** What finding a class takes. */
+type ClassContext = Pick<Context, 'em' | 'taskClasses'>;
 
 export const RetryPolicyInput = builder.inputType('RetryPolicyInput', {
   description: 'How a failed attempt is tried again. A field left out stays as it is.',
@@ -53,26 +58,41 @@ export interface PolicyColumns {
 
 /** The columns that a policy input sets: those that it names. */
 export function readPolicy(input: typeof TaskPolicyInput.$inferInput, path: string): PolicyColumns {
-  const bound = (name: string, value: number | null | undefined, least: number, most: number) => {
+  const bound = (column: keyof typeof POLICY_BOUNDS, value: number | null | undefined, name: string = column) => {
+    const [least, most] = POLICY_BOUNDS[column];
     if (value === null || value === undefined || (value >= least && value <= most)) return value ?? undefined;
     throw badInput(`${path}.${name}`, `it is ${value}; accepted is ${least} to ${most}`);
   };
   const { retry } = input;
   const columns = {
     overlap: input.overlap ?? undefined,
-    queueLimit: bound('queueLimit', input.queueLimit, 1, 10_000),
+    queueLimit: bound('queueLimit', input.queueLimit),
     catchUp: input.catchUp ?? undefined,
-    misfireGraceSeconds: bound('misfireGraceSeconds', input.misfireGraceSeconds, 1, 86_400),
+    misfireGraceSeconds: bound('misfireGraceSeconds', input.misfireGraceSeconds),
     catchUpMaxAgeSeconds:
-      input.catchUpMaxAgeSeconds === null
-        ? null
-        : bound('catchUpMaxAgeSeconds', input.catchUpMaxAgeSeconds, 0, 2_147_483_647),
-    retryAttempts: bound('retry.attempts', retry?.attempts, 1, 100),
-    retryDelaySeconds: bound('retry.delaySeconds', retry?.delaySeconds, 0, 86_400),
-    retryBackoff: bound('retry.backoff', retry?.backoff, 1, 10),
-    retryJitter: bound('retry.jitter', retry?.jitter, 0, 1),
-    timeoutSeconds: bound('timeoutSeconds', input.timeoutSeconds, 1, 82_800),
+      input.catchUpMaxAgeSeconds === null ? null : bound('catchUpMaxAgeSeconds', input.catchUpMaxAgeSeconds),
+    retryAttempts: bound('retryAttempts', retry?.attempts, 'retry.attempts'),
+    retryDelaySeconds: bound('retryDelaySeconds', retry?.delaySeconds, 'retry.delaySeconds'),
+    retryBackoff: bound('retryBackoff', retry?.backoff, 'retry.backoff'),
+    retryJitter: bound('retryJitter', retry?.jitter, 'retry.jitter'),
+    timeoutSeconds: bound('timeoutSeconds', input.timeoutSeconds),
   };
+  return withoutUndefined(columns);
+}
+
+/** The columns that a class sets for a new task, where whoever adds it does not. */
+export function policyOfClass({ timeoutSeconds, overlap, retry }: TaskDefaults): PolicyColumns {
+  return withoutUndefined({
+    timeoutSeconds,
+    overlap,
+    retryAttempts: retry?.attempts,
+    retryDelaySeconds: retry?.delaySeconds,
+    retryBackoff: retry?.backoff,
+    retryJitter: retry?.jitter,
+  });
+}
+
+function withoutUndefined(columns: Record<string, unknown>): PolicyColumns {
   return Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== undefined)) as PolicyColumns;
 }
 
@@ -87,10 +107,11 @@ export function readTimeZone(name: string, path: string): string {
   throw badInput(path, `it is "${name.slice(0, 80)}"; accepted is an IANA time zone such as Europe/Berlin`);
 }
 
-/** A class that this build has; the message lists them, as the old page does. */
-export function readClassName(classes: TaskClasses, name: string, path: string): string {
-  if (classes.named(name) !== undefined) return name;
-  const available = classes.all.map((taskClass) => taskClass.name);
+/** A class that this process or a runner has; the message lists them, as the old page does. */
+export async function readClass({ em, taskClasses }: ClassContext, name: string, path: string): Promise<KnownClass> {
+  const found = await taskClasses.named(em, name);
+  if (found !== null) return found;
+  const available = (await taskClasses.all(em)).map((taskClass) => taskClass.name);
   throw badInput(path, `there is no task class "${name.slice(0, 200)}"; available: ${available.join(', ')}`);
 }
 
@@ -137,10 +158,7 @@ function parseJson(text: string, field: string): unknown {
 }
 
 /** Refuses data that the class could not run with; keys that the class does not know are fine. */
-export function checkData(classes: TaskClasses, className: string, data: string | null, path: string): void {
-  const parsed = classes.named(className)?.data.safeParse(JSON.parse(data ?? '{}'));
-  if (parsed === undefined || parsed.success) return;
-  const issue = parsed.error.issues[0];
-  const field = [path, 'data', ...(issue?.path ?? [])].join('.');
-  throw badInput(field, `${z.prettifyError(parsed.error)}`);
+export function checkData(taskClass: KnownClass | null, data: string | null, path: string): void {
+  const fault = taskClass?.findFault(JSON.parse(data ?? '{}')) ?? null;
+  if (fault !== null) throw badInput([path, 'data', ...fault.path].join('.'), fault.message);
 }

@@ -44,6 +44,7 @@ export async function startTestApp(databaseUrl: string, options: AppOptions = {}
     TIME_ZONE: 'UTC',
     ROLE: 'all',
     CONCURRENCY: 10,
+    TASK_MODULES: [],
     HOLDING_DAYS: 30,
     GRACE_SECONDS: 5,
     LEASE_SECONDS: 15,

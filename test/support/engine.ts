@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { inTransaction } from '../../src/database/transaction.ts';
 import { Task, User } from '../../src/entities/index.ts';
 import { type Attempt, type Outcome, takeAttempts } from '../../src/runner/attempts.ts';
+import { ExclusiveClasses } from '../../src/runner/exclusive-classes.ts';
 import { ForeignClasses } from '../../src/runner/foreign-classes.ts';
 import type { Jobs } from '../../src/runner/jobs.ts';
 import { computeFollowing, fireDue, lockAndSettle } from '../../src/runner/planner.ts';
@@ -19,11 +20,12 @@ export type Engine = ReturnType<typeof engineOf>;
 /** The class of the tasks that `addTasks` adds. */
 export const OWN_CLASSES = ['class'];
 
-export function engineOf(jobs: Jobs) {
+export function engineOf(jobs: Jobs, exclusiveNames: readonly string[] = []) {
   const foreign = new ForeignClasses((name) => OWN_CLASSES.includes(name));
   const fire = (by: EntityManager, faults = new ScheduleFaults(log)) =>
     fireDue(by, jobs, { ownClasses: OWN_CLASSES, faults });
-  const take = (by: EntityManager, count: number) => takeAttempts(by, jobs, count, foreign);
+  const take = (by: EntityManager, count: number) =>
+    takeAttempts(by, jobs, count, { foreign, exclusive: new ExclusiveClasses(exclusiveNames) });
 
   async function fireAll(by: EntityManager, faults?: ScheduleFaults): Promise<void> {
     while ((await fire(by, faults)) > 0);
@@ -63,8 +65,8 @@ export function engineOf(jobs: Jobs) {
 
   async function runEverything(by: EntityManager): Promise<void> {
     for (;;) {
-      const { fetched, attempts } = await take(by, 50);
-      if (fetched === 0) return;
+      const { attempts, more } = await take(by, 50);
+      if (attempts.length === 0 && !more) return;
       if (attempts.length > 0) await end(by, attempts);
     }
   }

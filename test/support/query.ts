@@ -3,6 +3,7 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import { type ExecutionResult, graphql } from 'graphql';
 import type { Role } from '../../src/entities/user.ts';
 import { TaskClasses } from '../../src/runner/tasks/index.ts';
+import { KnownClasses } from '../../src/runner/tasks/known-classes.ts';
 import { processHoldingTask } from '../../src/runner/tasks/process-holding-task.ts';
 import type { Context } from '../../src/schema/context.ts';
 import { schema } from '../../src/schema/index.ts';
@@ -17,7 +18,7 @@ export function execute(orm: MikroORM, source: string, { role = 'ADMIN', variabl
   const viewer = { id: 1, name: 'admin', role, createdAt: new Date(0) };
   const asked: Pick<Context, 'em' | 'taskClasses' | 'timeZone'> = {
     em: orm.em.fork(),
-    taskClasses: new TaskClasses([processHoldingTask(30)]),
+    taskClasses: new KnownClasses(new TaskClasses([processHoldingTask(30)])),
     timeZone: 'UTC',
   };
   const contextValue = { ...asked, viewer };

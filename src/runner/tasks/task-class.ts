@@ -1,8 +1,8 @@
-// The contract between the runner and the code of a task; `slotkeeper` exports it to classes of other people.
+// The contract between the runner and the code of a task; `slotkeeper` exports it to classes of other people (kit.ts).
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { z } from 'zod';
 import type { Trigger } from '../../entities/run.ts';
-import type { OverlapPolicy } from '../../entities/task.ts';
+import { OVERLAP_POLICIES, type OverlapPolicy, POLICY_BOUNDS } from '../../entities/task.ts';
 
 /** What a task's code is given for one attempt. */
 export interface TaskContext<Data = unknown> {
@@ -71,14 +71,46 @@ export class PermanentError extends Error {
 /** Two segments at least, each a PHP identifier. */
 const NAME = /^(\\[A-Za-z_][A-Za-z0-9_]*){2,}$/;
 const MAX_NAME_LENGTH = 255;
+const MAX_TITLE_LENGTH = 100;
 
-/** Lets a class infer its data's type from its schema. Throws for a name that is no PHP-namespaced one. */
+const defined = new WeakSet<object>();
+
+/**
+ * Lets a class infer its data's type from its schema. Throws a TypeError for a name that is no PHP-namespaced one, and for
+ * a title or defaults that are out of bounds.
+ */
 export function defineTaskClass<Schema extends z.ZodType>(taskClass: TaskClass<Schema>): TaskClass<Schema> {
-  const { name } = taskClass;
+  const { name, title, defaults = {} } = taskClass;
   if (!NAME.test(name) || name.length > MAX_NAME_LENGTH) {
     throw new TypeError(
       `a task class cannot be named "${name}"; accepted is a PHP name with its namespace, such as \\scheduler\\Tasks\\GreetTask`,
     );
   }
+  if (title.length < 1 || title.length > MAX_TITLE_LENGTH) {
+    throw new TypeError(`the title of ${name} has ${title.length} characters; accepted are 1 to ${MAX_TITLE_LENGTH}`);
+  }
+  checkDefaults(name, defaults);
+  defined.add(taskClass);
   return taskClass;
+}
+
+/** Whether a value is what defineTaskClass returned. */
+export function isTaskClass(value: unknown): value is TaskClass {
+  return typeof value === 'object' && value !== null && defined.has(value);
+}
+
+function checkDefaults(name: string, { timeoutSeconds, overlap, retry = {} }: TaskDefaults): void {
+  const values = [
+    ['timeoutSeconds', POLICY_BOUNDS.timeoutSeconds, timeoutSeconds],
+    ['retry.attempts', POLICY_BOUNDS.retryAttempts, retry.attempts],
+    ['retry.delaySeconds', POLICY_BOUNDS.retryDelaySeconds, retry.delaySeconds],
+    ['retry.backoff', POLICY_BOUNDS.retryBackoff, retry.backoff],
+    ['retry.jitter', POLICY_BOUNDS.retryJitter, retry.jitter],
+  ] as const;
+  for (const [field, [least, most], value] of values) {
+    if (value === undefined || (value >= least && value <= most)) continue;
+    throw new TypeError(`defaults.${field} of ${name} is ${value}; accepted is ${least} to ${most}`);
+  }
+  if (overlap === undefined || OVERLAP_POLICIES.includes(overlap)) return;
+  throw new TypeError(`defaults.overlap of ${name} is ${overlap}; accepted is one of ${OVERLAP_POLICIES.join(', ')}`);
 }

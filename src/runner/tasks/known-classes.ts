@@ -1,0 +1,152 @@
+// What a gateway knows of task classes, its own code or not: a runner writes down what its classes are when it starts, and
+// whoever has not the code goes by that.
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import { sql } from 'kysely';
+import { z } from 'zod';
+import { inTransaction } from '../../database/transaction.ts';
+import { BoundedCache } from '../bounded-cache.ts';
+import type { TaskClasses } from './index.ts';
+import type { TaskClass, TaskDefaults } from './task-class.ts';
+
+/** What of a task's data does not fit its class. */
+export interface DataFault {
+  /** Keys and positions, from the outside in. */
+  path: readonly (string | number)[];
+  /** What came and what is accepted. */
+  message: string;
+}
+
+/** A class as far as those need to know it who do not run it. */
+export interface KnownClass {
+  name: string;
+  title: string;
+  description: string;
+  /** JSON Schema of what a caller sends: a key with a default may be left out. */
+  dataSchema: unknown;
+  defaults: TaskDefaults;
+  exclusive: boolean;
+  /** Null where the data fits. */
+  findFault(data: unknown): DataFault | null;
+}
+
+export class KnownClasses {
+  readonly #own: ReadonlyMap<string, KnownClass>;
+
+  constructor(own: TaskClasses) {
+    this.#own = new Map(own.all.map((taskClass) => [taskClass.name, ofCode(taskClass)]));
+  }
+
+  /** A class that this process has the code of, or that a runner has told of. Only the latter costs a query. */
+  async named(em: EntityManager, name: string): Promise<KnownClass | null> {
+    const own = this.#own.get(name);
+    if (own !== undefined) return own;
+    const [registered] = await readRegistered(em, [name]);
+    return registered === undefined ? null : ofRegistered(registered);
+  }
+
+  /** All of them: this process' own, then those that runners have told of, by name. */
+  async all(em: EntityManager): Promise<KnownClass[]> {
+    const registered = await readRegistered(em, null);
+    const others = registered.filter(({ name }) => !this.#own.has(name));
+    return [...this.#own.values(), ...others.map(ofRegistered)];
+  }
+}
+
+/** Tells everyone what these classes are. Two runners that start at once write in the same order. */
+export async function registerClasses(em: EntityManager, classes: readonly TaskClass[]): Promise<void> {
+  const described = classes.map(ofCode).toSorted((left, right) => (left.name < right.name ? -1 : 1));
+  const values = described.map(({ name, title, description, dataSchema, defaults, exclusive }) => {
+    return {
+      name,
+      title,
+      description,
+      schema: JSON.stringify(dataSchema),
+      defaults: JSON.stringify(defaults),
+      exclusive,
+    };
+  });
+  await inTransaction(em, (transaction) =>
+    sql`
+      insert into task_class (name, title, description, data_schema, defaults, exclusive)
+      select name, title, description, schema, defaults, exclusive
+      from json_to_recordset(${JSON.stringify(values)}::json) as c (
+        name text, title text, description text, schema text, defaults text, exclusive bool)
+      on conflict (name) do update set title = excluded.title, description = excluded.description,
+        data_schema = excluded.data_schema, defaults = excluded.defaults, exclusive = excluded.exclusive,
+        registered_at = now()
+    `.execute(transaction.getKysely()),
+  );
+}
+
+/** How many live runners have each class that any of them has. */
+export async function countLiveRunners(em: EntityManager): Promise<Map<string, number>> {
+  const { rows } = await sql<{ name: string; runners: number }>`
+    select name, count(*)::int as runners from runner, unnest(class_names) as name where lives_until > now() group by name
+  `.execute(em.getKysely());
+  return new Map(rows.map(({ name, runners }) => [name, runners]));
+}
+
+function ofCode(taskClass: TaskClass): KnownClass {
+  const { name, title, description, data: schema, defaults = {}, exclusive = false } = taskClass;
+  const dataSchema = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  return { name, title, description, dataSchema, defaults, exclusive, findFault: (data) => faultOfZod(schema, data) };
+}
+
+function faultOfZod(schema: z.ZodType, data: unknown): DataFault | null {
+  const parsed = schema.safeParse(data);
+  if (parsed.success) return null;
+  const path = parsed.error.issues[0]?.path ?? [];
+  return {
+    path: path.map((key) => (typeof key === 'symbol' ? String(key) : key)),
+    message: z.prettifyError(parsed.error),
+  };
+}
+
+interface Registered {
+  name: string;
+  title: string;
+  description: string;
+  data_schema: string;
+  defaults: string;
+  exclusive: boolean;
+}
+
+async function readRegistered(em: EntityManager, names: readonly string[] | null): Promise<Registered[]> {
+  const { rows } = await sql<Registered>`
+    select name, title, description, data_schema, defaults, exclusive from task_class
+    where ${names === null ? sql`true` : sql`name = any(${[...names]}::text[])`} order by name
+  `.execute(em.getKysely());
+  return rows;
+}
+
+function ofRegistered({ data_schema, defaults, ...row }: Registered): KnownClass {
+  return {
+    ...row,
+    dataSchema: JSON.parse(data_schema),
+    defaults: JSON.parse(defaults) as TaskDefaults,
+    findFault: (data) => faultOfJsonSchema(validatorOf(data_schema), data),
+  };
+}
+
+const MAX_VALIDATORS = 200;
+const validators = new BoundedCache<string, ValidateFunction>(MAX_VALIDATORS);
+
+/** Formats are looked at by the class itself, before each attempt; here they would need a library that knows the same ones. */
+function validatorOf(schemaText: string): ValidateFunction {
+  return validators.get(schemaText, () =>
+    new Ajv2020({ strict: false, verbose: true, validateFormats: false }).compile(JSON.parse(schemaText)),
+  );
+}
+
+const SHOWN_LENGTH = 80;
+
+function faultOfJsonSchema(validate: ValidateFunction, data: unknown): DataFault | null {
+  if (validate(data)) return null;
+  const error = validate.errors?.[0];
+  if (error === undefined) throw new Error('the data does not fit and there is no error');
+  const pointer = error.instancePath.split('/').slice(1);
+  const path = pointer.map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const came = JSON.stringify(error.data).slice(0, SHOWN_LENGTH);
+  return { path, message: `it is ${came}; accepted is what the class takes: ${error.message}` };
+}

@@ -1,0 +1,77 @@
+// Loads task classes of other people: the files and packages that TASK_MODULES names.
+import { stat } from 'node:fs/promises';
+import { createRequire, registerHooks } from 'node:module';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { reasonOf, StartupError } from '../../database/startup-error.ts';
+import { isTaskClass, type TaskClass } from './task-class.ts';
+
+/** What a module may take to load; one that waits for ever would keep the product from starting without a word. */
+const LOAD_TIMEOUT_MS = 60_000;
+const KIT = new URL('./kit.ts', import.meta.url).href;
+
+/**
+ * The classes of the modules, in their order. A name that begins with a dot or a slash is a file, or a folder whose
+ * package.json has `main`; any other is a package that is installed beside the product. Throws a StartupError that names
+ * the module which does not load, or has no class.
+ */
+export async function loadTaskModules(names: readonly string[]): Promise<TaskClass[]> {
+  if (names.length === 0) return [];
+  // Wherever a module lies, `slotkeeper` is this product, so that there is one copy of what it exports. For good: a class
+  // may import more when it runs.
+  registerHooks({
+    resolve: (specifier, context, next) =>
+      specifier === 'slotkeeper' ? { url: KIT, shortCircuit: true } : next(specifier, context),
+  });
+  const classes: TaskClass[] = [];
+  for (const name of names) classes.push(...(await loadModule(name)));
+  return classes;
+}
+
+async function loadModule(name: string): Promise<TaskClass[]> {
+  const exported = await importModule(name).catch((error: unknown) => {
+    throw new StartupError(`TASK_MODULES: ${name} cannot be loaded: ${hintOf(error) ?? reasonOf(error)}`);
+  });
+  const classes = [...new Set(Object.values(exported).flat())].filter(isTaskClass);
+  if (classes.length > 0) return classes;
+  throw new StartupError(
+    `TASK_MODULES: ${name} exports no task class; accepted is a module that exports what defineTaskClass returns`,
+  );
+}
+
+async function importModule(name: string): Promise<Record<string, unknown>> {
+  const specifier = await specifierOf(name);
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`it took more than ${LOAD_TIMEOUT_MS / 1_000} seconds`)),
+      LOAD_TIMEOUT_MS,
+    );
+  });
+  try {
+    return await Promise.race([import(specifier), timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function specifierOf(name: string): Promise<string> {
+  if (!/^[./]/.test(name)) return name;
+  const path = resolve(name);
+  const isFolder = (await stat(path)).isDirectory();
+  return pathToFileURL(isFolder ? createRequire(import.meta.url).resolve(path) : path).href;
+}
+
+/** Node runs TypeScript as it is, but not below node_modules. */
+function hintOf(error: unknown): string | null {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code !== 'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING') return null;
+  return 'a package below node_modules is to be published as JavaScript; a folder beside can be TypeScript as it is';
+}
+
+/** Throws a StartupError where two classes have one name: a task could not say which of them it means. */
+export function checkNames(classes: readonly TaskClass[]): void {
+  const names = classes.map(({ name }) => name);
+  const repeated = names.find((name, index) => names.indexOf(name) !== index);
+  if (repeated !== undefined) throw new StartupError(`TASK_MODULES: there are two task classes named ${repeated}.`);
+}
