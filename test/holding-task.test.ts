@@ -70,8 +70,23 @@ test('blocks that are held for longer than the holding days become available, co
   ]);
 });
 
+test('a block that somebody is changing holds up no other, and is moved once they are done', async () => {
+  await hold(['10.9.0.0/24', '10.9.1.0/24', '10.9.2.0/24']);
+  let running: Promise<{ state: string; message: string }> | undefined;
+  await database.orm.em.fork().transactional(async (em) => {
+    await em.execute(`select from ip_block where cidr = '10.9.1.0/24' for update`);
+    running = execute({ holding_days: 0 });
+    const moved = async () =>
+      (await states()).filter(({ cidr, state }) => cidr.startsWith('10.9') && state === 'AVAILABLE');
+    await expect.poll(async () => (await moved()).length).toBe(2);
+  });
+  // With the two blocks of the test before.
+  expect((await running)?.message).toContain('5 IPv4 and 0 IPv6 blocks');
+});
+
 test('holding days of 0 move every held block at once, also when they come as text', async () => {
-  expect((await execute({ holding_days: '0' })).message).toContain('2 IPv4 and 0 IPv6 blocks');
+  await hold(['10.8.0.0/24']);
+  expect((await execute({ holding_days: '0' })).message).toContain('1 IPv4 and 0 IPv6 blocks');
   expect((await states()).every(({ state }) => state === 'AVAILABLE')).toBe(true);
 });
 

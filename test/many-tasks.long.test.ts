@@ -1,10 +1,9 @@
 // 100,000 tasks that are not due: what a start and an idle minute cost must not grow with them, nor what is asked often.
-import { readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { HOLDING } from './support/app.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
-import { type AppProcess, startProcess } from './support/process.ts';
+import { type AppProcess, residentMiB, startProcess } from './support/process.ts';
 import { rows } from './support/races.ts';
 import { overWebSocketStream } from './support/streams.ts';
 
@@ -71,11 +70,6 @@ async function readWork({ orm: { em } }: TestDatabase): Promise<Work> {
   return work;
 }
 
-async function residentMiB({ child: { pid } }: AppProcess): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1_024;
-}
-
 interface Cost {
   start: Work;
   idle: Work;
@@ -94,7 +88,7 @@ async function costOf(database: TestDatabase): Promise<Cost> {
     transactions: to.transactions - from.transactions,
     rowsRead: to.rowsRead - from.rowsRead,
   });
-  return { start: between(before, started), idle: between(started, ended), mib: await residentMiB(app) };
+  return { start: between(before, started), idle: between(started, ended), mib: await residentMiB(app.child.pid) };
 }
 
 test('100,000 tasks cost no more at a start and while nothing is due than 1,000', async () => {
@@ -118,7 +112,7 @@ test('a feed of 100,000 tasks comes in pages, and then tells of the one that cha
   await addDailyTasks(large, MANY);
   const app = await startProcess(large.url);
   processes.push(app);
-  const before = await residentMiB(app);
+  const before = await residentMiB(app.child.pid);
   const stream = await overWebSocketStream(app, {
     query: `subscription { taskFeed { ... on TaskFeedSnapshot { isLast tasks { legacyId } }
       ... on TaskFeedChanged { task { legacyId name } } } }`,
@@ -134,7 +128,9 @@ test('a feed of 100,000 tasks comes in pages, and then tells of the one that cha
   expect(ids).toEqual(Array.from({ length: MANY }, (_, index) => index + 1));
   await app.query('mutation { updateTask(input: { task: { legacyId: 77777 }, name: "new" }) { task { id } } }');
   await expect.poll(() => told().at(-1)?.task).toEqual({ legacyId: 77_777, name: 'new' });
-  process.stdout.write(`a feed of ${MANY} tasks: ${Math.round((await residentMiB(app)) - before)} MiB more\n`);
+  process.stdout.write(
+    `a feed of ${MANY} tasks: ${Math.round((await residentMiB(app.child.pid)) - before)} MiB more\n`,
+  );
   await stream.close();
 });
 

@@ -1,12 +1,11 @@
 // Subscribers that read nothing for a while: the server keeps little for them, and they get everything in the end. One
 // that is gone without a word is noticed.
-import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import { type TestDatabase, testDatabase } from './support/database.ts';
-import { type AppProcess, startProcess } from './support/process.ts';
+import { type AppProcess, residentMiB, startProcess } from './support/process.ts';
 import { addTasks } from './support/races.ts';
 import { appendRunEvents, metric as metricOf, seqOf } from './support/streams.ts';
 
@@ -33,10 +32,7 @@ afterAll(async () => {
 
 const metric = (name: string) => metricOf(gateway, name);
 
-async function resident(): Promise<number> {
-  const status = await readFile(`/proc/${gateway.child.pid}/status`, 'utf8');
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1_024;
-}
+const resident = async () => (await residentMiB(gateway.child.pid)) * 1_048_576;
 
 /** With messages of four kilobytes, so that the network's own buffers cannot hold them. */
 const append = (count: number) => appendRunEvents(database.orm.em, count, { message: 'x'.repeat(4_000) });

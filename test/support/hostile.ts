@@ -1,5 +1,4 @@
 // Calls of the old API as nobody should make them, by the thousand, and what the server made of them.
-import { readFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
 import fc from 'fast-check';
@@ -9,7 +8,7 @@ import { signedQuery } from '../../src/legacy/signature.ts';
 import { ADMIN, HOLDING } from './app.ts';
 import { contentsOf } from './contents.ts';
 import { testDatabase } from './database.ts';
-import { startProcess } from './process.ts';
+import { residentMiB, startProcess } from './process.ts';
 
 const MEBIBYTE = 1024 * 1024;
 
@@ -211,11 +210,6 @@ async function sendGarbage(address: string, garbage: Buffer): Promise<string> {
   return text;
 }
 
-async function residentMebibytes(pid: number | undefined): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024;
-}
-
 /** Sends the calls, and expects no fault of the server, nothing stored, and (on Linux) no memory that grows. */
 export async function sendHostileCalls(count: number): Promise<void> {
   const database = await testDatabase();
@@ -246,7 +240,7 @@ export async function sendHostileCalls(count: number): Promise<void> {
         answered.push(answer);
         if (answer.status !== 200 && answer.status !== 401 && answer.status !== 431)
           expect({ each, answer }).toBeNull();
-        if (answered.length % Math.ceil(count / 10) === 0) memory.push(await residentMebibytes(app.child.pid));
+        if (answered.length % Math.ceil(count / 10) === 0) memory.push(await residentMiB(app.child.pid));
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, sender));

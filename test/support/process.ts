@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { ADMIN, clientOf, MASTER_KEY, type TestApp } from './app.ts';
 
@@ -47,4 +48,10 @@ export async function startProcess(
     await exited;
   };
   return { ...clientOf(address, stop), child, output: () => output };
+}
+
+/** The memory that a process holds. */
+export async function residentMiB(pid: number | undefined): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1_024;
 }

@@ -8,7 +8,7 @@ export const MAX_HOLDING_DAYS = 9_999;
 /** Blocks in one transaction: some tenths of a second, so that nobody waits long for a block that is being moved. */
 const BATCH = 5_000;
 
-/** What a run has moved so far. */
+/** Blocks moved, by family; of a run so far, kept as its checkpoint. */
 const counts = z.object({ v4: z.int(), v6: z.int() });
 type Counts = z.infer<typeof counts>;
 
@@ -51,24 +51,21 @@ export function processHoldingTask(defaultDays: number) {
     exclusive: true,
     async run({ data, run, em, signal, progress, saveCheckpoint }) {
       const cutoff = await cutoffOf(em, data.holding_days ?? defaultDays);
-      const total = await tankAt(em, cutoff);
-      const before = run.checkpoint === null ? { v4: 0, v6: 0 } : counts.parse(run.checkpoint);
-      let moved = before;
+      let moved: Counts = run.checkpoint === null ? { v4: 0, v6: 0 } : counts.parse(run.checkpoint);
+      const total = moved.v4 + moved.v6 + (await tankAt(em, cutoff));
+      const moveNext = (from: Position, waits: boolean) =>
+        inTransaction(em, async (transaction) => {
+          const batch = await moveBatch(transaction, cutoff, from, waits);
+          const sum = { v4: moved.v4 + batch.v4, v6: moved.v6 + batch.v6 };
+          if (batch.v4 + batch.v6 > 0) await saveCheckpoint(transaction, sum);
+          return { sum, last: batch.last };
+        });
       // First past the blocks that somebody holds locked, then for those, waiting.
       for (let waits = false; ; waits = true) {
-        let position: Position | null = START;
-        while (position !== null) {
+        for (let from: Position | null = START; from !== null; ) {
           signal.throwIfAborted();
-          const from: Position = position;
-          const batch: Batch = await inTransaction(em, async (transaction) => {
-            const done = await moveBatch(transaction, cutoff, from, waits);
-            const sum = { v4: moved.v4 + done.v4, v6: moved.v6 + done.v6 };
-            if (done.v4 + done.v6 > 0) await saveCheckpoint(transaction, sum satisfies Counts);
-            return { ...done, sum };
-          });
-          moved = batch.sum;
-          position = batch.last;
-          progress(Math.min(total, moved.v4 + moved.v6 - before.v4 - before.v6), Math.max(total, 1));
+          ({ sum: moved, last: from } = await moveNext(from, waits));
+          if (total > 0) progress(Math.min(moved.v4 + moved.v6, total), total);
         }
         if ((await tankAt(em, cutoff)) === 0) break;
       }
@@ -81,8 +78,6 @@ interface Moved extends Counts {
   /** Null when there was nothing after the position. */
   last: Position | null;
 }
-
-type Batch = Moved & { sum: Counts };
 
 /** Blocks held before then are due, by the database's clock: what becomes due later is the next run's. */
 async function cutoffOf(em: EntityManager, days: number): Promise<string> {
