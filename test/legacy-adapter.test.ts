@@ -203,10 +203,14 @@ test.each([
   expect(await answer(scheduler('executeTask&taskId=1'), answers)).toBe(failure(expected));
 });
 
-test.each(['QUEUED', 'RUNNING'])('executeTask answers a run that is still %s with its name', async (state) => {
+test.each([
+  ['RUNNING', [], 'is not finished yet and goes on'],
+  ['QUEUED', [{ data: { task: { hasRunner: true } } }], 'is not finished yet and goes on'],
+  ['QUEUED', [{ data: { task: { hasRunner: false } } }], 'waits for a live runner that has its class'],
+])('executeTask answers a run that is still %s with its name', async (state, more, how) => {
   const run = { id: 'UnVuOjc=', state, message: null, task: { legacyId: 1, name: 'n' } };
-  const message = 'Run UnVuOjc= of task "n" (1) is not finished yet and goes on; getTaskHistory tells how it ends';
-  expect(await answer(scheduler('executeTask&taskId=1'), [{ data: { executeTask: { run } } }])).toBe(
+  const message = `Run UnVuOjc= of task "n" (1) ${how}; getTaskHistory tells how it ends`;
+  expect(await answer(scheduler('executeTask&taskId=1'), [{ data: { executeTask: { run } } }, ...more])).toBe(
     JSON.stringify({ success: 1, message, data: null }),
   );
 });

@@ -25,6 +25,7 @@ afterAll(() => database?.close());
 
 interface Task {
   id: string;
+  legacyId: number;
   timeoutSeconds: number;
   hasRunner: boolean;
   retry: object;
@@ -33,7 +34,7 @@ interface Task {
 async function addTask(app: TestApp, className: string, input: object = {}): Promise<Task> {
   const { addTask } = await app.query<{ addTask: { task: Task } }>(
     `mutation ($input: AddTaskInput!) {
-      addTask(input: $input) { task { id timeoutSeconds hasRunner overlap retry { attempts delaySeconds backoff jitter } } }
+      addTask(input: $input) { task { id legacyId timeoutSeconds hasRunner overlap retry { attempts delaySeconds backoff jitter } } }
     }`,
     { input: { name: 'Task', className, ...input } },
   );
@@ -188,7 +189,7 @@ describe('a gateway without the code', () => {
   };
 
   beforeAll(async () => {
-    gateway = await startTestApp(database.url, { settings: { ROLE: 'gateway' } });
+    gateway = await startTestApp(database.url, { settings: { ROLE: 'gateway', LEGACY_EXECUTE_TIMEOUT: 1 } });
   });
 
   afterAll(() => gateway?.stop());
@@ -257,7 +258,11 @@ describe('a gateway without the code', () => {
       await runner.stop();
     }
     expect((await classes()).find(({ name }) => name === greeter.name)).toMatchObject({ liveRunners: 0 });
-    expect(await addTask(gateway, greeter.name, { data: { who: 'you' } })).toMatchObject({ hasRunner: false });
+    const waiting = await addTask(gateway, greeter.name, { data: { who: 'you' } });
+    expect(waiting).toMatchObject({ hasRunner: false });
+    expect(await gateway.legacy(`target=scheduler&action=executeTask&taskId=${waiting.legacyId}`)).toContain(
+      'waits for a live runner that has its class; getTaskHistory tells how it ends',
+    );
   });
 });
 

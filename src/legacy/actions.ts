@@ -164,7 +164,8 @@ export const ACTIONS: readonly LegacyAction[] = [
     async answer({ query, input, executeTimeoutSeconds }, document) {
       const variables = { input: { ...input, waitSeconds: executeTimeoutSeconds } };
       const { executeTask } = await query<{ executeTask: RunPayload }>(document, variables);
-      return executeReply(present(executeTask?.run));
+      const run = present(executeTask?.run);
+      return executeReply(run, run.state === 'QUEUED' && !(await hasRunner(query, run.task.legacyId)));
     },
   },
   {
@@ -220,16 +221,23 @@ function present<Value>(value: Value | null | undefined): Value {
   return value;
 }
 
+const HAS_RUNNER = 'query LegacyHasRunner($task: TaskBy!) { task(by: $task) { hasRunner } }';
+
+async function hasRunner(query: LegacyQuery, legacyId: number): Promise<boolean> {
+  const { task } = await query<{ task: { hasRunner: boolean } | null }>(HAS_RUNNER, { task: { legacyId } });
+  return task?.hasRunner ?? false;
+}
+
 /** A run that takes longer than callers wait goes on; the reply says so, and names it. */
-function executeReply({ id, state, message, task }: RunResult): string {
+function executeReply({ id, state, message, task }: RunResult, isUnserved: boolean): string {
   switch (state) {
     case 'SUCCEEDED':
       return successReply({ message: message ?? '', data: null });
     case 'QUEUED':
     case 'RUNNING': {
       const name = `Run ${id} of task "${task.name}" (${task.legacyId})`;
-      const goesOn = `${name} is not finished yet and goes on; getTaskHistory tells how it ends`;
-      return successReply({ message: goesOn, data: null });
+      const how = isUnserved ? 'waits for a live runner that has its class' : 'is not finished yet and goes on';
+      return successReply({ message: `${name} ${how}; getTaskHistory tells how it ends`, data: null });
     }
     default:
       return errorReply(message ?? `The run is ${state}`);
