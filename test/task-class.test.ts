@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { inTransaction } from '../src/database/transaction.ts';
+import { explainSlot } from '../src/runner/explain.ts';
 import { Jobs } from '../src/runner/jobs.ts';
 import { defineTaskClass, PermanentError, type TaskContext } from '../src/runner/tasks/task-class.ts';
 import { HOLDING, startTestApp, type TestApp } from './support/app.ts';
@@ -334,6 +335,27 @@ describe('of an exclusive class', () => {
     } finally {
       await jobs.stop();
     }
+  });
+
+  test('explainSlot says which task a run of the class waits for', async () => {
+    const [waiting = 0, busy = 0] = await addTasks(em, { count: 2 });
+    const slot = new Date(Math.floor(Date.now() / 60_000) * 60_000);
+    await rows(em, `update task set class_name = 'alone' where id in (?, ?)`, [waiting, busy]);
+    await rows(
+      em,
+      `insert into runner (id, host, pid, class_names, lives_until)
+       values (gen_random_uuid(), 'h', 1, '{alone}', now() + interval '1 minute')`,
+    );
+    await rows(
+      em,
+      `insert into run (task_id, slot, trigger, state, actor_id, job_id, queued_at, started_at, exclusive_class)
+       values (?, ?, 'SCHEDULE', 'QUEUED', 1, gen_random_uuid(), now(), null, null),
+         (?, ?, 'SCHEDULE', 'RUNNING', 1, gen_random_uuid(), now(), now(), 'alone')`,
+      [waiting, slot, busy, slot],
+    );
+    expect((await explainSlot(em, waiting, slot))?.because).toBe(
+      `Its run is QUEUED. It waits for a run of task ${busy}: no two runs of its class are under way at once.`,
+    );
   });
 });
 

@@ -129,9 +129,8 @@ async function explainRun(database: Kysely<ReadTables>, task: Row<'task'>, run: 
   const begun = run.started_at === null ? null : secondsBetween(at, run.started_at);
   const outcome = `Its run is ${run.state}.`;
   const late =
-    run.state === 'QUEUED' && !(await isServed(database, task.class_name))
-      ? `No live runner has the class ${task.class_name}.`
-      : explainLateness(firedLate, begun, task.misfire_grace_seconds);
+    (run.state === 'QUEUED' ? await explainWait(database, task) : null) ??
+    explainLateness(firedLate, begun, task.misfire_grace_seconds);
   const isFinished = run.state !== 'QUEUED' && run.state !== 'RUNNING';
   return {
     verdict: isFinished ? 'RAN' : 'PENDING',
@@ -139,6 +138,20 @@ async function explainRun(database: Kysely<ReadTables>, task: Row<'task'>, run: 
     run,
     lateSeconds: begun,
   };
+}
+
+/** Why a run waits that is not the runners' being busy; null for none. */
+async function explainWait(database: Kysely<ReadTables>, { class_name }: Row<'task'>): Promise<string | null> {
+  if (!(await isServed(database, class_name))) return `No live runner has the class ${class_name}.`;
+  const busy = await database
+    .selectFrom('run')
+    .select('task_id')
+    .where('state', '=', 'RUNNING')
+    .where('exclusive_class', '=', class_name)
+    .executeTakeFirst();
+  return busy === undefined
+    ? null
+    : `It waits for a run of task ${busy.task_id}: no two runs of its class are under way at once.`;
 }
 
 async function isServed(database: Kysely<ReadTables>, className: string): Promise<boolean> {
