@@ -1,6 +1,6 @@
 // Classes of which no two runs may be under way at once. What makes it so is the unique index `run_exclusive`: taking an
 // attempt writes the class into its run, and two RUNNING runs cannot carry the same one. The rest of this file only keeps
-// executors from running into that index, and waiting runs in their order.
+// executors from running into that index.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { classOf, type Jobs } from './jobs.ts';
@@ -34,7 +34,7 @@ export class ExclusiveClasses {
 
   /**
    * Throws TakesFewer where jobs cannot all be taken: of a class that is under way the next transaction leaves out all,
-   * and of one of which there are several it fetches those before the second, so that the first goes first.
+   * and of one of which there are several it fetches those before the second.
    */
   async refuse(em: EntityManager, jobs: readonly Job[]): Promise<void> {
     const classes = jobs.map((job) => classOf(job) ?? '');
