@@ -62,7 +62,7 @@ async function startParts(
   });
   await checkMasterKey(orm.em, vault);
 
-  const taskClasses = new TaskClasses([...builtInTaskClasses({ settings }), ...ownClasses]);
+  const taskClasses = new TaskClasses([...builtInTaskClasses({ settings, vault }), ...ownClasses]);
   const jobs = new Jobs(url, log, settings.ROLE !== 'gateway', settings.LEASE_SECONDS);
   await jobs.start();
   releasers.push(() => jobs.stop());
