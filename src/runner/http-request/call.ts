@@ -49,7 +49,7 @@ async function send(request: Outgoing, options: CallOptions): Promise<Reply> {
     return await exchange(request, { target, privateTargets, maxResponseBytes, signal });
   } catch (error) {
     if (error instanceof PermanentError || signal.aborted) throw error;
-    throw new Error(`No response from ${shownUrl(request.url)}: ${describe(error)}.`);
+    throw new Error(`No whole response from ${shownUrl(request.url)}: ${describe(error)}.`);
   }
 }
 

@@ -32,7 +32,7 @@ export class PrivateTargets {
 
   /**
    * A list separated by commas: an address or a block of addresses, whatever the name that led there; a host name or
-   * `*.name`, whatever its addresses; each but a block with a port or for every port; or `*` for everything. Throws a
+   * `*.name`, whatever its addresses; each with a port or for every port; or `*` for everything. Throws a
    * TypeError that names the entry at fault.
    */
   static parse(list: string): PrivateTargets {
