@@ -1,7 +1,7 @@
 // Tasks that call a URL, by the doors that users take, against receivers that behave and others that do not.
 import { setDefaultCACertificates } from 'node:tls';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { Vault } from '../src/credentials/vault.ts';
 import { PrivateTargets } from '../src/runner/http-request/private-targets.ts';
 import { httpRequestTask } from '../src/runner/tasks/http-request-task.ts';
@@ -554,6 +554,8 @@ describe('https', () => {
       expect(await callResolved(url('hooks.example', '/stay'), secretHeaders)).toMatchObject({ state: 'SUCCEEDED' });
     });
     expect(sent?.headers).toMatchObject({ host: `hooks.example:${secure.port}`, authorization: `Bearer ${SECRET}` });
+    process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
+    onTestFinished(() => void delete process.env.NODE_TLS_REJECT_UNAUTHORIZED);
     expect((await callResolved(url('wrong.example', '/'))).message).toMatch(/No whole response from .*altnames/);
     expect((await callResolved(`https://hooks.example:${receiver.port}/`)).message).toMatch(
       /No whole response from .*SSL/,

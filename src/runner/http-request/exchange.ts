@@ -79,8 +79,8 @@ async function readBeginning(body: AsyncIterable<Buffer>, maxResponseBytes: numb
  */
 function connectorOf(target: Target, privateTargets: PrivateTargets, signal: AbortSignal): buildConnector.connector {
   const { host, port, addresses } = target;
-  // Of a socket that is connected already this makes one of TLS.
-  const secure = buildConnector({ allowH2: false, maxCachedSessions: 0 });
+  // Of a socket that is connected already this makes one of TLS, verified whatever NODE_TLS_REJECT_UNAUTHORIZED says.
+  const secure = buildConnector({ allowH2: false, maxCachedSessions: 0, rejectUnauthorized: true });
   return (options, callback) => {
     const socket = connectSocket({
       host,
