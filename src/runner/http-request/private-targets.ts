@@ -33,11 +33,11 @@ export class PrivateTargets {
   /**
    * A list separated by commas: an address or a block of addresses, whatever the name that led there; a host name or
    * `*.name`, whatever its addresses; each with a port or for every port; or `*` for everything. Throws a
-   * TypeError that names the entry at fault.
+   * TypeError that says which entry is at fault.
    */
   static parse(list: string): PrivateTargets {
-    const texts = list.split(',').map((text) => text.trim());
-    return new PrivateTargets(texts.filter((text) => text !== '').map(parseEntry));
+    const texts = list.trim() === '' ? [] : list.split(',').map((text) => text.trim());
+    return new PrivateTargets(texts.map(parseEntry));
   }
 
   /** Why a request may not go there, or null where it may. */
@@ -50,7 +50,7 @@ export class PrivateTargets {
   }
 }
 
-function parseEntry(text: string): Entry {
+function parseEntry(text: string, index: number): Entry {
   if (text === '*') return { where: null, port: null };
   const [, host = text, digits] = WITH_PORT.exec(text) ?? [];
   const port = digits === undefined ? null : Number(digits);
@@ -58,7 +58,7 @@ function parseEntry(text: string): Entry {
   const pattern = parseHostPattern(host);
   const where = network ?? (pattern !== null && isIP(pattern) !== 0 ? parseNetwork(pattern) : pattern);
   if (where === null || (port !== null && (port < 1 || port > MAX_PORT))) {
-    throw new TypeError(`holds "${text}", which is no host, address, block of addresses or host:port`);
+    throw new TypeError(`holds in place ${index + 1} what is no host, address, block of addresses or host:port`);
   }
   return { where, port };
 }
