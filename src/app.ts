@@ -66,7 +66,7 @@ async function startParts(
   });
   await checkMasterKey(orm.em, vault);
 
-  const classes = [...builtInTaskClasses({ settings }), ...moduleClasses, ...ownClasses];
+  const classes = [...builtInTaskClasses({ settings, vault }), ...moduleClasses, ...ownClasses];
   checkNames(classes);
   const taskClasses = new TaskClasses(classes);
   const jobs = new Jobs(url, log, settings.ROLE !== 'gateway', settings.LEASE_SECONDS);

@@ -1,8 +1,9 @@
 // The only reader of process.env. All faults of the settings are reported together.
 import { z } from 'zod';
 import { parseMasterKey } from './credentials/master-key.ts';
-import { StartupError } from './database/startup-error.ts';
+import { reasonOf, StartupError } from './database/startup-error.ts';
 import { isTimeZone } from './runner/calendar.ts';
+import { PrivateTargets } from './runner/http-request/private-targets.ts';
 import { LEASE_SECONDS } from './runner/jobs.ts';
 import { MAX_HOLDING_DAYS } from './runner/tasks/process-holding-task.ts';
 
@@ -44,6 +45,17 @@ const settings = z
       .refine((names) => names.every((name) => name !== ''), 'is no list of files and packages, separated by commas')
       .default([]),
     HOLDING_DAYS: wholeNumber(0, MAX_HOLDING_DAYS).default(30),
+    HTTP_ALLOW_PRIVATE: z
+      .string()
+      .default('')
+      .transform((list, context) => {
+        try {
+          return PrivateTargets.parse(list);
+        } catch (error) {
+          context.addIssue(reasonOf(error));
+          return z.NEVER;
+        }
+      }),
     GRACE_SECONDS: wholeNumber(0, 3_600).default(10),
     LEASE_SECONDS: wholeNumber(LEASE_SECONDS.least, LEASE_SECONDS.most).default(LEASE_SECONDS.default),
     RETENTION_DAYS: wholeNumber(0, MAX_DAYS).default(90),

@@ -138,6 +138,7 @@ test('settings that are at fault are all named at once, without their values', a
   const sentence = await failure({
     PORT: '65536',
     TIME_ZONE: 'Europe/Nowhere',
+    HTTP_ALLOW_PRIVATE: 'localhost,10.0.0.0/33',
     ROLE: 'both',
     CONCURRENCY: 'ten',
     GRACE_SECONDS: '-1',
@@ -152,7 +153,7 @@ test('settings that are at fault are all named at once, without their values', a
   for (const name of ['PORT', 'TIME_ZONE', 'ROLE', 'CONCURRENCY', 'GRACE_SECONDS', 'MASTER_KEY', 'ADMIN_API_KEY']) {
     expect(sentence).toContain(`${name} `);
   }
-  for (const name of ['LOG_LEVEL', 'LEGACY_PREFIX', 'LEGACY_EXECUTE_TIMEOUT', 'DATABASE_URL']) {
+  for (const name of ['HTTP_ALLOW_PRIVATE', 'LOG_LEVEL', 'LEGACY_PREFIX', 'LEGACY_EXECUTE_TIMEOUT', 'DATABASE_URL']) {
     expect(sentence).toContain(`${name} `);
   }
 });

@@ -12,6 +12,7 @@ import { Retention, type RetentionSchema } from './retention.ts';
 import { Run, type RunSchema } from './run.ts';
 import { Runner, type RunnerSchema } from './runner.ts';
 import { ScheduleVersion, type ScheduleVersionSchema } from './schedule-version.ts';
+import { Secret, type SecretSchema } from './secret.ts';
 import { SlotGap, type SlotGapSchema } from './slot-gap.ts';
 import { Task, type TaskSchema } from './task.ts';
 import { User, type UserSchema } from './user.ts';
@@ -30,6 +31,7 @@ export {
   Run,
   Runner,
   ScheduleVersion,
+  Secret,
   SlotGap,
   Task,
   User,
@@ -52,6 +54,7 @@ export const entities = [
   IdempotencyKey,
   LegacyReply,
   LegacyUsage,
+  Secret,
 ];
 
 /** The tables as rows, for the reads and batches that go through Kysely: `em.getKysely<Tables>()`. */
@@ -72,4 +75,5 @@ export type Tables = InferKyselyDB<
   | typeof IdempotencyKeySchema
   | typeof LegacyReplySchema
   | typeof LegacyUsageSchema
+  | typeof SecretSchema
 >;

@@ -2,7 +2,7 @@ import { defineEntity, p } from '@mikro-orm/core';
 
 const RegisteredClassSchema = defineEntity({
   name: 'RegisteredClass',
-  tableName: 'task_class',
+  tableName: 'registered_class',
   properties: {
     name: p.text().primary(),
     title: p.text(),

@@ -15,6 +15,8 @@ import './run-events.ts';
 import './task-feed.ts';
 import './run-mutations.ts';
 import './scalars.ts';
+import './secret.ts';
+import './secret-mutations.ts';
 import './task.ts';
 import './task-class.ts';
 import './task-mutations.ts';

@@ -5,6 +5,7 @@ import WebSocket from 'ws';
 import { startApp } from '../../src/app.ts';
 import type { Settings } from '../../src/env.ts';
 import { signedQuery } from '../../src/legacy/signature.ts';
+import { PrivateTargets } from '../../src/runner/http-request/private-targets.ts';
 import type { TaskClass } from '../../src/runner/tasks/task-class.ts';
 
 export const HOLDING = '\\scheduler\\Tasks\\ProcessHoldingTask';
@@ -46,6 +47,7 @@ export async function startTestApp(databaseUrl: string, options: AppOptions = {}
     CONCURRENCY: 10,
     TASK_MODULES: [],
     HOLDING_DAYS: 30,
+    HTTP_ALLOW_PRIVATE: PrivateTargets.parse(''),
     GRACE_SECONDS: 5,
     LEASE_SECONDS: 15,
     RETENTION_DAYS: 90,

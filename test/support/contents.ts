@@ -16,6 +16,7 @@ const TABLES = [
   'idempotency_key',
   'legacy_reply',
   'ip_block',
+  'secret',
   'pgboss.job',
 ];
 

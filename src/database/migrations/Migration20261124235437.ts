@@ -5,7 +5,7 @@ export class Migration20261124235437 extends Migration {
 
   override up(): void | Promise<void> {
     this.addSql(
-      `create table "task_class" ("name" text not null, "title" text not null, "description" text not null, "data_schema" text not null, "defaults" text not null, "exclusive" boolean not null, "registered_at" timestamptz not null default now(), primary key ("name"));`,
+      `create table "registered_class" ("name" text not null, "title" text not null, "description" text not null, "data_schema" text not null, "defaults" text not null, "exclusive" boolean not null, "registered_at" timestamptz not null default now(), primary key ("name"));`,
     );
 
     this.addSql(`alter table "run" add "exclusive_class" text null;`);
@@ -15,7 +15,7 @@ export class Migration20261124235437 extends Migration {
   }
 
   override down(): void | Promise<void> {
-    this.addSql(`drop table if exists "task_class" cascade;`);
+    this.addSql(`drop table if exists "registered_class" cascade;`);
 
     this.addSql(`drop index "run_exclusive";`);
     this.addSql(`alter table "run" drop column "exclusive_class";`);

@@ -1,4 +1,6 @@
+import type { Vault } from '../../credentials/vault.ts';
 import type { Settings } from '../../env.ts';
+import { httpRequestTask } from './http-request-task.ts';
 import { processHoldingTask } from './process-holding-task.ts';
 import type { TaskClass } from './task-class.ts';
 
@@ -20,9 +22,14 @@ export class TaskClasses {
 /** What the classes that the product comes with are made of. */
 export interface TaskClassParts {
   settings: Settings;
+  /** Opens the secrets that tasks send. */
+  vault: Vault;
 }
 
 /** The classes that the product comes with. A new one is one file here and one entry in this list. */
-export function builtInTaskClasses({ settings }: TaskClassParts): TaskClass[] {
-  return [processHoldingTask(settings.HOLDING_DAYS)];
+export function builtInTaskClasses({ settings, vault }: TaskClassParts): TaskClass[] {
+  return [
+    processHoldingTask(settings.HOLDING_DAYS),
+    httpRequestTask({ vault, privateTargets: settings.HTTP_ALLOW_PRIVATE }),
+  ];
 }

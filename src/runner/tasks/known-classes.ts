@@ -68,7 +68,7 @@ export async function registerClasses(em: EntityManager, classes: readonly TaskC
   });
   await inTransaction(em, (transaction) =>
     sql`
-      insert into task_class (name, title, description, data_schema, defaults, exclusive)
+      insert into registered_class (name, title, description, data_schema, defaults, exclusive)
       select name, title, description, schema, defaults, exclusive
       from json_to_recordset(${JSON.stringify(values)}::json) as c (
         name text, title text, description text, schema text, defaults text, exclusive bool)
@@ -114,7 +114,7 @@ interface Registered {
 
 async function readRegistered(em: EntityManager, names: readonly string[] | null): Promise<Registered[]> {
   const { rows } = await sql<Registered>`
-    select name, title, description, data_schema, defaults, exclusive from task_class
+    select name, title, description, data_schema, defaults, exclusive from registered_class
     where ${names === null ? sql`true` : sql`name = any(${[...names]}::text[])`} order by name
   `.execute(em.getKysely());
   return rows;

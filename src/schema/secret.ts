@@ -1,0 +1,59 @@
+// Stored secrets: their names, hosts and times. No field has the value.
+
+import { type ReadTables, readRows } from '../database/rows.ts';
+import { builder } from './builder.ts';
+import { readPage } from './connection.ts';
+import type { Context } from './context.ts';
+import { keysetConnection, keysetPage, type Ordering } from './keyset.ts';
+import { UserRef } from './refs.ts';
+
+/** Without the sealed value, which nothing here reads. */
+export type SecretRow = Omit<ReadTables['secret'], 'sealed_value'>;
+
+export function secretRows(em: Context['em']) {
+  return readRows(em)
+    .selectFrom('secret')
+    .select(['id', 'name', 'allowed_hosts', 'created_at', 'updated_at', 'updated_by_id']);
+}
+
+export const SecretRef = builder.objectRef<SecretRow>('Secret').implement({
+  description: 'A value that tasks send to a receiver by its name. Nobody reads it back.',
+  authScopes: { admin: true },
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'What tasks refer to it by.' }),
+    allowedHosts: t.stringList({
+      description: 'The hosts to which it is sent; `*.example.org` is every name below example.org.',
+      resolve: ({ allowed_hosts }) => allowed_hosts,
+    }),
+    createdAt: t.expose('created_at', { type: 'DateTime', description: 'Since when there is one of this name.' }),
+    updatedAt: t.expose('updated_at', { type: 'DateTime', description: 'When it was set last.' }),
+    updatedBy: t.field({
+      type: UserRef,
+      description: 'Who set it last.',
+      resolve: ({ updated_by_id }) => updated_by_id,
+    }),
+  }),
+});
+
+const BY_NAME: Ordering = { field: 'NAME', direction: 'ASC', by: { column: 'name', type: 'text', nullable: false } };
+
+const SecretConnection = builder.connectionObject(
+  { type: SecretRef, name: 'SecretConnection', description: 'A page of secrets.' },
+  { name: 'SecretEdge', description: 'A secret of a page.' },
+);
+
+builder.queryField('secrets', (t) =>
+  t.connection(
+    {
+      type: SecretRef,
+      authScopes: { admin: true },
+      description: 'The stored secrets in the order of their names; for admins. Their values are shown to nobody.',
+      resolve: async (_root, args, { em }) => {
+        const page = readPage(args);
+        const rows = await keysetPage(secretRows(em), 'secret', BY_NAME, page).execute();
+        return keysetConnection(rows, BY_NAME, page);
+      },
+    },
+    SecretConnection,
+  ),
+);
