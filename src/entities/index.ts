@@ -3,6 +3,7 @@ import { ApiKey, type ApiKeySchema } from './api-key.ts';
 import { Event, type EventSchema } from './event.ts';
 import { EventLog, type EventLogSchema } from './event-log.ts';
 import { IdempotencyKey, type IdempotencyKeySchema } from './idempotency-key.ts';
+import { Installation, type InstallationSchema } from './installation.ts';
 import { IpBlock, type IpBlockSchema } from './ip-block.ts';
 import { LegacyReply, type LegacyReplySchema } from './legacy-reply.ts';
 import { LegacyUsage, type LegacyUsageSchema } from './legacy-usage.ts';
@@ -20,6 +21,7 @@ export {
   Event,
   EventLog,
   IdempotencyKey,
+  Installation,
   IpBlock,
   LegacyReply,
   LegacyUsage,
@@ -45,6 +47,7 @@ export const entities = [
   EventLog,
   Runner,
   Retention,
+  Installation,
   IpBlock,
   IdempotencyKey,
   LegacyReply,
@@ -64,6 +67,7 @@ export type Tables = InferKyselyDB<
   | typeof EventLogSchema
   | typeof RunnerSchema
   | typeof RetentionSchema
+  | typeof InstallationSchema
   | typeof IpBlockSchema
   | typeof IdempotencyKeySchema
   | typeof LegacyReplySchema
