@@ -1,5 +1,6 @@
 // The only reader of process.env. All faults of the settings are reported together.
 import { z } from 'zod';
+import { defaultLocations, parseLocations } from './backup/locations.ts';
 import { parseMasterKey } from './credentials/master-key.ts';
 import { StartupError } from './database/startup-error.ts';
 import { isTimeZone } from './runner/calendar.ts';
@@ -38,6 +39,18 @@ const settings = z
     TIME_ZONE: z.string().refine(isTimeZone, 'is no IANA time zone such as Europe/Berlin').default('UTC'),
     ROLE: z.enum(ROLES, `is none of ${ROLES.join(', ')}`).default('all'),
     CONCURRENCY: wholeNumber(1, 1_000).default(10),
+    BACKUP_LOCATIONS: z
+      .string()
+      .transform((value, context) => {
+        const locations = parseLocations(value);
+        if (locations !== null) return locations;
+        context.addIssue({
+          code: 'custom',
+          message: 'is no list such as disk=/var/backups,share=/mnt/share, of different names and absolute paths',
+        });
+        return z.NEVER;
+      })
+      .optional(),
     HOLDING_DAYS: wholeNumber(0, MAX_HOLDING_DAYS).default(30),
     GRACE_SECONDS: wholeNumber(0, 3_600).default(10),
     LEASE_SECONDS: wholeNumber(LEASE_SECONDS.least, LEASE_SECONDS.most).default(LEASE_SECONDS.default),
@@ -76,7 +89,8 @@ const settings = z
     ({ RETENTION_DAYS, HISTORY_RETENTION_DAYS }) =>
       HISTORY_RETENTION_DAYS === 0 || (RETENTION_DAYS > 0 && HISTORY_RETENTION_DAYS >= RETENTION_DAYS),
     'HISTORY_RETENTION_DAYS is less than RETENTION_DAYS (0 is for ever)',
-  );
+  )
+  .transform((value) => ({ ...value, BACKUP_LOCATIONS: value.BACKUP_LOCATIONS ?? defaultLocations(value.DATA_DIR) }));
 
 export type Settings = z.infer<typeof settings>;
 

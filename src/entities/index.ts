@@ -35,6 +35,7 @@ export {
   User,
 };
 
+/** Each after those that it refers to: a backup is restored in this order. */
 export const entities = [
   User,
   ApiKey,

@@ -44,6 +44,7 @@ export async function startTestApp(databaseUrl: string, options: AppOptions = {}
     TIME_ZONE: 'UTC',
     ROLE: 'all',
     CONCURRENCY: 10,
+    BACKUP_LOCATIONS: [{ name: 'default', folder: '/nonexistent/backups' }],
     HOLDING_DAYS: 30,
     GRACE_SECONDS: 5,
     LEASE_SECONDS: 15,

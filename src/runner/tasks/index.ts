@@ -1,4 +1,5 @@
 import type { Settings } from '../../env.ts';
+import { backupTask } from './backup-task.ts';
 import { processHoldingTask } from './process-holding-task.ts';
 import type { TaskClass } from './task-class.ts';
 
@@ -20,9 +21,10 @@ export class TaskClasses {
 /** What the classes that the product comes with are made of. */
 export interface TaskClassParts {
   settings: Settings;
+  databaseUrl: string;
 }
 
 /** The classes that the product comes with. A new one is one file here and one entry in this list. */
-export function builtInTaskClasses({ settings }: TaskClassParts): TaskClass[] {
-  return [processHoldingTask(settings.HOLDING_DAYS)];
+export function builtInTaskClasses({ settings, databaseUrl }: TaskClassParts): TaskClass[] {
+  return [processHoldingTask(settings.HOLDING_DAYS), backupTask({ locations: settings.BACKUP_LOCATIONS, databaseUrl })];
 }
