@@ -12,7 +12,7 @@ export const MIGRATIONS_TABLE = 'mikro_orm_migrations';
  * installation a database is, and a copy is another one. Nor is the schema of the job engine: a job is the right to make
  * an attempt, and a run without its job gets a new one from any runner (see `src/runner/recovery.ts`).
  */
-const LEFT_OUT: readonly string[] = ['runner', 'installation'];
+export const TABLES_LEFT_OUT: readonly string[] = ['runner', 'installation'];
 
 /** All tables of this version, each after those that it refers to, as the list of entities has them. */
 export function ourTables(em: EntityManager): string[] {
@@ -21,7 +21,7 @@ export function ourTables(em: EntityManager): string[] {
 
 /** The same without those that are in no backup. */
 export function tablesInBackup(em: EntityManager): string[] {
-  return ourTables(em).filter((name) => !LEFT_OUT.includes(name));
+  return ourTables(em).filter((name) => !TABLES_LEFT_OUT.includes(name));
 }
 
 export interface TableShape {
