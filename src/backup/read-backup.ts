@@ -135,13 +135,14 @@ async function checkSeal(
     );
   }
   const hash = createHash('sha256');
-  const bytes = file.createReadStream({ start: 0, end: end - 1, autoClose: false, highWaterMark: READ_BYTES });
-  let read = 0;
-  for await (const chunk of bytes as AsyncIterable<Buffer>) {
+  const buffer = Buffer.alloc(READ_BYTES);
+  for (let position = 0; position < end; ) {
     signal?.throwIfAborted();
-    hash.update(chunk);
-    read += chunk.length;
-    meter.read(read / end);
+    const { bytesRead } = await file.read(buffer, 0, Math.min(READ_BYTES, end - position), position);
+    if (bytesRead === 0) throw new BackupFault(`${name} is being cut off while it is read.`);
+    hash.update(buffer.subarray(0, bytesRead));
+    position += bytesRead;
+    meter.read(position / end);
   }
   if (hash.digest('hex') !== seal)
     throw new BackupFault(`${name} is damaged: its content does not match its checksum.`);

@@ -65,12 +65,8 @@ export async function writeBackup(
     const meter = new Meter(sizes, progress);
     const archive = archiveOf(client, shapes, meter, manifest);
     const file = await open(path, 'wx', 0o600);
-    try {
-      await pipeline(archive, sealed, file.createWriteStream({ autoClose: false }), { signal });
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    // Once done, the bytes are on the disk; done or failed, the file is closed.
+    await pipeline(archive, sealed, file.createWriteStream({ flush: true }), { signal });
     return manifest;
   } finally {
     signal.removeEventListener('abort', stop);

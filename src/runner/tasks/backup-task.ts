@@ -16,6 +16,8 @@ import { defineTaskClass } from './task-class.ts';
 
 const MAX_KEEP = 10_000;
 const DEFAULT_KEEP = 7;
+/** The same numbers as text, as old callers may send them. */
+const KEEP_TEXT = /^0*([1-9]\d{0,3}|10000)$/;
 /** The rest of the work is the check of what was written. */
 const WRITING_PART = 0.7;
 const FOUR_HOURS_SECONDS = 14_400;
@@ -50,18 +52,10 @@ export function backupTask({ locations, databaseUrl }: BackupTaskParts) {
         .nullish()
         .describe(`The name of the location, as the server's settings have it. ${first?.name} unless given.`),
       keep: z
-        .union(
-          [
-            z.int().min(1).max(MAX_KEEP),
-            z
-              .string()
-              .trim()
-              .regex(/^\d{1,5}$/)
-              .transform(Number)
-              .pipe(z.int().min(1).max(MAX_KEEP)),
-          ],
-          { error: ({ input }) => `is ${shown(input)}; accepted is a whole number from 1 to ${MAX_KEEP}` },
-        )
+        .union([
+          z.int(notKept).min(1, notKept).max(MAX_KEEP, notKept),
+          z.string(notKept).trim().regex(KEEP_TEXT, notKept).transform(Number),
+        ])
         .nullish()
         .describe(`How many backups to keep at the location, the new one among them. ${DEFAULT_KEEP} unless given.`),
     }),
@@ -100,6 +94,10 @@ export function backupTask({ locations, databaseUrl }: BackupTaskParts) {
     },
   });
 }
+
+const notKept = {
+  error: ({ input }: { input: unknown }) => `is ${shown(input)}; accepted is a whole number from 1 to ${MAX_KEEP}`,
+};
 
 interface Made {
   file: string;
