@@ -47,7 +47,8 @@ export async function command(...parameters: Parameters<typeof spawnCommand>): P
 export async function addBackupTask(app: TestApp, data: object = {}): Promise<string> {
   const { addTask } = await app.query<{ addTask: { task: { id: string } } }>(
     `mutation ($className: String!, $data: JSON) {
-      addTask(input: { name: "Backup", className: $className, data: $data }) { task { id } }
+      addTask(input: { name: "Backup", className: $className, data: $data, policy: { retry: { attempts: 1 } } }) {
+        task { id } }
     }`,
     { className: BACKUP, data },
   );

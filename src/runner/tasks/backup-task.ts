@@ -52,10 +52,13 @@ export function backupTask({ locations, databaseUrl }: BackupTaskParts) {
         .nullish()
         .describe(`The name of the location, as the server's settings have it. ${first?.name} unless given.`),
       keep: z
-        .union([
-          z.int(notKept).min(1, notKept).max(MAX_KEEP, notKept),
-          z.string(notKept).trim().regex(KEEP_TEXT, notKept).transform(Number),
-        ])
+        .union(
+          [
+            z.int(notKept).min(1, notKept).max(MAX_KEEP, notKept),
+            z.string(notKept).trim().regex(KEEP_TEXT, notKept).transform(Number),
+          ],
+          notKept,
+        )
         .nullish()
         .describe(`How many backups to keep at the location, the new one among them. ${DEFAULT_KEEP} unless given.`),
     }),
