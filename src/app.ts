@@ -1,5 +1,6 @@
 // Builds the product from its parts: database, engine, gateway, runner; stops them in reverse.
 import type { Logger } from 'pino';
+import { type InstallationState, readInstallation } from './backup/installation.ts';
 import { Credentials, type KeyAndSecret } from './credentials/credentials.ts';
 import { checkMasterKey, makeFirstAdmin } from './credentials/first-admin.ts';
 import { readOrMakeMasterKey } from './credentials/master-key.ts';
@@ -15,6 +16,7 @@ import { createServer, listen } from './http/server.ts';
 import { StreamGuard } from './http/stream-guard.ts';
 import { Releasers } from './releasers.ts';
 import { Executor } from './runner/executor.ts';
+import { HeldRunner } from './runner/held-runner.ts';
 import { Housekeeping } from './runner/housekeeping.ts';
 import { Jobs } from './runner/jobs.ts';
 import { PlannerLoop } from './runner/planner-loop.ts';
@@ -30,6 +32,8 @@ export interface App {
   address: string | null;
   /** The first admin's pair, if this start made it: it is stored sealed and can be shown only now. */
   firstAdmin: KeyAndSecret | null;
+  /** Whether its runner was held when it started. */
+  installation: InstallationState;
   /** Stops firing and pulling, lets runs end within GRACE_SECONDS, hands back the rest, and closes everything. */
   stop(): Promise<void>;
 }
@@ -66,7 +70,7 @@ async function startParts(
   });
   await checkMasterKey(orm.em, vault);
 
-  const classes = [...builtInTaskClasses({ settings, vault }), ...moduleClasses, ...ownClasses];
+  const classes = [...builtInTaskClasses({ settings, databaseUrl: url, vault }), ...moduleClasses, ...ownClasses];
   checkNames(classes);
   const taskClasses = new TaskClasses(classes);
   const jobs = new Jobs(url, log, settings.ROLE !== 'gateway', settings.LEASE_SECONDS);
@@ -76,8 +80,14 @@ async function startParts(
   releasers.push(() => notifications.stop());
   await notifications.start();
 
-  if (settings.ROLE !== 'gateway')
-    await startRunner(settings, log, releasers, { orm, jobs, notifications, taskClasses });
+  const installation = await readInstallation(orm.em.fork());
+  if (settings.ROLE !== 'gateway') {
+    const runner = new HeldRunner(orm.em, notifications, log, (parts) =>
+      startRunner(settings, log, parts, { orm, jobs, notifications, taskClasses }),
+    );
+    releasers.push(() => runner.stop());
+    await runner.start();
+  }
   let address: string | null = null;
   if (settings.ROLE !== 'runner') {
     const tail = new EventTail(orm.em, notifications, log);
@@ -100,7 +110,7 @@ async function startParts(
     releasers.push(() => server.close());
     address = await listen(server, settings.HOST, settings.PORT);
   }
-  return { address, firstAdmin, stop: () => releasers.releaseAll() };
+  return { address, firstAdmin, installation, stop: () => releasers.releaseAll() };
 }
 
 interface RunnerParts {

@@ -1,5 +1,6 @@
 // The only reader of process.env. All faults of the settings are reported together.
 import { z } from 'zod';
+import { defaultLocations, parseLocations } from './backup/locations.ts';
 import { parseMasterKey } from './credentials/master-key.ts';
 import { reasonOf, StartupError } from './database/startup-error.ts';
 import { isTimeZone } from './runner/calendar.ts';
@@ -44,6 +45,18 @@ const settings = z
       .transform((value) => value.split(',').map((name) => name.trim()))
       .refine((names) => names.every((name) => name !== ''), 'is no list of files and packages, separated by commas')
       .default([]),
+    BACKUP_LOCATIONS: z
+      .string()
+      .transform((value, context) => {
+        const locations = parseLocations(value);
+        if (locations !== null) return locations;
+        context.addIssue({
+          code: 'custom',
+          message: 'is no list such as disk=/var/backups,share=/mnt/share, of different names and absolute paths',
+        });
+        return z.NEVER;
+      })
+      .optional(),
     HOLDING_DAYS: wholeNumber(0, MAX_HOLDING_DAYS).default(30),
     HTTP_ALLOW_PRIVATE: z
       .string()
@@ -93,7 +106,8 @@ const settings = z
     ({ RETENTION_DAYS, HISTORY_RETENTION_DAYS }) =>
       HISTORY_RETENTION_DAYS === 0 || (RETENTION_DAYS > 0 && HISTORY_RETENTION_DAYS >= RETENTION_DAYS),
     'HISTORY_RETENTION_DAYS is less than RETENTION_DAYS (0 is for ever)',
-  );
+  )
+  .transform((value) => ({ ...value, BACKUP_LOCATIONS: value.BACKUP_LOCATIONS ?? defaultLocations(value.DATA_DIR) }));
 
 export type Settings = z.infer<typeof settings>;
 

@@ -44,10 +44,15 @@ function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-function introduction({ ROLE }: Settings, { address, firstAdmin }: App): string {
-  if (address === null) return 'Slotkeeper runs tasks (a runner listens on no port).';
-  const head = `Slotkeeper (${ROLE}) listens on ${address}`;
+function introduction({ ROLE }: Settings, { address, firstAdmin, installation }: App): string {
+  const held = installation.heldSince === null ? '' : `${heldNotice(installation)}\n`;
+  if (address === null) return `${held}Slotkeeper runs tasks (a runner listens on no port).`;
+  const head = `${held}Slotkeeper (${ROLE}) listens on ${address}`;
   return firstAdmin === null ? head : `${head}\n${firstSteps(address, firstAdmin)}`;
+}
+
+function heldNotice({ heldBecause }: App['installation']): string {
+  return `No task runs: the runners of this installation are held. ${heldBecause} If it is the real one now: npm run resume`;
 }
 
 function firstSteps(address: string, { key, secret }: KeyAndSecret): string {

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { reasonOf, StartupError } from '../database/startup-error.ts';
 import { MASTER_KEY_BYTES } from './vault.ts';
 
+const FILE = 'master.key';
+
 /** The master key from its text: 64 hexadecimal digits, or 32 bytes in base64. Null for anything else. */
 export function parseMasterKey(text: string): Buffer | null {
   if (/^[0-9a-f]{64}$/i.test(text)) return Buffer.from(text, 'hex');
@@ -13,7 +15,7 @@ export function parseMasterKey(text: string): Buffer | null {
 
 /** The master key of this data folder; generated, readable by its owner only, where there is none. */
 export async function readOrMakeMasterKey(dataDir: string): Promise<Buffer> {
-  const path = join(dataDir, 'master.key');
+  const path = join(dataDir, FILE);
   const found = await readKey(path);
   if (found !== null) return found;
   try {
@@ -24,6 +26,11 @@ export async function readOrMakeMasterKey(dataDir: string): Promise<Buffer> {
   const made = await readKey(path);
   if (made === null) throw new StartupError(`${path} was removed while it was being made.`);
   return made;
+}
+
+/** The master key of this data folder; null where there is none. */
+export function readMasterKey(dataDir: string): Promise<Buffer | null> {
+  return readKey(join(dataDir, FILE));
 }
 
 async function makeKey(dataDir: string, path: string): Promise<void> {

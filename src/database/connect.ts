@@ -21,11 +21,12 @@ export async function checkDatabase(url: string): Promise<void> {
 }
 
 /** A connection of its own; throws a StartupError that says what is wrong, without the password. */
-export async function connect(url: string): Promise<pg.Client> {
+export async function connect(url: string, applicationName = 'slotkeeper start'): Promise<pg.Client> {
   const client = new pg.Client({
     connectionString: parse(url),
-    application_name: 'slotkeeper start',
+    application_name: applicationName,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
   });
   client.on('error', () => undefined);
   try {

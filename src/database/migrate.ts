@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
+import type pg from 'pg';
 import { connect } from './connect.ts';
 import { MIGRATIONS_PATH, type Orm } from './orm.ts';
 import { codeOf, reasonOf, StartupError } from './startup-error.ts';
@@ -9,16 +10,26 @@ const MIGRATION_LOCK = 7_205_759;
 /** PostgreSQL's code. */
 const INSUFFICIENT_PRIVILEGE = '42501';
 
+/** The names of this version's migrations, in the order in which they are applied. */
+export async function readMigrationsInCode(): Promise<string[]> {
+  const files = (await readdir(MIGRATIONS_PATH)).filter((name) => name.endsWith('.ts'));
+  return files.map((name) => basename(name, '.ts')).sort();
+}
+
+/** Waits until nobody else migrates, and keeps others from it until the session ends. */
+export async function lockMigrations(client: pg.Client): Promise<void> {
+  await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
+}
+
 /**
  * Brings the tables up to this version of the code. Processes that start at once wait for each other on an advisory
  * lock of a session of its own, which ends with that session even if the process is killed; a migration is a transaction.
  */
 export async function migrate(orm: Orm, url: string): Promise<void> {
-  const files = (await readdir(MIGRATIONS_PATH)).filter((name) => name.endsWith('.ts'));
-  const inCode = new Set(files.map((name) => basename(name, '.ts')));
+  const inCode = new Set(await readMigrationsInCode());
   const client = await connect(url);
   try {
-    await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    await lockMigrations(client);
     const executed = (await orm.migrator.getExecuted()).map(({ name }) => name);
     const unknown = executed.filter((name) => !inCode.has(name));
     if (unknown.length > 0) {

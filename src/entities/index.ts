@@ -3,6 +3,7 @@ import { ApiKey, type ApiKeySchema } from './api-key.ts';
 import { Event, type EventSchema } from './event.ts';
 import { EventLog, type EventLogSchema } from './event-log.ts';
 import { IdempotencyKey, type IdempotencyKeySchema } from './idempotency-key.ts';
+import { Installation, type InstallationSchema } from './installation.ts';
 import { IpBlock, type IpBlockSchema } from './ip-block.ts';
 import { LegacyReply, type LegacyReplySchema } from './legacy-reply.ts';
 import { LegacyUsage, type LegacyUsageSchema } from './legacy-usage.ts';
@@ -22,6 +23,7 @@ export {
   Event,
   EventLog,
   IdempotencyKey,
+  Installation,
   IpBlock,
   LegacyReply,
   LegacyUsage,
@@ -37,6 +39,7 @@ export {
   User,
 };
 
+/** Each after those that it refers to: a backup is restored in this order. */
 export const entities = [
   User,
   ApiKey,
@@ -50,6 +53,7 @@ export const entities = [
   Runner,
   RegisteredClass,
   Retention,
+  Installation,
   IpBlock,
   IdempotencyKey,
   LegacyReply,
@@ -71,6 +75,7 @@ export type Tables = InferKyselyDB<
   | typeof RunnerSchema
   | typeof RegisteredClassSchema
   | typeof RetentionSchema
+  | typeof InstallationSchema
   | typeof IpBlockSchema
   | typeof IdempotencyKeySchema
   | typeof LegacyReplySchema

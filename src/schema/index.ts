@@ -5,6 +5,7 @@ import './backfill.ts';
 import './coverage.ts';
 import './event.ts';
 import './explain-slot.ts';
+import './installation.ts';
 import './ip-block.ts';
 import './ip-block-mutations.ts';
 import './node.ts';

@@ -46,6 +46,7 @@ export async function startTestApp(databaseUrl: string, options: AppOptions = {}
     ROLE: 'all',
     CONCURRENCY: 10,
     TASK_MODULES: [],
+    BACKUP_LOCATIONS: [{ name: 'default', folder: '/nonexistent/backups' }],
     HOLDING_DAYS: 30,
     HTTP_ALLOW_PRIVATE: PrivateTargets.parse(''),
     GRACE_SECONDS: 5,

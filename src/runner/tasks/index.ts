@@ -1,5 +1,6 @@
 import type { Vault } from '../../credentials/vault.ts';
 import type { Settings } from '../../env.ts';
+import { backupTask } from './backup-task.ts';
 import { httpRequestTask } from './http-request-task.ts';
 import { processHoldingTask } from './process-holding-task.ts';
 import type { TaskClass } from './task-class.ts';
@@ -22,14 +23,16 @@ export class TaskClasses {
 /** What the classes that the product comes with are made of. */
 export interface TaskClassParts {
   settings: Settings;
+  databaseUrl: string;
   /** Opens the secrets that tasks send. */
   vault: Vault;
 }
 
 /** The classes that the product comes with. A new one is one file here and one entry in this list. */
-export function builtInTaskClasses({ settings, vault }: TaskClassParts): TaskClass[] {
+export function builtInTaskClasses({ settings, databaseUrl, vault }: TaskClassParts): TaskClass[] {
   return [
     processHoldingTask(settings.HOLDING_DAYS),
+    backupTask({ locations: settings.BACKUP_LOCATIONS, databaseUrl }),
     httpRequestTask({ vault, privateTargets: settings.HTTP_ALLOW_PRIVATE }),
   ];
 }

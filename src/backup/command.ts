@@ -1,0 +1,34 @@
+// What the commands for backups share.
+
+import { StartupError } from '../database/startup-error.ts';
+import { Releasers } from '../releasers.ts';
+import { BackupFault } from './archive.ts';
+
+export function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/**
+ * Runs a command and releases what it acquired. A fault that the operator can mend is one sentence, anything else shows
+ * where it happened; the exit code is then 1.
+ */
+export async function runCommand(work: (releasers: Releasers) => Promise<void>): Promise<void> {
+  const releasers = new Releasers();
+  try {
+    await work(releasers);
+  } catch (error) {
+    const isExpected = error instanceof StartupError || error instanceof BackupFault;
+    const shown = error instanceof Error ? (isExpected ? error.message : error.stack) : String(error);
+    process.stderr.write(`${shown}\n`);
+    process.exitCode = 1;
+  } finally {
+    await releasers.releaseAll();
+  }
+}
+
+/** The one argument of a command. */
+export function readFileArgument(command: string): string {
+  const [path, ...rest] = process.argv.slice(2);
+  if (path === undefined || rest.length > 0) throw new StartupError(`Usage: npm run ${command} -- FILE`);
+  return path;
+}

@@ -1,0 +1,163 @@
+// Fills an empty database from a backup, in one transaction: killed at any moment, it leaves the database as it was.
+import { pipeline } from 'node:stream/promises';
+import { type EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import { PostgresDialect, type PostgresPoolClient } from 'kysely';
+import pg from 'pg';
+import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
+import { connect } from '../database/connect.ts';
+import { lockMigrations, readMigrationsInCode } from '../database/migrate.ts';
+import { ormOptions } from '../database/orm.ts';
+import { BackupFault, Digest, type Manifest, type TableInManifest } from './archive.ts';
+import { holdInstallation } from './installation.ts';
+import { isSame, type OpenBackup } from './read-backup.ts';
+import { copyIn, copyOut, MIGRATIONS_TABLE, ourTables, readShapes, settleSession, type TableShape } from './tables.ts';
+
+/** Their only row is made by a migration. */
+const FILLED_BY_MIGRATIONS = ['event_log', 'retention', 'installation', MIGRATIONS_TABLE];
+
+/** Calls `say` with what it does. Throws a BackupFault where the file and the database do not fit together. */
+export async function restoreBackup(
+  databaseUrl: string,
+  backup: OpenBackup,
+  say: (message: string) => void,
+): Promise<void> {
+  const { manifest } = backup;
+  await checkVersion(backup);
+  const client = await connect(databaseUrl, 'slotkeeper restore');
+  try {
+    await settleSession(client);
+    // A server that starts waits here until the restore is done or has failed, and a restore until the server has migrated.
+    await lockMigrations(client);
+    const orm = await openOn(client, databaseUrl);
+    try {
+      await orm.em.fork().transactional(async (em) => {
+        await checkEmpty(client, em, manifest);
+        await migrateTo(orm, em, manifest.migrations);
+        for (const table of manifest.tables) {
+          await fill(client, backup, table);
+          say(`${table.name}: ${table.rows} rows`);
+        }
+        await verify(client, manifest);
+        await finish(client, orm, em, backup);
+      });
+    } finally {
+      await orm.close();
+    }
+  } finally {
+    await client.end();
+  }
+}
+
+/** The backup's migrations are the first ones of this version's, or another line of versions has made it. */
+async function checkVersion({ manifest, name }: OpenBackup): Promise<void> {
+  const inCode = await readMigrationsInCode();
+  const { migrations, version } = manifest;
+  const unknown = migrations.filter((migration) => !inCode.includes(migration));
+  if (unknown.length > 0) {
+    throw new BackupFault(
+      `${name} was made by a newer version of Slotkeeper, ${version} (its tables have ${unknown.join(', ')}): restore it with that version.`,
+    );
+  }
+  if (migrations.join() !== inCode.slice(0, migrations.length).join()) {
+    throw new BackupFault(`${name} was made by a version of Slotkeeper, ${version}, that this one does not follow on.`);
+  }
+}
+
+/** An ORM whose every query goes through this one connection, so that migrations and COPY share its transaction. */
+function openOn(client: pg.Client, databaseUrl: string): Promise<MikroORM> {
+  const query = client.query.bind(client) as PostgresPoolClient['query'];
+  const onlyClient = { query, release: () => undefined };
+  const pool = { options: {}, connect: async () => onlyClient, end: async () => undefined };
+  return MikroORM.init({ ...ormOptions(databaseUrl), driverOptions: new PostgresDialect({ pool }) });
+}
+
+/**
+ * That nobody has used the database: no table of ours has a row that its migrations did not make. The tables stay locked,
+ * so that a server which has just migrated them and is about to make its first admin waits, and then finds the users of
+ * the backup.
+ */
+async function checkEmpty(client: pg.Client, em: EntityManager, { migrations }: Manifest): Promise<void> {
+  const present = await readShapes(client, [...ourTables(em), MIGRATIONS_TABLE]);
+  const used = present.filter(({ name }) => !FILLED_BY_MIGRATIONS.includes(name));
+  for (const { name } of used) await refuseRows(client, name);
+  if (present.length > 0) {
+    const names = present.map(({ name }) => pg.escapeIdentifier(name)).join(', ');
+    await client.query(`lock table ${names} in access exclusive mode`);
+  }
+  // Once more under the locks; the first look was for those who use the database, lest they wait for them.
+  for (const { name } of used) await refuseRows(client, name);
+  if (!present.some(({ name }) => name === MIGRATIONS_TABLE)) return;
+  const { rows } = await client.query<{ name: string }>(`select name from ${MIGRATIONS_TABLE} order by id`);
+  if (rows.every(({ name }) => migrations.includes(name))) return;
+  throw new BackupFault(
+    'The database has newer tables than the backup, though empty ones: give it a new, empty database.',
+  );
+}
+
+async function refuseRows(client: pg.Client, table: string): Promise<void> {
+  const { rows } = await client.query<{ found: boolean }>(
+    `select exists (select from ${pg.escapeIdentifier(table)}) as found`,
+  );
+  if (rows[0]?.found !== true) return;
+  throw new BackupFault(
+    `The database is in use: there are rows in ${table}. A backup is restored into an empty database only.`,
+  );
+}
+
+/** All of this version's migrations unless told otherwise. */
+async function migrateTo(orm: MikroORM, em: EntityManager, migrations?: string[]): Promise<void> {
+  await orm.migrator.up({
+    ...(migrations === undefined ? {} : { migrations }),
+    transaction: em.getTransactionContext(),
+  });
+}
+
+async function fill(client: pg.Client, backup: OpenBackup, table: TableInManifest): Promise<void> {
+  // The row that a migration made.
+  await client.query(`delete from ${pg.escapeIdentifier(table.name)}`);
+  await pipeline(await backup.read(table.name), client.query(copyFrom(copyIn(table.name, table.columns))));
+}
+
+/** Reads all tables again: what is in the database is what the manifest says, to the byte. */
+async function verify(client: pg.Client, { tables }: Manifest): Promise<void> {
+  const shapes = new Map(
+    (
+      await readShapes(
+        client,
+        tables.map(({ name }) => name),
+      )
+    ).map((shape) => [shape.name, shape]),
+  );
+  for (const table of tables) {
+    const shape = shapes.get(table.name);
+    if (shape !== undefined && (await holds(client, shape, table))) continue;
+    throw new BackupFault(`The table ${table.name} is not as it was in the backup; nothing was restored.`);
+  }
+}
+
+async function holds(client: pg.Client, shape: TableShape, table: TableInManifest): Promise<boolean> {
+  if (shape.columns.join() !== table.columns.join()) return false;
+  const digest = new Digest();
+  const rows = client.query(copyTo(copyOut(shape)));
+  for await (const chunk of rows as AsyncIterable<Buffer>) digest.update(chunk);
+  return isSame(digest.result(), table);
+}
+
+/** What makes of the rows an installation: counters, a log of its own, the present tables, and a runner that is held. */
+async function finish(client: pg.Client, orm: MikroORM, em: EntityManager, backup: OpenBackup): Promise<void> {
+  const { tables, createdAt } = backup.manifest;
+  for (const { name, next } of tables) {
+    for (const [column, value] of Object.entries(next)) {
+      await client.query(
+        `select setval(pg_get_serial_sequence($1, $2), greatest($3::bigint, max(${pg.escapeIdentifier(column)}) + 1), false)
+         from ${pg.escapeIdentifier(name)}`,
+        [name, column, value],
+      );
+    }
+  }
+  // Cursors that the original hands out after the backup would name other events here, whatever server this is.
+  await client.query('update event_log set log_id = gen_random_uuid()');
+  await migrateTo(orm, em);
+  await holdInstallation(em, `It was restored from ${backup.name}, a backup of ${createdAt}.`);
+  for (const name of ourTables(em)) await client.query(`analyze ${pg.escapeIdentifier(name)}`);
+}

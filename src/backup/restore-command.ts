@@ -1,0 +1,39 @@
+// npm run restore -- FILE: fills the empty database that the settings name, as npm start reads them.
+import { checkMasterKey } from '../credentials/first-admin.ts';
+import { readMasterKey } from '../credentials/master-key.ts';
+import { Vault } from '../credentials/vault.ts';
+import { findDatabase } from '../database/find-database.ts';
+import { openOrm } from '../database/orm.ts';
+import { readSettings, type Settings } from '../env.ts';
+import type { Releasers } from '../releasers.ts';
+import { readFileArgument, runCommand, say } from './command.ts';
+import { openBackup } from './read-backup.ts';
+import { restoreBackup } from './restore-backup.ts';
+
+const MASTER_KEY_WANTED =
+  'The API secrets in it are sealed with the master key of the original: set MASTER_KEY, or put its master.key into DATA_DIR, before the start.';
+
+await runCommand(async (releasers) => {
+  const path = readFileArgument('restore');
+  const settings = readSettings();
+  const backup = await openBackup(path);
+  releasers.push(() => backup.close());
+  const { url, release } = await findDatabase(settings, say);
+  releasers.push(release);
+  await restoreBackup(url, backup, say);
+  say(`Restored ${path}, of ${backup.manifest.createdAt}, and compared every row.`);
+  if (!(await opensSecrets(settings, url, releasers))) say(MASTER_KEY_WANTED);
+  say('Its runners are held, so that a copy fires nothing. If it is the real one now: npm run resume');
+});
+
+/** Whether the master key that a start would use here is the one of the backup. */
+async function opensSecrets(settings: Settings, url: string, releasers: Releasers): Promise<boolean> {
+  const key = settings.MASTER_KEY ?? (await readMasterKey(settings.DATA_DIR));
+  if (key === null) return false;
+  const orm = await openOrm(url, 1);
+  releasers.push(() => orm.close());
+  return checkMasterKey(orm.em, new Vault(key)).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,210 @@
+// Writes one moment of the database to a file, as streams from end to end: memory does not grow with the tables.
+import { open } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { EntityManager } from '@mikro-orm/postgresql';
+import type pg from 'pg';
+import { to as copyTo } from 'pg-copy-streams';
+import { ZipFile } from 'yazl';
+import { connect } from '../database/connect.ts';
+import { readMigrationsInCode } from '../database/migrate.ts';
+import {
+  BackupFault,
+  Digest,
+  digested,
+  entryOf,
+  FORMAT,
+  MANIFEST_ENTRY,
+  type Manifest,
+  SEAL_BYTES,
+  sealed,
+  type TableInManifest,
+} from './archive.ts';
+import { readProductVersion } from './product-version.ts';
+import {
+  copyOut,
+  MIGRATIONS_TABLE,
+  readNext,
+  readShapes,
+  settleSession,
+  type TableShape,
+  tablesInBackup,
+} from './tables.ts';
+
+/** Reserves the place of the seal. */
+const PLACEHOLDER = '0'.repeat(SEAL_BYTES);
+/** Much faster than the default of 6, for files that are a tenth larger. */
+const COMPRESSION_LEVEL = 3;
+
+export interface WriteOptions {
+  /** Ends the work at its next step; nothing waits for the database. */
+  signal: AbortSignal;
+  /** How far it has come, 0 to 1, by the size of the tables. */
+  progress(fraction: number): void;
+}
+
+/**
+ * Writes all tables as of one moment to a new file that only this account can read, and makes sure that it is on the disk.
+ * Takes no lock but the one of a reader: nobody waits for it, except a migration that changes a table. What it leaves
+ * behind where it fails is its caller's to remove.
+ */
+export async function writeBackup(
+  em: EntityManager,
+  databaseUrl: string,
+  path: string,
+  { signal, progress }: WriteOptions,
+): Promise<Manifest> {
+  const client = await connect(databaseUrl, 'slotkeeper backup');
+  const stop = () => void cancel(em, client);
+  signal.addEventListener('abort', stop);
+  try {
+    signal.throwIfAborted();
+    const { head, shapes, sizes } = await beginSnapshot(em, client);
+    const tables: TableInManifest[] = [];
+    const manifest = { ...head, tables };
+    const meter = new Meter(sizes, progress);
+    const archive = archiveOf(client, shapes, meter, manifest);
+    const file = await open(path, 'wx', 0o600);
+    // Once done, the bytes are on the disk; done or failed, the file is closed.
+    await pipeline(archive, sealed, file.createWriteStream({ flush: true }), { signal });
+    return manifest;
+  } finally {
+    signal.removeEventListener('abort', stop);
+    // One with a query under way is cut off, not waited for.
+    await client.end();
+  }
+}
+
+/** The server may be sorting, and would notice only at its next row that nobody reads any more. */
+async function cancel(em: EntityManager, client: pg.Client & { processID?: number }): Promise<void> {
+  const { processID } = client;
+  if (processID === undefined) return;
+  // Where it fails, the connection is closed all the same.
+  await em
+    .fork()
+    .execute('select pg_cancel_backend(?)', [processID])
+    .catch(() => undefined);
+}
+
+interface Snapshot {
+  head: Omit<Manifest, 'tables'>;
+  shapes: TableShape[];
+  /** By table, in bytes, about. */
+  sizes: Map<string, number>;
+}
+
+/**
+ * The tables are locked before the snapshot is taken: a migration that rewrites one would make it look empty to a
+ * snapshot from before. A database that newer code has migrated is left to that code, which knows all of its tables.
+ */
+async function beginSnapshot(em: EntityManager, client: pg.Client): Promise<Snapshot> {
+  const names = tablesInBackup(em);
+  await settleSession(client);
+  await client.query('begin isolation level repeatable read read only');
+  await client.query(`lock table ${[...names, MIGRATIONS_TABLE].join(', ')} in access share mode`);
+  const { rows: migrations } = await client.query<{ name: string }>(`select name from ${MIGRATIONS_TABLE} order by id`);
+  const applied = migrations.map(({ name }) => name);
+  if (applied.join() !== (await readMigrationsInCode()).join()) {
+    throw new BackupFault(
+      'The database has been migrated by another version of Slotkeeper: its runners make backups of it.',
+    );
+  }
+  const { rows } = await client.query<{ now: string; version: string; uuid: string }>(
+    `select to_char(now(), 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as now, current_setting('server_version') as version, uuid
+     from installation`,
+  );
+  const [row] = rows;
+  if (row === undefined) throw new Error('the installation has lost its row');
+  const { rows: sizes } = await client.query<{ name: string; bytes: number }>(
+    `select relname::text as name, pg_table_size(oid)::float8 as bytes from pg_class
+     where relnamespace = current_schema()::regnamespace and relname = any($1::text[])`,
+    [names],
+  );
+  return {
+    head: {
+      format: FORMAT,
+      product: 'slotkeeper',
+      version: await readProductVersion(),
+      schemaVersion: applied.at(-1) ?? '',
+      migrations: applied,
+      createdAt: row.now,
+      installation: row.uuid,
+      postgresql: row.version,
+    },
+    shapes: await readShapes(client, names),
+    sizes: new Map(sizes.map(({ name, bytes }) => [name, bytes])),
+  };
+}
+
+/** Tells how far the work has come. A table counts as its size on the disk, which is near what is read of it. */
+class Meter {
+  readonly #sizes: ReadonlyMap<string, number>;
+  readonly #total: number;
+  readonly #progress: (fraction: number) => void;
+  #before = 0;
+
+  constructor(sizes: ReadonlyMap<string, number>, progress: (fraction: number) => void) {
+    this.#sizes = sizes;
+    this.#total = Math.max(
+      1,
+      [...sizes.values()].reduce((sum, size) => sum + size, 0),
+    );
+    this.#progress = progress;
+  }
+
+  async *measure(table: string, source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    const size = this.#sizes.get(table) ?? 0;
+    let read = 0;
+    for await (const chunk of source) {
+      yield chunk;
+      read += chunk.length;
+      this.#progress((this.#before + Math.min(size, read)) / this.#total);
+    }
+    this.#before += size;
+  }
+}
+
+/** The archive as it comes into being; `manifest.tables` is filled on the way. A source that fails ends it with its error. */
+function archiveOf(client: pg.Client, shapes: readonly TableShape[], meter: Meter, manifest: Manifest): Readable {
+  const zip = new ZipFile();
+  const output = zip.outputStream as Readable;
+  let source: Readable | undefined;
+  const fail = (error: Error) => output.destroy(error);
+  zip.on('error', fail);
+  output.once('close', () => source?.destroy());
+  const options = { compressionLevel: COMPRESSION_LEVEL, mode: 0o100600, mtime: new Date(manifest.createdAt) };
+  const add = (entry: string, content: AsyncIterable<Buffer>) =>
+    zip.addReadStreamLazy(entry, options, (take) => {
+      source = Readable.from(content, { objectMode: false });
+      source.once('error', fail);
+      take(null, source);
+    });
+  // One after another, each begun when its turn comes: the connection can do one thing at a time.
+  for (const shape of shapes) add(entryOf(shape.name), tableContent(client, shape, meter, manifest.tables));
+  add(MANIFEST_ENTRY, manifestContent(manifest));
+  zip.end({ comment: PLACEHOLDER, forceZip64Format: false });
+  return output;
+}
+
+async function* tableContent(
+  client: pg.Client,
+  shape: TableShape,
+  meter: Meter,
+  tables: TableInManifest[],
+): AsyncGenerator<Buffer> {
+  const { name, columns } = shape;
+  const digest = new Digest();
+  const copy = client.query(copyTo(copyOut(shape)));
+  yield* digested(meter.measure(name, copy), digest);
+  const result = digest.result();
+  const next = await readNext(client, shape);
+  // Known once the connection was free for another question.
+  if (copy.rowCount !== result.rows) {
+    throw new Error(`PostgreSQL sent ${copy.rowCount} rows of ${name}, and ${result.rows} came`);
+  }
+  tables.push({ name, columns, ...result, next });
+}
+
+async function* manifestContent(manifest: Manifest): AsyncGenerator<Buffer> {
+  yield Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`);
+}

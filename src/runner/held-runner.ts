@@ -1,0 +1,81 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import type { Logger } from 'pino';
+import { readInstallation } from '../backup/installation.ts';
+import { Coalesced } from '../coalesced.ts';
+import type { Notifications } from '../database/notifications.ts';
+import { Releasers } from '../releasers.ts';
+
+/** Makes up for a notification that was lost. */
+const POLL_MS = 5_000;
+
+/** Starts the parts of a runner, and pushes what stops them. */
+export type StartParts = (releasers: Releasers) => Promise<void>;
+
+/**
+ * A runner that begins as soon as its installation is not held (see `src/backup/installation.ts`), which is most often at
+ * once. Until then it plans, runs, retries and removes nothing, and tells nobody that it could. An installation is held
+ * only by the restore that makes it, so one that was not held at the start is not looked at again. The composition root
+ * starts and stops it.
+ */
+export class HeldRunner {
+  readonly #em: EntityManager;
+  readonly #notifications: Notifications;
+  readonly #log: Logger;
+  readonly #startParts: StartParts;
+  readonly #looking: Coalesced;
+  readonly #parts = new Releasers();
+  #timer: NodeJS.Timeout | undefined;
+  #unlisten: (() => void) | undefined;
+  #begun = false;
+
+  constructor(em: EntityManager, notifications: Notifications, log: Logger, startParts: StartParts) {
+    this.#em = em;
+    this.#notifications = notifications;
+    this.#log = log;
+    this.#startParts = startParts;
+    this.#looking = new Coalesced('look whether the runner is released', log, () => this.#look());
+  }
+
+  async start(): Promise<void> {
+    const { heldSince, heldBecause } = await readInstallation(this.#em.fork());
+    if (heldSince === null) return this.#begin();
+    this.#log.warn(
+      { heldSince, heldBecause },
+      'the runner is held and fires nothing; if this is the real installation now, say so: npm run resume',
+    );
+    this.#unlisten = this.#notifications.on('slotkeeper_installation', () => this.#looking.request());
+    this.#timer = setInterval(() => this.#looking.request(), POLL_MS);
+    this.#looking.request();
+  }
+
+  async stop(): Promise<void> {
+    this.#ignore();
+    await this.#looking.stop();
+    await this.#parts.releaseAll();
+  }
+
+  async #look(): Promise<void> {
+    if (this.#begun) return;
+    const { heldSince } = await readInstallation(this.#em.fork());
+    if (heldSince !== null) return;
+    this.#log.info('the runner is released');
+    await this.#begin();
+    this.#ignore();
+  }
+
+  /** A part that cannot start takes down those before it, and the next look tries again. */
+  async #begin(): Promise<void> {
+    try {
+      await this.#startParts(this.#parts);
+      this.#begun = true;
+    } catch (error) {
+      await this.#parts.releaseAll().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  #ignore(): void {
+    clearInterval(this.#timer);
+    this.#unlisten?.();
+  }
+}
