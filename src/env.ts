@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { parseMasterKey } from './credentials/master-key.ts';
 import { StartupError } from './database/startup-error.ts';
+import { dnsServersFile } from './dns/server-settings.ts';
 import { isTimeZone } from './runner/calendar.ts';
 import { LEASE_SECONDS } from './runner/jobs.ts';
 import { MAX_HOLDING_DAYS } from './runner/tasks/process-holding-task.ts';
@@ -39,6 +40,7 @@ const settings = z
     ROLE: z.enum(ROLES, `is none of ${ROLES.join(', ')}`).default('all'),
     CONCURRENCY: wholeNumber(1, 1_000).default(10),
     HOLDING_DAYS: wholeNumber(0, MAX_HOLDING_DAYS).default(30),
+    DNS_SERVERS: dnsServersFile.default({}),
     GRACE_SECONDS: wholeNumber(0, 3_600).default(10),
     LEASE_SECONDS: wholeNumber(LEASE_SECONDS.least, LEASE_SECONDS.most).default(LEASE_SECONDS.default),
     RETENTION_DAYS: wholeNumber(0, MAX_DAYS).default(90),

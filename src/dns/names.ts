@@ -112,3 +112,8 @@ export function isHostOwner(name: string): boolean {
 export function sortKey(name: string): string {
   return name.split('.').reverse().join('\0');
 }
+
+/** The stored spelling of a name to look up, which need not be one. */
+export function normalName(text: string): string {
+  return text.replace(/\.$/, '').split('.').map(spell).join('.');
+}

@@ -45,6 +45,7 @@ export async function startTestApp(databaseUrl: string, options: AppOptions = {}
     ROLE: 'all',
     CONCURRENCY: 10,
     HOLDING_DAYS: 30,
+    DNS_SERVERS: {},
     GRACE_SECONDS: 5,
     LEASE_SECONDS: 15,
     RETENTION_DAYS: 90,

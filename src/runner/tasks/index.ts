@@ -1,4 +1,5 @@
 import type { Settings } from '../../env.ts';
+import { dnsPushTask } from './dns-push-task.ts';
 import { processHoldingTask } from './process-holding-task.ts';
 import type { TaskClass } from './task-class.ts';
 
@@ -24,5 +25,5 @@ export interface TaskClassParts {
 
 /** The classes that the product comes with. A new one is one file here and one entry in this list. */
 export function builtInTaskClasses({ settings }: TaskClassParts): TaskClass[] {
-  return [processHoldingTask(settings.HOLDING_DAYS)];
+  return [processHoldingTask(settings.HOLDING_DAYS), dnsPushTask(settings.DNS_SERVERS)];
 }
