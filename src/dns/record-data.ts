@@ -143,33 +143,30 @@ function readBytes({ value, valueBase64 }: GivenFields, path: string): Buffer {
 /** A record's data has 65535 bytes, of which each string of 255 takes one for its length. */
 const MAX_TEXT_BYTES = MAX_TEXT - Math.ceil(MAX_TEXT / 256);
 
-/** The fields of a record's data, as `toData` wrote it. */
-export function fromData(type: DnsRecordType, data: string): RecordFields {
+/** What `toData` makes the same data of. */
+export function toGiven(type: DnsRecordType, data: string): GivenFields {
   const parts = data.split(' ');
   const number = (index: number) => Number(parts[index]);
   switch (type) {
-    case 'TXT': {
-      const bytes = unquote(data);
-      return { ...NONE, value: bytes.toString(), valueBase64: bytes.toString('base64') };
-    }
-    case 'CAA': {
-      const value = unquote(parts.slice(2).join(' ')).toString();
-      return { ...NONE, flags: number(0), tag: parts[1] ?? '', value };
-    }
+    case 'TXT':
+      return { valueBase64: unquote(data).toString('base64') };
+    case 'CAA':
+      return { flags: number(0), tag: parts[1], value: unquote(parts.slice(2).join(' ')).toString() };
     case 'SRV':
-      return { ...NONE, priority: number(0), weight: number(1), port: number(2), value: withoutDot(parts[3]) };
+      return { priority: number(0), weight: number(1), port: number(2), value: parts[3] };
     case 'MX':
-      return { ...NONE, priority: number(0), value: withoutDot(parts[1]) };
-    case 'A':
-    case 'AAAA':
-      return { ...NONE, value: data };
+      return { priority: number(0), value: parts[1] };
     default:
-      return { ...NONE, value: withoutDot(data) };
+      return { value: data };
   }
 }
 
-function withoutDot(name = ''): string {
-  return name === '.' ? name : name.replace(/\.$/, '');
+/** The fields of a record, for those who read it. */
+export function fromData(type: DnsRecordType, data: string): RecordFields {
+  const given = { ...NONE, ...toGiven(type, data) } as RecordFields;
+  if (type === 'TXT') return { ...given, value: unquote(data).toString() };
+  const isName = type !== 'CAA' && given.value !== '.';
+  return isName ? { ...given, value: given.value?.replace(/\.$/, '') ?? null } : given;
 }
 
 /** The host that a record of these types sends its readers to; null for none. */
