@@ -80,7 +80,9 @@ export class ServerPush {
     const unserved = pending.filter(({ before, fault }) => before === null && fault === null);
     const listing = await this.#loadList(unserved.length > 0 || gone.length > 0);
     if (listing.loaded) await this.#askAgain(unserved);
-    for (const one of pending) if (needsLoad(one)) await this.#load(one);
+    for (const one of pending) {
+      if (needsLoad(one)) one.commandFault = await this.#load(one.zone, `serial ${one.zone.serial}`);
+    }
     await this.#awaitSerials(pending.filter(({ fault }) => fault === null));
     const outcomes: ZoneOutcome[] = [];
     for (const one of pending) outcomes.push(await this.#judge(one, listing.fault));
@@ -174,16 +176,14 @@ export class ServerPush {
     return runCommand(parts, { timeoutSeconds: settings.timeoutSeconds, signal });
   }
 
-  async #load(pending: Pending): Promise<void> {
+  /** Has the server load the zone's file; what is wrong with the command, or null. */
+  async #load({ name: zone }: RenderedZone, what: string): Promise<string | null> {
     const { settings, signal, log, name } = this.#options;
     signal.throwIfAborted();
-    const { zone } = pending;
-    const values = { zone: zone.name, file: this.#folder.fileOf(zone.name) };
+    const values = { zone, file: this.#folder.fileOf(zone) };
     const { fault, output } = await this.#run(settings.load.map((part) => fillIn(part, values)));
-    pending.commandFault = fault;
-    log(`${name}: ${zone.name} is loaded with serial ${zone.serial}${fault === null ? '' : `, but ${fault}`}`, {
-      output,
-    });
+    log(`${name}: ${zone} is loaded, ${what}${fault === null ? '' : `, but ${fault}`}`, { output });
+    return fault;
   }
 
   /** Until every zone is served with its serial, or the time is over; a zone whose command failed is asked for once. */
@@ -222,6 +222,8 @@ export class ServerPush {
     }
     if (fault !== null) return { zone, serial: answered, fault };
     const undone = await this.#folder.putBack(zone.name, before);
+    // A server that started with the refused file serves nothing until it has the former one.
+    if (undone === 'PUT_BACK' && answered === null) await this.#load(zone, 'the former file');
     const why = commandFault ?? listFault;
     const found = [
       `serial ${zone.serial} was expected`,

@@ -1,7 +1,7 @@
 // The setting DNS_SERVERS: a file that says, for each name of a server, where it is and how it is told to load a zone.
 // What touches the machine is here alone; the API knows servers by name.
 import { readFileSync } from 'node:fs';
-import { basename, isAbsolute } from 'node:path';
+import { basename, isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
 import { reasonOf } from '../database/startup-error.ts';
 
@@ -40,7 +40,14 @@ const server = z.strictObject({
   timeoutSeconds: z.number().min(0.1).max(600).default(10),
 });
 
-const servers = z.record(z.string().min(1).max(255), server);
+const servers = z.record(z.string().min(1).max(255), server).superRefine((all, context) => {
+  const owners = new Map<string, string>();
+  for (const [name, { directory }] of Object.entries(all)) {
+    const owner = owners.get(resolve(directory));
+    if (owner === undefined) owners.set(resolve(directory), name);
+    else context.addIssue({ code: 'custom', path: [name, 'directory'], message: `is that of ${owner} too` });
+  }
+});
 
 /** How one name server is reached. Seconds, an address and a port, an absolute directory, commands as their arguments. */
 export type DnsServerSettings = z.infer<typeof server>;
