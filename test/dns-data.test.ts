@@ -440,6 +440,7 @@ describe('servers', () => {
     const { id } = addDnsServer.dnsServer;
     expect(await refused(ADD, { input: { name: 'ns1' } })).toMatchObject({ code: 'CONFLICT', field: 'input.name' });
     expect(await refused(ADD, { input: { name: '' } })).toMatchObject({ code: 'BAD_USER_INPUT', field: 'input.name' });
+    expect(await refused(ADD, { input: { name: ' ns2' } })).toMatchObject({ code: 'BAD_USER_INPUT' });
     await ask(ADD, { input: { name: 'ns2' } });
     const update = `mutation ($input: UpdateDnsServerInput!) {
       updateDnsServer(input: $input) { dnsServer { name description enabled } }

@@ -237,6 +237,11 @@ describe.skipIf(!HAS_NAME_SERVERS)(`a push to BIND and Knot${WITHOUT_NAME_SERVER
           "DNS push: 1 of 1 zones on 2 of 3 servers; 1 zone changed. 1 failure: ns9: this runner's settings (DNS_SERVERS) have no server ns9",
       });
       expect(await stage().served('example.com')).not.toContain(null);
+      expect(await stage().states('example.com')).toMatchObject([
+        { error: null },
+        { error: null },
+        { serial: null, error: expect.stringContaining('have no server ns9') },
+      ]);
     } finally {
       await stage().app.query('mutation ($id: ID!) { deleteDnsServer(input: { id: $id }) { deletedId } }', { id });
     }

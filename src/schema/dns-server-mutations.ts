@@ -1,7 +1,7 @@
 // Name servers by name. What they are on the machines is not the API's to say: see the setting DNS_SERVERS.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
-import { conflict, notFound } from '../errors.ts';
+import { badInput, conflict, notFound } from '../errors.ts';
 import { builder } from './builder.ts';
 import { readGlobalId, toGlobalId } from './global-id.ts';
 import { IDEMPOTENCY_KEY, once } from './idempotency.ts';
@@ -22,7 +22,11 @@ const serverOf = {
   resolve: ({ serverId }: { serverId: number }) => serverId,
 } as const;
 
-const readServerName = (name: string) => readText(name, 'input.name', { least: 1 });
+function readServerName(name: string): string {
+  if (name.trim() !== name) throw badInput('input.name', 'it begins or ends with a blank; accepted is a name without');
+  return readText(name, 'input.name', { least: 1 });
+}
+
 const readDescription = (text: string) => readText(text, 'input.description', { most: MAX_DESCRIPTION });
 const taken = (name: string) => conflict(`there is a server ${JSON.stringify(name)} already`, 'input.name');
 

@@ -13,8 +13,8 @@ import { askSerial } from '../../src/dns/ask-serial.ts';
 import type { DnsServerSettings } from '../../src/dns/server-settings.ts';
 
 // Debian has them where only root looks.
-const PATH = `${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin`;
-const has = (program: string) => spawnSync(program, ['-V'], { env: { PATH } }).error === undefined;
+export const NAME_SERVER_PATH = `${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin`;
+const has = (program: string) => spawnSync(program, ['-V'], { env: { PATH: NAME_SERVER_PATH } }).error === undefined;
 
 export const HAS_NAME_SERVERS = ['named', 'rndc', 'knotd', 'knotc'].every(has);
 
@@ -142,7 +142,10 @@ async function startServer(kind: Kind): Promise<RunningServer> {
     await exited;
   };
   const start = async () => {
-    child = spawn(kind.program, kind.arguments(folder), { env: { PATH }, stdio: ['ignore', 'pipe', 'pipe'] });
+    child = spawn(kind.program, kind.arguments(folder), {
+      env: { PATH: NAME_SERVER_PATH },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     for (const stream of [child.stdout, child.stderr]) {
       stream?.on('data', (chunk: Buffer) => {
         output += chunk.toString();

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { readRows } from '../../database/rows.ts';
+import { reasonOf } from '../../database/startup-error.ts';
 import { inTransaction } from '../../database/transaction.ts';
 import { normalName } from '../../dns/names.ts';
-import { ServerAway, type ServerOutcome, ServerPush } from '../../dns/server-push.ts';
+import { type ServerOutcome, ServerPush } from '../../dns/server-push.ts';
 import type { DnsServersSettings } from '../../dns/server-settings.ts';
 import { recordStates } from '../../dns/server-states.ts';
 import { settleZone } from '../../dns/settle-zone.ts';
@@ -144,10 +145,9 @@ class Push {
 
   async batch(ids: readonly number[]): Promise<void> {
     const rendered = await this.#settle(ids);
-    const healthy = this.#targets.filter(({ fault }) => fault === null);
     const unserved = new Set<number>();
     // The servers do not wait for each other, and one that fails does not stop the others.
-    const ends = await Promise.allSettled(healthy.map((target) => this.#pushTo(target, rendered, unserved)));
+    const ends = await Promise.allSettled(this.#targets.map((target) => this.#pushTo(target, rendered, unserved)));
     this.#context.signal.throwIfAborted();
     const failed = ends.find((end) => end.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
@@ -179,24 +179,27 @@ class Push {
   }
 
   async #pushTo(target: Target, zones: readonly RenderedZone[], unserved: Set<number>): Promise<void> {
-    if (target.push === null) return;
-    let outcome: ServerOutcome;
-    try {
-      outcome = await target.push.push(zones);
-    } catch (error) {
-      if (!(error instanceof ServerAway)) throw error;
-      this.#failServer(target, error.message);
-      const faults = zones.map((zone) => ({ zone, serial: null, fault: error.message }));
-      await recordStates(this.#context.em, target.id, faults);
-      return;
-    }
-    if (outcome.fault !== null) this.#fail(`${target.name}: ${outcome.fault}`, target);
-    for (const { zone, fault } of outcome.zones) {
-      if (fault === null) continue;
+    const { zones: outcomes, fault } = await this.#outcomeOf(target, zones);
+    if (fault !== null) this.#fail(`${target.name}: ${fault}`, target);
+    for (const { zone, fault: why } of target.fault === null ? outcomes : []) {
+      if (why === null) continue;
       unserved.add(zone.id);
-      this.#fail(`${target.name}, ${zone.name}: ${fault}`, target);
+      this.#fail(`${target.name}, ${zone.name}: ${why}`, target);
     }
-    await recordStates(this.#context.em, target.id, outcome.zones);
+    await recordStates(this.#context.em, target.id, outcomes);
+  }
+
+  /** One that fails as a whole is left alone from then on, and so are the zones that would have gone there. */
+  async #outcomeOf(target: Target, zones: readonly RenderedZone[]): Promise<ServerOutcome> {
+    if (target.push !== null && target.fault === null) {
+      try {
+        return await target.push.push(zones);
+      } catch (error) {
+        this.#context.signal.throwIfAborted();
+        this.#failServer(target, reasonOf(error));
+      }
+    }
+    return { zones: zones.map((zone) => ({ zone, serial: null, fault: target.fault })), fault: null };
   }
 
   #failServer(target: Target, fault: string): void {
