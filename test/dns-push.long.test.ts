@@ -54,6 +54,22 @@ describe.skipIf(!HAS_NAME_SERVERS)(`a push to BIND and Knot${WITHOUT_NAME_SERVER
     expect(await stage().served('example.com')).toEqual([old + 1, old + 1]);
   });
 
+  test('whose command names no zone loads all that changed at once', async () => {
+    await changedZone();
+    await stage().addZone('example.net');
+    const [rndc = '', ...args] = stage().bind.settings.load;
+    await stage().restart(loadedBy([rndc, ...args.slice(0, -1)]));
+    const { state, lines } = await stage().push();
+    expect(state).toBe('SUCCEEDED');
+    expect(lines).toContain('bind: told to load 1 zone');
+    await stage().add('example.com', [{ name: 'www', type: 'A', value: '192.0.2.81' }]);
+    await stage().add('example.net', [{ name: 'www', type: 'A', value: '192.0.2.81' }]);
+    expect((await stage().push()).lines).toContain('bind: told to load 2 zones');
+    for (const zone of ['example.com', 'example.net']) {
+      expect(await stage().served(zone)).toEqual([await stage().serialOf(zone), await stage().serialOf(zone)]);
+    }
+  });
+
   test('that is cancelled takes its command along, and the next completes it', async () => {
     const old = await changedZone();
     const file = join(stage().bind.settings.directory, 'cancelled');

@@ -50,7 +50,7 @@ test('a file that is right is no fault', async () => {
 test('every fault is told at once, with its place and without its value', async () => {
   const text = await startWith(
     JSON.stringify({
-      ns1: { ...good, address: 'localhost', port: 0, load: ['rndc', 'reload', 'secret'] },
+      ns1: { ...good, address: 'localhost', port: 0, load: ['{zone}', 'secret'] },
       ns2: { ...good, directory: 'zones', timeoutSeconds: 0, shell: true },
       ns3: { ...good, directory: '/srv/c', zoneList: { file: '../x', entry: 'secret', load: [] } },
     }),

@@ -9,6 +9,8 @@ import { fillIn, ZoneList } from './zone-list.ts';
 
 /** Questions to one server at once. */
 const QUESTIONS = 20;
+/** Commands for one server at once. */
+const LOADS = 4;
 const POLL_MS = 100;
 const ASK_SECONDS = 2;
 
@@ -80,9 +82,7 @@ export class ServerPush {
     const unserved = pending.filter(({ before, fault }) => before === null && fault === null);
     const listing = await this.#loadList(unserved.length > 0 || gone.length > 0);
     if (listing.loaded) await this.#askAgain(unserved);
-    for (const one of pending) {
-      if (needsLoad(one)) one.commandFault = await this.#load(one.zone, `serial ${one.zone.serial}`);
-    }
+    await this.#loadAll(pending.filter(needsLoad));
     await this.#awaitSerials(pending.filter(({ fault }) => fault === null));
     const outcomes: ZoneOutcome[] = [];
     for (const one of pending) outcomes.push(await this.#judge(one, listing.fault));
@@ -176,13 +176,29 @@ export class ServerPush {
     return runCommand(parts, { timeoutSeconds: settings.timeoutSeconds, signal });
   }
 
-  /** Has the server load the zone's file; what is wrong with the command, or null. */
-  async #load({ name: zone }: RenderedZone, what: string): Promise<string | null> {
+  /** A command that names no zone loads all of them at once. */
+  async #loadAll(pending: readonly Pending[]): Promise<void> {
+    if (pending.length === 0) return;
     const { settings, signal, log, name } = this.#options;
-    signal.throwIfAborted();
+    const forEach = settings.load.some((part) => /\{(zone|file)\}/.test(part));
+    const size = forEach ? LOADS : pending.length;
+    for (let start = 0; start < pending.length; start += size) {
+      signal.throwIfAborted();
+      const batch = pending.slice(start, start + size);
+      const faults = await Promise.all((forEach ? batch : batch.slice(0, 1)).map(({ zone }) => this.#load(zone)));
+      for (const [index, one] of batch.entries()) one.commandFault = (forEach ? faults[index] : faults[0]) ?? null;
+    }
+    // One line for all: a run's log has a bound, and failures need it.
+    const zones = pending.map(({ zone }) => `${zone.name} ${zone.serial}`);
+    log(`${name}: told to load ${zones.length === 1 ? '1 zone' : `${zones.length} zones`}`, { zones });
+  }
+
+  /** Has the server load the zone's file; what is wrong with the command, or null. */
+  async #load({ name: zone }: RenderedZone): Promise<string | null> {
+    const { settings, log, name } = this.#options;
     const values = { zone, file: this.#folder.fileOf(zone) };
     const { fault, output } = await this.#run(settings.load.map((part) => fillIn(part, values)));
-    log(`${name}: ${zone} is loaded, ${what}${fault === null ? '' : `, but ${fault}`}`, { output });
+    if (fault !== null) log(`${name}: ${zone} could not be loaded: ${fault}`, { output });
     return fault;
   }
 
@@ -223,7 +239,7 @@ export class ServerPush {
     if (fault !== null) return { zone, serial: answered, fault };
     const undone = await this.#folder.putBack(zone.name, before);
     // A server that started with the refused file serves nothing until it has the former one.
-    if (undone === 'PUT_BACK' && answered === null) await this.#load(zone, 'the former file');
+    if (undone === 'PUT_BACK' && answered === null) await this.#load(zone);
     const why = commandFault ?? listFault;
     const found = [
       `serial ${zone.serial} was expected`,

@@ -35,7 +35,8 @@ const server = z.strictObject({
   address: z.union([z.ipv4(), z.ipv6()], 'is no IP address'),
   port: z.int().min(1).max(65_535).default(53),
   directory: path,
-  load: command.refine((parts) => parts.some((part) => part.includes('{zone}')), 'does not hold {zone}'),
+  /** Run for each zone, or once for all where it names none. */
+  load: command,
   zoneList: zoneList.optional(),
   timeoutSeconds: z.number().min(0.1).max(600).default(10),
 });
