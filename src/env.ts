@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { defaultLocations, parseLocations } from './backup/locations.ts';
 import { parseMasterKey } from './credentials/master-key.ts';
 import { reasonOf, StartupError } from './database/startup-error.ts';
+import { dnsServersFile } from './dns/server-settings.ts';
 import { isTimeZone } from './runner/calendar.ts';
 import { PrivateTargets } from './runner/http-request/private-targets.ts';
 import { LEASE_SECONDS } from './runner/jobs.ts';
@@ -69,6 +70,7 @@ const settings = z
           return z.NEVER;
         }
       }),
+    DNS_SERVERS: dnsServersFile.default({}),
     GRACE_SECONDS: wholeNumber(0, 3_600).default(10),
     LEASE_SECONDS: wholeNumber(LEASE_SECONDS.least, LEASE_SECONDS.most).default(LEASE_SECONDS.default),
     RETENTION_DAYS: wholeNumber(0, MAX_DAYS).default(90),

@@ -1,5 +1,9 @@
 import type { InferKyselyDB } from '@mikro-orm/postgresql';
 import { ApiKey, type ApiKeySchema } from './api-key.ts';
+import { DnsRecord, type DnsRecordSchema } from './dns-record.ts';
+import { DnsServer, type DnsServerSchema } from './dns-server.ts';
+import { DnsServerZone, type DnsServerZoneSchema } from './dns-server-zone.ts';
+import { DnsZone, type DnsZoneSchema } from './dns-zone.ts';
 import { Event, type EventSchema } from './event.ts';
 import { EventLog, type EventLogSchema } from './event-log.ts';
 import { IdempotencyKey, type IdempotencyKeySchema } from './idempotency-key.ts';
@@ -20,6 +24,10 @@ import { User, type UserSchema } from './user.ts';
 
 export {
   ApiKey,
+  DnsRecord,
+  DnsServer,
+  DnsServerZone,
+  DnsZone,
   Event,
   EventLog,
   IdempotencyKey,
@@ -55,6 +63,10 @@ export const entities = [
   Retention,
   Installation,
   IpBlock,
+  DnsZone,
+  DnsRecord,
+  DnsServer,
+  DnsServerZone,
   IdempotencyKey,
   LegacyReply,
   LegacyUsage,
@@ -77,6 +89,10 @@ export type Tables = InferKyselyDB<
   | typeof RetentionSchema
   | typeof InstallationSchema
   | typeof IpBlockSchema
+  | typeof DnsZoneSchema
+  | typeof DnsRecordSchema
+  | typeof DnsServerSchema
+  | typeof DnsServerZoneSchema
   | typeof IdempotencyKeySchema
   | typeof LegacyReplySchema
   | typeof LegacyUsageSchema

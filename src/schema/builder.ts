@@ -28,6 +28,7 @@ export interface SchemaTypes {
     Date: { Input: string; Output: string };
     JSON: { Input: unknown; Output: unknown };
     Cidr: { Input: string; Output: string };
+    DnsSerial: { Input: number; Output: number };
   };
 }
 

@@ -1,4 +1,5 @@
 // The enums, over the constants of the entities: a value without a description does not compile.
+import type { DnsRecordType } from '../entities/dns-record.ts';
 import type { EventType } from '../entities/event.ts';
 import type { IpBlockState } from '../entities/ip-block.ts';
 import type { RunState, SkipReason, Trigger } from '../entities/run.ts';
@@ -86,6 +87,22 @@ export const IpBlockStateEnum = describedEnum<IpBlockState>('IpBlockState', 'Whe
   ASSIGNED: 'In use by its assignee.',
   HOLDING: 'In the holding tank after use, until its holding days are over.',
 });
+
+export const DnsRecordTypeEnum = describedEnum<DnsRecordType>(
+  'DnsRecordType',
+  "What a record says. The SOA record is made of the zone's own fields.",
+  {
+    A: 'An IPv4 address.',
+    AAAA: 'An IPv6 address.',
+    CAA: 'Which authority may issue certificates: `flags`, `tag` and `value`.',
+    CNAME: 'The name that this one is an alias of; the only record of its name.',
+    MX: 'A host that takes mail, and its `priority`; the value `.` is for none.',
+    NS: 'A name server: of the zone at its own name, of a delegated one below.',
+    PTR: 'The name that belongs to an address, or to a service.',
+    SRV: 'A host that has a service, with its `priority`, `weight` and `port`; the value `.` is for none.',
+    TXT: 'Text, or any bytes.',
+  },
+);
 
 export const DstNoteEnum = describedEnum<DstNote>('DstNote', 'How a slot meets a change of the clock.', {
   SKIPPED_WALL_TIME: 'The clock skips the time; the slot is the first instant after the gap.',

@@ -1,7 +1,16 @@
 import { badInput } from '../errors.ts';
 
 /** The types that `node` finds. */
-export const NODE_TYPES = ['Task', 'RepeatItem', 'Run', 'User', 'IpBlock'] as const;
+export const NODE_TYPES = [
+  'Task',
+  'RepeatItem',
+  'Run',
+  'User',
+  'IpBlock',
+  'DnsZone',
+  'DnsRecord',
+  'DnsServer',
+] as const;
 export type NodeType = (typeof NODE_TYPES)[number];
 
 // No more digits than a number holds exactly.

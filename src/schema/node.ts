@@ -11,6 +11,9 @@ const TABLES: Record<NodeType, NodeTable> = {
   Run: 'run',
   User: 'app_user',
   IpBlock: 'ip_block',
+  DnsZone: 'dns_zone',
+  DnsRecord: 'dns_record',
+  DnsServer: 'dns_server',
 };
 
 interface NodeId {

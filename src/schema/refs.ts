@@ -10,9 +10,21 @@ export type TaskRow = Row<'task'>;
 export type RepeatItemRow = Row<'repeat_item'>;
 export type RunRow = Row<'run'>;
 export type IpBlockRow = Row<'ip_block'>;
+export type DnsZoneRow = Row<'dns_zone'>;
+export type DnsRecordRow = Row<'dns_record'>;
+export type DnsServerRow = Row<'dns_server'>;
+export type DnsServerZoneRow = Row<'dns_server_zone'>;
 export type UserRow = Pick<Row<'app_user'>, 'id' | 'name' | 'role'>;
 
-export type NodeTable = 'task' | 'repeat_item' | 'run' | 'app_user' | 'ip_block';
+export type NodeTable =
+  | 'task'
+  | 'repeat_item'
+  | 'run'
+  | 'app_user'
+  | 'ip_block'
+  | 'dns_zone'
+  | 'dns_record'
+  | 'dns_server';
 
 /** The rows of the ids, in the order of the ids; null for one that does not exist. One query. */
 export async function loadRows<Table extends NodeTable>(em: EntityManager, table: Table, ids: readonly number[]) {
@@ -38,5 +50,9 @@ export const TaskRef = builder.loadableObjectRef('Task', loader('task'));
 export const RunRef = builder.loadableObjectRef('Run', loader('run'));
 export const UserRef = builder.loadableObjectRef<UserRow, number>('User', loader('app_user'));
 export const IpBlockRef = builder.loadableObjectRef('IpBlock', loader('ip_block'));
+export const DnsZoneRef = builder.loadableObjectRef('DnsZone', loader('dns_zone'));
+export const DnsRecordRef = builder.loadableObjectRef('DnsRecord', loader('dns_record'));
+export const DnsServerRef = builder.loadableObjectRef('DnsServer', loader('dns_server'));
+export const DnsServerZoneRef = builder.objectRef<DnsServerZoneRow>('DnsServerZone');
 export const RepeatItemRef = builder.objectRef<RepeatItemRow>('RepeatItem');
 export const EventRef = builder.objectRef<LoggedEvent>('Event');

@@ -60,3 +60,13 @@ builder.scalarType('Cidr', {
     throw refuse('Cidr', value, fault);
   },
 });
+
+builder.scalarType('DnsSerial', {
+  description: 'The serial number of a DNS zone: a whole number from 0 to 4294967295, compared as RFC 1982 says.',
+  specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc1982',
+  serialize: (value) => value,
+  parseValue: (value) => {
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 2 ** 32) return value;
+    throw refuse('DnsSerial', value, 'a whole number from 0 to 4294967295');
+  },
+});

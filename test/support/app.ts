@@ -49,6 +49,7 @@ export async function startTestApp(databaseUrl: string, options: AppOptions = {}
     BACKUP_LOCATIONS: [{ name: 'default', folder: '/nonexistent/backups' }],
     HOLDING_DAYS: 30,
     HTTP_ALLOW_PRIVATE: PrivateTargets.parse(''),
+    DNS_SERVERS: {},
     GRACE_SECONDS: 5,
     LEASE_SECONDS: 15,
     RETENTION_DAYS: 90,

@@ -17,6 +17,10 @@ const TABLES = [
   'legacy_reply',
   'ip_block',
   'secret',
+  'dns_zone',
+  'dns_record',
+  'dns_server',
+  'dns_server_zone',
   'pgboss.job',
 ];
 

@@ -1,6 +1,7 @@
 import type { Vault } from '../../credentials/vault.ts';
 import type { Settings } from '../../env.ts';
 import { backupTask } from './backup-task.ts';
+import { dnsPushTask } from './dns-push-task.ts';
 import { httpRequestTask } from './http-request-task.ts';
 import { processHoldingTask } from './process-holding-task.ts';
 import type { TaskClass } from './task-class.ts';
@@ -33,6 +34,7 @@ export function builtInTaskClasses({ settings, databaseUrl, vault }: TaskClassPa
   return [
     processHoldingTask(settings.HOLDING_DAYS),
     backupTask({ locations: settings.BACKUP_LOCATIONS, databaseUrl }),
+    dnsPushTask(settings.DNS_SERVERS),
     httpRequestTask({ vault, privateTargets: settings.HTTP_ALLOW_PRIVATE }),
   ];
 }

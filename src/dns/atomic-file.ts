@@ -1,0 +1,47 @@
+// Files that are whole at any moment, whoever is killed when.
+import { randomBytes } from 'node:crypto';
+import { open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { codeOf } from '../database/startup-error.ts';
+
+/** Of files that are written and not renamed yet; what a killed process leaves is removed by the next push. */
+export const TEMPORARY = /^\.slotkeeper-[0-9a-f]{16}\.tmp$/;
+
+/** Replaces the file in one step; what is renamed is on the disk before, and so is the folder's entry afterwards. */
+export async function writeAtomically(file: string, text: string): Promise<void> {
+  const temporary = join(dirname(file), `.slotkeeper-${randomBytes(8).toString('hex')}.tmp`);
+  try {
+    // The name server has another user and only reads.
+    const handle = await open(temporary, 'wx', 0o644);
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncFolder(dirname(file));
+}
+
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The text of a file; null where there is none. */
+export async function readIfThere(file: string): Promise<string | null> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw error;
+  }
+}

@@ -1,0 +1,119 @@
+// Domain names as users write them, and the one spelling in which they are stored: whole, in lower case, labels beyond
+// ASCII as A-labels (`xn--…`), without the dot at the end.
+import { isIP } from 'node:net';
+import { domainToASCII } from 'node:url';
+import { badInput } from '../errors.ts';
+
+const MAX_NAME = 253;
+/** Room for what is put around a zone's name in the names of its files. */
+const MAX_ZONE_NAME = 200;
+const MAX_LABEL = 63;
+const SHOWN = 80;
+
+/** What a label may be; a slash is what RFC 2317 puts into reverse names. */
+const HOST_LABEL = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
+const ANY_LABEL = /^[a-z0-9_/]([a-z0-9_/-]*[a-z0-9_/])?$/;
+/** ASCII that no label may have; domainToASCII would cut the text there. */
+const FOREIGN_ASCII = /[^a-z0-9_-]/;
+
+const HOST = 'letters, digits and inner hyphens';
+const ANY = 'letters, digits, underscores, slashes and inner hyphens';
+
+export const ADDRESS_TREES = /(^|\.)(in-addr|ip6)\.arpa$/;
+
+export function shown(text: string): string {
+  return JSON.stringify(text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text);
+}
+
+/** A label in its stored spelling, which need not be a label that is accepted. */
+function spell(label: string): string {
+  const lower = label.toLowerCase();
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: what is ASCII
+  const ascii = lower.replace(/[^\x00-\x7f]/g, '');
+  if (ascii === lower || FOREIGN_ASCII.test(ascii)) return lower;
+  return domainToASCII(lower);
+}
+
+interface Kind {
+  label: RegExp;
+  accepted: string;
+  wildcard?: boolean;
+  most?: number;
+}
+
+/** `text` without a dot at its end, spelled and checked; `whole` makes the whole name of it. */
+function readName(text: string, path: string, kind: Kind, whole: (name: string) => string = (name) => name): string {
+  const refuse = (why: string) => badInput(path, `${shown(text)} is no name: ${why}`);
+  if (text === '') throw refuse('it is empty; accepted is a domain name');
+  if (text.length > MAX_NAME * 4) throw refuse(`it is too long; accepted are ${MAX_NAME} characters`);
+  const spelled = text.replace(/\.$/, '').split('.').map(spell);
+  for (const [index, label] of spelled.entries()) {
+    if (kind.wildcard && index === 0 && label === '*') continue;
+    if (label.length > MAX_LABEL)
+      throw refuse(`a label of it has ${label.length} characters; accepted are ${MAX_LABEL}`);
+    if (!kind.label.test(label)) throw refuse(`accepted are labels of ${kind.accepted}, with a dot between them`);
+  }
+  const name = whole(spelled.join('.'));
+  const most = kind.most ?? MAX_NAME;
+  if (name.length > most) throw refuse(`it has ${name.length} characters; accepted are ${most}`);
+  return name;
+}
+
+/** The name of a zone. Slashes are taken in reverse zones alone. */
+export function readZoneName(text: string, path: string): string {
+  const name = readName(text, path, { label: ANY_LABEL, accepted: ANY, most: MAX_ZONE_NAME });
+  if (name.includes('/') && !ADDRESS_TREES.test(name)) {
+    throw badInput(
+      path,
+      `${shown(text)} is no name: a slash is accepted in reverse zones (in-addr.arpa, ip6.arpa) alone`,
+    );
+  }
+  return name;
+}
+
+export function isWithin(name: string, zone: string): boolean {
+  return name === zone || name.endsWith(`.${zone}`);
+}
+
+/** The whole name of a record: `@` and a name that does not end with the zone's are of the zone. */
+export function readOwner(text: string, zone: string, path: string): string {
+  if (text === '@') return zone;
+  const absolute = text.endsWith('.');
+  const name = readName(text, path, { label: ANY_LABEL, accepted: ANY, wildcard: true }, (spelled) =>
+    absolute || isWithin(spelled, zone) ? spelled : `${spelled}.${zone}`,
+  );
+  if (!isWithin(name, zone)) {
+    throw badInput(path, `${shown(text)} is outside the zone; accepted are ${zone} and names that end with .${zone}`);
+  }
+  return name;
+}
+
+/**
+ * The whole name of what a record points to: one label is of the zone, anything with a dot is whole already. `host` is
+ * for targets that name servers take as host names alone.
+ */
+export function readTarget(text: string, zone: string, path: string, { host }: { host: boolean }): string {
+  if (isIP(text) !== 0) throw badInput(path, `${shown(text)} is an address; accepted is the name of a host`);
+  if (text === '@') return zone;
+  const kind = host ? { label: HOST_LABEL, accepted: HOST } : { label: ANY_LABEL, accepted: ANY };
+  return readName(text, path, kind, (name) => (text.includes('.') ? name : `${name}.${zone}`));
+}
+
+/** Whether a name server takes the name for the owner of addresses: a host name, a wildcard, or one of the known exceptions. */
+export function isHostOwner(name: string): boolean {
+  const labels = name.split('.');
+  if (labels[0] === '*') labels.shift();
+  // Names that Active Directory and SPF macros have, which BIND lets through too.
+  if (/^gc\._msdcs\.|(^|\.)_spf(_verify|_rate)?\./.test(name)) return true;
+  return labels.every((label) => HOST_LABEL.test(label));
+}
+
+/** The same names with the labels from the right, so that a zone's names sort with the apex first and children after their parents. */
+export function sortKey(name: string): string {
+  return name.split('.').reverse().join('\0');
+}
+
+/** The stored spelling of a name to look up, which need not be one. */
+export function normalName(text: string): string {
+  return text.replace(/\.$/, '').split('.').map(spell).join('.');
+}

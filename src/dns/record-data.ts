@@ -1,0 +1,177 @@
+// The data of records: from the fields of the API to the text that a zone file has after the type, and back. Equal data
+// has one text, so that a record is found twice by comparing texts.
+import { isIPv4, isIPv6, SocketAddress } from 'node:net';
+import type { DnsRecordType } from '../entities/dns-record.ts';
+import { badInput } from '../errors.ts';
+import { ADDRESS_TREES, readTarget, shown } from './names.ts';
+import { quote, quoteAll, unquote } from './text-data.ts';
+
+/** What a record says. A field that its type does not have is null. */
+export interface RecordFields {
+  /** The address, the name without a dot at its end (`.` for none), or the text. */
+  value: string | null;
+  /** The bytes of a TXT record. */
+  valueBase64: string | null;
+  priority: number | null;
+  weight: number | null;
+  port: number | null;
+  flags: number | null;
+  tag: string | null;
+}
+
+export type GivenFields = { [Field in keyof RecordFields]?: RecordFields[Field] | undefined };
+
+type Numbered = 'priority' | 'weight' | 'port' | 'flags';
+
+const NONE: RecordFields = {
+  value: null,
+  valueBase64: null,
+  priority: null,
+  weight: null,
+  port: null,
+  flags: null,
+  tag: null,
+};
+const FIELDS = ['value', 'valueBase64', 'priority', 'weight', 'port', 'flags', 'tag'] as const;
+const TYPE_FIELDS: Record<DnsRecordType, readonly (keyof RecordFields)[]> = {
+  A: ['value'],
+  AAAA: ['value'],
+  CAA: ['flags', 'tag', 'value'],
+  CNAME: ['value'],
+  MX: ['priority', 'value'],
+  NS: ['value'],
+  PTR: ['value'],
+  SRV: ['priority', 'weight', 'port', 'value'],
+  TXT: ['value', 'valueBase64'],
+};
+const MAX_TEXT = 65_535;
+const MAX_CAA = 255;
+
+/** The text of the data; BAD_USER_INPUT names the field at fault below `path`. `zone` is what relative names belong to. */
+export function toData(type: DnsRecordType, given: GivenFields, zone: string, path: string): string {
+  for (const field of FIELDS) {
+    if (given[field] != null && !TYPE_FIELDS[type].includes(field)) {
+      const accepted = TYPE_FIELDS[type].join(', ');
+      throw badInput(`${path}.${field}`, `it is given for a record of type ${type}; accepted are ${accepted}`);
+    }
+  }
+  if (type === 'TXT') return quoteAll(readBytes(given, path));
+  const value = given.value;
+  if (value == null) throw badInput(`${path}.value`, `it is missing; accepted is ${ACCEPTED[type]}`);
+  const at = `${path}.value`;
+  const number = (field: Numbered, most = 65_535) => readNumber(given[field], `${path}.${field}`, type, most);
+  switch (type) {
+    case 'A':
+      if (!isIPv4(value)) throw badInput(at, `${shown(value)} is no IPv4 address; accepted is ${ACCEPTED.A}`);
+      return value;
+    case 'AAAA':
+      return readIpv6(value, at);
+    case 'CNAME':
+      return `${readTarget(value, zone, at, { host: false })}.`;
+    case 'NS':
+      return `${readTarget(value, zone, at, { host: true })}.`;
+    case 'PTR':
+      // In the trees of addresses a name server wants a host; elsewhere services are found by names with underscores.
+      return `${readTarget(value, zone, at, { host: ADDRESS_TREES.test(zone) })}.`;
+    case 'MX':
+      return `${number('priority')} ${readHostOrNone(value, zone, at)}`;
+    case 'SRV':
+      return `${number('priority')} ${number('weight')} ${number('port')} ${readHostOrNone(value, zone, at)}`;
+    case 'CAA':
+      return `${number('flags', 255)} ${readTag(given.tag, `${path}.tag`)} ${readCaaValue(value, at)}`;
+  }
+}
+
+const ACCEPTED: Record<DnsRecordType, string> = {
+  A: 'an address such as 192.0.2.1',
+  AAAA: 'an address such as 2001:db8::1',
+  CAA: 'text of printable ASCII, such as letsencrypt.org',
+  CNAME: 'a name',
+  MX: 'the name of a host, or "." for none',
+  NS: 'the name of a host',
+  PTR: 'a name',
+  SRV: 'the name of a host, or "." for none',
+  TXT: 'text, or bytes in valueBase64',
+};
+
+function readNumber(given: number | null | undefined, path: string, type: DnsRecordType, most: number): number {
+  if (given == null) throw badInput(path, `it is missing; a record of type ${type} has one from 0 to ${most}`);
+  if (given < 0 || given > most) throw badInput(path, `it is ${given}; accepted are 0 to ${most}`);
+  return given;
+}
+
+function readIpv6(value: string, path: string): string {
+  if (!isIPv6(value) || value.includes('%')) {
+    throw badInput(path, `${shown(value)} is no IPv6 address; accepted is ${ACCEPTED.AAAA}`);
+  }
+  return new SocketAddress({ address: value, family: 'ipv6' }).address;
+}
+
+function readHostOrNone(value: string, zone: string, path: string): string {
+  return value === '.' ? '.' : `${readTarget(value, zone, path, { host: true })}.`;
+}
+
+function readTag(given: string | null | undefined, path: string): string {
+  if (given == null) throw badInput(path, 'it is missing; accepted is a tag such as issue, issuewild or iodef');
+  if (/^[a-z0-9]{1,15}$/i.test(given)) return given.toLowerCase();
+  throw badInput(path, `${shown(given)} is no tag; accepted are 1 to 15 letters and digits, such as issue`);
+}
+
+function readCaaValue(value: string, path: string): string {
+  if (value.length > MAX_CAA || !/^[\x20-\x7e]*$/.test(value)) {
+    throw badInput(path, `${shown(value)} is no value; accepted are up to ${MAX_CAA} characters of printable ASCII`);
+  }
+  return quote(Buffer.from(value));
+}
+
+function readBytes({ value, valueBase64 }: GivenFields, path: string): Buffer {
+  if ((value == null) === (valueBase64 == null)) {
+    const came = value == null ? 'it is missing' : 'it came together with valueBase64';
+    throw badInput(`${path}.value`, `${came}; accepted is either text in value or bytes in valueBase64`);
+  }
+  const field = value == null ? 'valueBase64' : 'value';
+  const bytes = value == null ? Buffer.from(valueBase64 ?? '', 'base64') : Buffer.from(value);
+  if (value == null && bytes.toString('base64').replace(/=+$/, '') !== valueBase64?.replace(/=+$/, '')) {
+    throw badInput(`${path}.valueBase64`, `${shown(valueBase64 ?? '')} is no base64; accepted is standard base64`);
+  }
+  if (bytes.length > MAX_TEXT_BYTES) {
+    throw badInput(`${path}.${field}`, `it has ${bytes.length} bytes; accepted are ${MAX_TEXT_BYTES}`);
+  }
+  return bytes;
+}
+
+/** A record's data has 65535 bytes, of which each string of 255 takes one for its length. */
+const MAX_TEXT_BYTES = MAX_TEXT - Math.ceil(MAX_TEXT / 256);
+
+/** What `toData` makes the same data of. */
+export function toGiven(type: DnsRecordType, data: string): GivenFields {
+  const parts = data.split(' ');
+  const number = (index: number) => Number(parts[index]);
+  switch (type) {
+    case 'TXT':
+      return { valueBase64: unquote(data).toString('base64') };
+    case 'CAA':
+      return { flags: number(0), tag: parts[1], value: unquote(parts.slice(2).join(' ')).toString() };
+    case 'SRV':
+      return { priority: number(0), weight: number(1), port: number(2), value: parts[3] };
+    case 'MX':
+      return { priority: number(0), value: parts[1] };
+    default:
+      return { value: data };
+  }
+}
+
+/** The fields of a record, for those who read it. */
+export function fromData(type: DnsRecordType, data: string): RecordFields {
+  const given = { ...NONE, ...toGiven(type, data) } as RecordFields;
+  if (type === 'TXT') return { ...given, value: unquote(data).toString() };
+  const isName = type !== 'CAA' && given.value !== '.';
+  return isName ? { ...given, value: given.value?.replace(/\.$/, '') ?? null } : given;
+}
+
+/** The host that a record of these types sends its readers to; null for none. */
+export function hostOf(type: DnsRecordType, data: string): string | null {
+  if (type !== 'NS' && type !== 'MX' && type !== 'SRV') return null;
+  const { value } = fromData(type, data);
+  return value === '.' ? null : value;
+}

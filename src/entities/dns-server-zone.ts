@@ -1,0 +1,28 @@
+import { defineEntity, p } from '@mikro-orm/core';
+import { DnsServer } from './dns-server.ts';
+import { DnsZone } from './dns-zone.ts';
+
+const DnsServerZoneSchema = defineEntity({
+  name: 'DnsServerZone',
+  tableName: 'dns_server_zone',
+  properties: {
+    id: p.integer().primary().autoincrement(),
+    server: () => p.manyToOne(DnsServer).ref().deleteRule('cascade'),
+    zone: () => p.manyToOne(DnsZone).ref().index().deleteRule('cascade'),
+    /** What the server answered last; null while it has not served the zone. */
+    serial: p.bigint('number').nullable(),
+    /** When it last answered with the serial that was pushed. */
+    pushedAt: p.datetime().nullable(),
+    /** Why the last push of the zone to it failed; null where it did not. */
+    error: p.text().nullable(),
+    failedAt: p.datetime().nullable(),
+  },
+  checks: [{ name: 'dns_server_zone_error', expression: '(error is null) = (failed_at is null)' }],
+  uniques: [{ name: 'dns_server_zone_once', properties: ['server', 'zone'] }],
+});
+
+/** How far one server is with one zone, as the last push found it. */
+export class DnsServerZone extends DnsServerZoneSchema.class {}
+DnsServerZoneSchema.setClass(DnsServerZone);
+
+export { DnsServerZoneSchema };
