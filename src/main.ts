@@ -79,5 +79,6 @@ try {
   // A fault that the operator can mend is one sentence; anything else shows where it happened.
   const shown = error instanceof StartupError ? error.message : error instanceof Error ? error.stack : String(error);
   process.stderr.write(`${shown}\n`);
-  process.exitCode = 1;
+  // At once: what a task module that did not load has begun would keep the process alive.
+  process.exit(1);
 }

@@ -4,7 +4,6 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { inTransaction } from '../src/database/transaction.ts';
 import { explainSlot } from '../src/runner/explain.ts';
 import { Jobs } from '../src/runner/jobs.ts';
 import { defineTaskClass, PermanentError, type TaskContext } from '../src/runner/tasks/task-class.ts';
@@ -111,16 +110,15 @@ describe('an attempt', () => {
 
   test('finds what the one before it saved together with its work; what was rolled back is in neither', async () => {
     const checkpoints: unknown[] = [];
-    work = async ({ em, run, saveCheckpoint }) => {
+    work = async ({ run, checkpoint }) => {
       checkpoints.push(run.checkpoint);
       if (run.attempt === 3) return 'done';
-      await inTransaction(em, async (transaction) => {
+      await checkpoint(async (transaction) => {
         await transaction.execute('insert into done values (?)', [`attempt ${run.attempt}`]);
-        await saveCheckpoint(transaction, { after: run.attempt });
+        return { after: run.attempt };
       });
-      await inTransaction(em, async (transaction) => {
+      await checkpoint(async (transaction) => {
         await transaction.execute('insert into done values (?)', ['never']);
-        await saveCheckpoint(transaction, 'never');
         throw new Error('half-way');
       });
       return 'never';
@@ -143,16 +141,19 @@ describe('an attempt', () => {
 
   test('that was taken over by another worker, or saves too much, saves nothing and does nothing', async () => {
     const refusals: string[] = [];
-    const tryToSave = ({ em, saveCheckpoint }: TaskContext, value: unknown) =>
-      inTransaction(em, async (transaction) => {
+    const tryToSave = ({ checkpoint }: TaskContext, value: unknown) =>
+      checkpoint(async (transaction) => {
         await transaction.execute('insert into done values (?)', ['refused']);
-        await saveCheckpoint(transaction, value);
+        return value;
       }).catch((error: Error) => refusals.push(error.message));
     work = async (context) => {
       await tryToSave(context, 'x'.repeat(65_535));
       // What the recovery of lost attempts does to the run.
-      await rows(em, 'update run set job_id = gen_random_uuid() where id = ?', [context.run.id]);
+      const { id } = context.run;
+      const [held] = await rows<{ job_id: string }>(em, 'select job_id from run where id = ?', [id]);
+      await rows(em, 'update run set job_id = gen_random_uuid() where id = ?', [id]);
       await tryToSave(context, 'late');
+      await rows(em, 'update run set job_id = ? where id = ?', [held?.job_id, id]);
       return 'late';
     };
     await execute(app, (await addTask(app, worker.name)).id);

@@ -1,7 +1,8 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { z } from 'zod';
-import { type AttemptLog, storable } from './attempt-log.ts';
+import { inTransaction } from '../database/transaction.ts';
+import { type AttemptLog, storable, textOf } from './attempt-log.ts';
 import type { Attempt, Outcome } from './attempts.ts';
 import type { TaskClasses } from './tasks/index.ts';
 import { PermanentError, type TaskClass } from './tasks/task-class.ts';
@@ -30,9 +31,9 @@ export async function runBody(
   });
   try {
     const message = await Promise.race([callClass(em, classes, attempt, log, controller.signal), abandoned.promise]);
-    return stopped(attempt, controller.signal) ?? { state: 'SUCCEEDED', message: bounded(message) };
+    return stopped(attempt, controller.signal) ?? { state: 'SUCCEEDED', message: bounded(textOf(message ?? '')) };
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = textOf(error instanceof Error ? error.message : error);
     return (
       stopped(attempt, controller.signal) ?? {
         state: 'FAILED',
@@ -48,7 +49,7 @@ export async function runBody(
 
 /** By its name, since a package may bring its own copy of the class. */
 function isPermanent(error: unknown): boolean {
-  return error instanceof Error && error.name === PermanentError.name;
+  return error instanceof PermanentError || (error instanceof Error && error.name === PermanentError.name);
 }
 
 /** An attempt that was told to stop ends as stopped, whatever its code made of the signal. */
@@ -89,13 +90,25 @@ async function callClass(
     signal,
     log: (message, data) => log.line(message, data),
     progress: (done, total) => log.progress(done, total),
-    saveCheckpoint: (transaction, checkpoint) => saveCheckpoint(transaction, attempt, checkpoint),
+    checkpoint: (work) => checkpoint(em, attempt, work),
+  });
+}
+
+/**
+ * The run's row is locked for its commit alone: locked for longer, by code that hangs, it would hold up the settling, and
+ * with that the heartbeats, of all attempts.
+ */
+function checkpoint<Value>(em: EntityManager, attempt: Attempt, work: (em: EntityManager) => Promise<Value>) {
+  return inTransaction(em, async (transaction) => {
+    const value = await work(transaction);
+    if (value !== undefined) await saveCheckpoint(transaction, attempt, value);
+    return value;
   });
 }
 
 /** Fenced like the settling: the row is that of the job which this worker holds, or nothing is written. */
-async function saveCheckpoint(em: EntityManager, { runId, job }: Attempt, checkpoint: unknown): Promise<void> {
-  const text = JSON.stringify(checkpoint ?? null);
+async function saveCheckpoint(em: EntityManager, { runId, job }: Attempt, value: unknown): Promise<void> {
+  const text = JSON.stringify(value);
   if (text.length > MAX_CHECKPOINT_LENGTH) {
     throw new TypeError(`the checkpoint has ${text.length} characters, at most ${MAX_CHECKPOINT_LENGTH} can be kept`);
   }

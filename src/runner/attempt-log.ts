@@ -17,6 +17,15 @@ export interface UnwrittenLog {
   progress: number | null;
 }
 
+/** Whatever code that is not ours returned, threw or logged, as text: what cannot be one must not end the process. */
+export function textOf(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return `[a value that is no text: ${typeof value}]`;
+  }
+}
+
 /** Text that PostgreSQL and JSON can hold: well-formed and without NUL. */
 export function storable(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\u{FFFD}');
@@ -77,7 +86,11 @@ export class AttemptLog {
     this.#lines += 1;
     if (this.#lines > MAX_LINES) this.#add({ type: 'LOG', message: `The log was cut after ${MAX_LINES} lines.` });
     else
-      this.#add({ type: 'LOG', message: bounded(storable(message)), data: data === undefined ? null : dataText(data) });
+      this.#add({
+        type: 'LOG',
+        message: bounded(storable(textOf(message))),
+        data: data === undefined ? null : dataText(data),
+      });
   }
 
   /** `done` of `total`; of 1 unless given. What is no number is left out. */

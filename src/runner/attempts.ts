@@ -78,21 +78,30 @@ export interface OwnClasses {
  */
 export async function takeAttempts(em: EntityManager, jobs: Jobs, count: number, classes: OwnClasses): Promise<Taken> {
   let fewer = count;
+  const without = new Set<string>();
   for (;;) {
     try {
-      const { fetched, attempts } = await takeOnce(em, jobs, fewer, classes);
+      const { fetched, attempts } = await takeOnce(em, jobs, fewer, classes, without);
       return { attempts, more: fetched === fewer };
     } catch (error) {
       // Each turn learns of a class at least, and leaves it out in the next, or takes fewer.
-      if (error instanceof TakesFewer) fewer = error.count;
-      else if (!(error instanceof ForeignJobs || isExclusiveConflict(error))) throw error;
+      if (error instanceof TakesFewer) {
+        fewer = error.count;
+        for (const name of error.without) without.add(name);
+      } else if (!(error instanceof ForeignJobs || isExclusiveConflict(error))) throw error;
     }
   }
 }
 
-function takeOnce(em: EntityManager, jobs: Jobs, count: number, { foreign, exclusive }: OwnClasses) {
+function takeOnce(
+  em: EntityManager,
+  jobs: Jobs,
+  count: number,
+  { foreign, exclusive }: OwnClasses,
+  without: ReadonlySet<string>,
+) {
   return inTransaction(em, async (transaction) => {
-    const left = [...foreign.names, ...(await exclusive.busy(transaction))];
+    const left = [...foreign.names, ...(await exclusive.busy(transaction)), ...without];
     const fetched = await jobs.fetch(transaction, count, left);
     if (fetched.length === 0) return { fetched: 0, attempts: [] };
     foreign.refuse(fetched);
@@ -131,12 +140,15 @@ function takeOnce(em: EntityManager, jobs: Jobs, count: number, { foreign, exclu
 /** Runs whose task has got another class since their jobs were sent: a job for that one goes to a runner that has it. */
 async function sendForOtherClass(em: EntityManager, jobs: Jobs, stale: readonly Job<AttemptJob>[]): Promise<void> {
   if (stale.length === 0) return;
-  const { rows } = await sql<QueuedRun>`
-    select run.id, run.attempt, task.timeout_seconds, task.class_name
+  const attempts = new Map(stale.map(({ id, data }) => [id, data.attempt]));
+  const { rows } = await sql<QueuedRun & { job_id: string }>`
+    select run.id, run.attempt, run.job_id, task.timeout_seconds, task.class_name
     from run join task on task.id = run.task_id
     where run.job_id = any(${stale.map(({ id }) => id)}::uuid[]) and run.state = 'QUEUED' for no key update of run
   `.execute(em.getKysely());
-  await sendNextAttempts(em, jobs, rows);
+  // An attempt that was handed back is made again under its number.
+  const last = rows.map((run) => ({ ...run, attempt: (attempts.get(run.job_id) ?? run.attempt + 1) - 1 }));
+  await sendNextAttempts(em, jobs, last);
 }
 
 export function attemptOf({ id, retryCount = 0 }: Partial<HeldJob> & { id: string }, row: TakenRow): Attempt {

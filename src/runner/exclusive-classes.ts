@@ -1,19 +1,23 @@
 // Classes of which no two runs may be under way at once. What makes it so is the unique index `run_exclusive`: taking an
-// attempt writes the class into its run, and two RUNNING runs cannot carry the same one. The rest of this file only keeps
-// executors from running into that index.
+// attempt writes the class into its run, and two RUNNING runs cannot carry the same one. The rest of this file keeps
+// executors from waiting for each other at that index.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { classOf, type Jobs } from './jobs.ts';
 
 type Job = Awaited<ReturnType<Jobs['fetch']>>[number];
 
-/** Undoes the transaction that fetched jobs which cannot be taken now; the next one fetches `count` at most. */
+/** Undoes the transaction that fetched jobs which cannot be taken now. */
 export class TakesFewer extends Error {
+  /** The next one fetches so many at most. */
   readonly count: number;
+  /** And none of these classes. */
+  readonly without: readonly string[];
 
-  constructor(count: number) {
+  constructor(count: number, without: readonly string[] = []) {
     super();
     this.count = count;
+    this.without = without;
   }
 }
 
@@ -28,32 +32,44 @@ export class ExclusiveClasses {
 
   /** The classes whose jobs are left where they are; asks the database only where some were busy when last looked at. */
   async busy(em: EntityManager): Promise<readonly string[]> {
-    if (this.#busy.length > 0) this.#busy = await this.#readBusy(em);
+    if (this.#busy.length > 0) this.#busy = (await this.#claim(em, this.#busy)).busy;
     return this.#busy;
   }
 
   /**
-   * Throws TakesFewer where jobs cannot all be taken: of a class that is under way the next transaction leaves out all,
-   * and of one of which there are several it fetches those before the second.
+   * Throws TakesFewer where jobs cannot all be taken: of a class that is under way, or that another executor is taking at
+   * this moment, the next transaction leaves out all, and of one of which there are several it fetches those before the
+   * second.
    */
   async refuse(em: EntityManager, jobs: readonly Job[]): Promise<void> {
     const classes = jobs.map((job) => classOf(job) ?? '');
-    if (!classes.some((name) => this.names.includes(name))) return;
-    this.#busy = await this.#readBusy(em);
-    if (classes.some((name) => this.#busy.includes(name))) throw new TakesFewer(jobs.length);
-    const second = classes.findIndex((name, index) => this.names.includes(name) && classes.indexOf(name) < index);
+    const wanted = [...new Set(classes)].filter((name) => this.names.includes(name));
+    if (wanted.length === 0) return;
+    const { busy, claimed } = await this.#claim(em, wanted);
+    this.#busy = busy;
+    if (busy.length + claimed.length > 0) throw new TakesFewer(jobs.length, [...busy, ...claimed]);
+    const second = classes.findIndex((name, index) => wanted.includes(name) && classes.indexOf(name) < index);
     if (second !== -1) throw new TakesFewer(second);
   }
 
-  async #readBusy(em: EntityManager): Promise<string[]> {
-    const { rows } = await sql<{ name: string }>`
-      select exclusive_class as name from run where state = 'RUNNING' and exclusive_class = any(${[...this.names]}::text[])
+  /**
+   * Claims the classes for this transaction, and tells which it cannot have. Without the lock an executor would wait at the
+   * index for another's commit, for as long as that one is frozen or cut off, and take nothing of any class.
+   */
+  async #claim(em: EntityManager, names: readonly string[]): Promise<{ busy: string[]; claimed: string[] }> {
+    const { rows } = await sql<{ name: string; busy: boolean; free: boolean }>`
+      select name, pg_try_advisory_xact_lock(hashtextextended('slotkeeper exclusive class ' || name, 0)) as free,
+        exists (select from run where state = 'RUNNING' and exclusive_class = name) as busy
+      from unnest(${[...names]}::text[]) as name
     `.execute(em.getKysely());
-    return rows.map(({ name }) => name);
+    return {
+      busy: rows.filter(({ busy }) => busy).map(({ name }) => name),
+      claimed: rows.filter(({ busy, free }) => !busy && !free).map(({ name }) => name),
+    };
   }
 }
 
-/** Another executor took a run of the same exclusive class at the same moment, and committed first. */
+/** Another executor took a run of the same exclusive class between our look and our write. */
 export function isExclusiveConflict(error: unknown): boolean {
   return error instanceof Error && 'constraint' in error && error.constraint === 'run_exclusive';
 }

@@ -163,12 +163,12 @@ export class Executor {
   async #armAlarm(): Promise<void> {
     const { rows } = await sql<{ delay: number | null }>`
       select extract(epoch from min(next_attempt_at) - clock_timestamp())::float8 * 1000 as delay
-      from run where next_attempt_at is not null
+      from run where next_attempt_at > clock_timestamp()
     `.execute(this.#options.em.fork().getKysely());
     const delay = rows[0]?.delay ?? null;
     this.#alarm?.cancel();
     // What is due already and was not taken is another runner's, or waits for a free place here.
-    if (delay === null || delay <= 0 || this.#draining) return;
+    if (delay === null || this.#draining) return;
     this.#alarm = nodeSchedule.scheduleJob(new Date(Date.now() + Math.ceil(delay)), () => this.#pull());
   }
 

@@ -125,6 +125,14 @@ export class Jobs {
     return settledIds(await this.#boss.touch(ATTEMPTS_QUEUE, [...jobs]));
   }
 
+  /** Leaves jobs that nobody has taken to the executors that have another class, in the transaction of `em`. */
+  async moveToClass(em: EntityManager, ids: readonly string[], className: string): Promise<void> {
+    const db = transactionOf(em);
+    for (const id of ids) {
+      await this.#boss.update({ name: ATTEMPTS_QUEUE, options: { id, group: { id: className }, db } });
+    }
+  }
+
   /** Removes jobs that nobody has taken, or that the caller hands back, in the transaction of `em`. */
   async remove(em: EntityManager, ids: readonly string[]): Promise<void> {
     if (ids.length > 0) await this.#boss.deleteJob(ATTEMPTS_QUEUE, [...ids], { db: transactionOf(em) });

@@ -62,7 +62,8 @@ export async function cancelQueuedRuns(
   { message, actorId }: { message: string; actorId?: number },
 ): Promise<void> {
   const { rows } = await sql<{ id: number; task_id: number; name: string; actor_id: number; attempt: number }>`
-    update run set state = 'CANCELLED', finished_at = now(), job_id = null, next_attempt_at = null, message = ${message}
+    update run set state = 'CANCELLED', finished_at = now(), job_id = null, next_attempt_at = null, checkpoint = null,
+      message = ${message}
     from task
     where task.id = run.task_id and run.task_id = any(${taskIds}) and run.state = 'QUEUED'
     returning run.id, run.task_id, task.name, run.actor_id, run.attempt

@@ -86,7 +86,8 @@ const CANCELLED = 'Cancelled on request.';
 export async function cancelRun(em: EntityManager, jobs: Jobs, task: Task, runId: number, actor: User): Promise<void> {
   const database = em.getKysely();
   const { rows: cancelled } = await sql<{ attempt: number }>`
-    update run set state = 'CANCELLED', finished_at = now(), job_id = null, next_attempt_at = null, message = ${CANCELLED}
+    update run set state = 'CANCELLED', finished_at = now(), job_id = null, next_attempt_at = null, checkpoint = null,
+      message = ${CANCELLED}
     where id = ${runId} and state = 'QUEUED' returning attempt
   `.execute(database);
   const queued = cancelled[0];

@@ -109,7 +109,9 @@ export async function updateTask(
   const { task, now } = await lockForChange(context, em, input.task, input);
   if (input.name !== undefined && input.name !== null) task.name = readName(input.name, 'input.name');
   if (input.className !== undefined && input.className !== null) {
-    task.className = (await readClass(context, input.className, 'input.className')).name;
+    const { name } = await readClass(context, input.className, 'input.className');
+    if (name !== task.className) await moveQueuedRuns(context, em, task.id, name);
+    task.className = name;
   }
   const data = readData(input, 'input');
   if (data !== undefined) task.data = data;
@@ -126,6 +128,19 @@ export async function updateTask(
   // A policy that now allows overlap lets the waiting runs go.
   await releaseWaiting(em, context.jobs, [id]);
   return id;
+}
+
+/** Runs that are queued are for the class that the task has when they begin; those of the former one may have no runner. */
+async function moveQueuedRuns({ jobs }: Context, em: EntityManager, taskId: number, className: string): Promise<void> {
+  const queued = await em.execute<{ job_id: string }[]>(
+    `select job_id from run where task_id = ? and state = 'QUEUED' and job_id is not null`,
+    [taskId],
+  );
+  await jobs.moveToClass(
+    em,
+    queued.map(({ job_id }) => job_id),
+    className,
+  );
 }
 
 async function updateSchedule(

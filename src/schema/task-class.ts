@@ -61,7 +61,8 @@ const TaskClassRef = builder.objectRef<KnownClass>('TaskClass').implement({
     description: t.exposeString('description', { description: 'What it does.' }),
     dataSchema: t.expose('dataSchema', {
       type: 'JSON',
-      description: 'The JSON Schema of `data`; unknown keys are kept and not looked at.',
+      description:
+        'The JSON Schema of `data`. The class itself may be stricter: it looks at the data before each attempt.',
     }),
     defaults: t.expose('defaults', { type: TaskDefaultsRef, description: 'The policy of its new tasks.' }),
     exclusive: t.exposeBoolean('exclusive', {

@@ -63,7 +63,7 @@ export function backupTask({ locations, databaseUrl }: BackupTaskParts) {
         .describe(`How many backups to keep at the location, the new one among them. ${DEFAULT_KEEP} unless given.`),
     }),
     defaults: { timeoutSeconds: FOUR_HOURS_SECONDS, retry: { attempts: 3, delaySeconds: 60 } },
-    async run({ data, run, em, signal, log, progress, saveCheckpoint }) {
+    async run({ data, run, em, signal, log, progress, checkpoint }) {
       const location = locations.find(({ name }) => name === data.location) ?? first;
       if (location === undefined) throw new Error('no location for backups is set');
       const { folder } = location;
@@ -86,7 +86,7 @@ export function backupTask({ locations, databaseUrl }: BackupTaskParts) {
           const manifest = await verifyBackup(path, { signal, progress: check });
           const file = finishedName(uuid, manifest.createdAt, run.id);
           // Refused to an attempt that was lost; and the next attempt of the run, if there is one, looks for this file.
-          await saveCheckpoint(em, { file } satisfies z.infer<typeof checkpointSchema>);
+          await checkpoint(async () => ({ file }) satisfies z.infer<typeof checkpointSchema>);
           signal.throwIfAborted();
           await publish(folder, unfinished, file);
           return { file, manifest };

@@ -1,12 +1,11 @@
 import { z } from 'zod';
 import { readRows } from '../../database/rows.ts';
 import { reasonOf } from '../../database/startup-error.ts';
-import { inTransaction } from '../../database/transaction.ts';
 import { normalName } from '../../dns/names.ts';
 import { type ServerOutcome, ServerPush } from '../../dns/server-push.ts';
 import type { DnsServersSettings } from '../../dns/server-settings.ts';
 import { recordStates } from '../../dns/server-states.ts';
-import { settleZone } from '../../dns/settle-zone.ts';
+import { type SettledZone, settleZone } from '../../dns/settle-zone.ts';
 import type { RenderedZone } from '../../dns/zone-folder.ts';
 import { defineTaskClass, PermanentError, type TaskContext } from './task-class.ts';
 
@@ -159,16 +158,11 @@ class Push {
 
   /** The zones that can be pushed, each with the serial of its content. */
   async #settle(ids: readonly number[]): Promise<RenderedZone[]> {
-    const { em, signal, saveCheckpoint } = this.#context;
+    const { signal } = this.#context;
     const rendered: RenderedZone[] = [];
     for (const id of ids) {
       signal.throwIfAborted();
-      const settled = await inTransaction(em, async (transaction) => {
-        const found = await settleZone(transaction, id);
-        if (found?.changed) await saveCheckpoint(transaction, { changed: this.#changed + 1 });
-        return found;
-      });
-      // Deleted since the run began.
+      const settled = await this.#settleOne(id);
       if (settled === null) continue;
       this.#zones += 1;
       if (settled.changed) this.#changed += 1;
@@ -176,6 +170,16 @@ class Push {
       else rendered.push(settled.zone);
     }
     return rendered;
+  }
+
+  /** Null for a zone that was deleted since the run began. */
+  async #settleOne(id: number): Promise<SettledZone | null> {
+    const settled: { zone: SettledZone | null } = { zone: null };
+    await this.#context.checkpoint(async (transaction) => {
+      settled.zone = await settleZone(transaction, id);
+      return settled.zone?.changed ? { changed: this.#changed + 1 } : undefined;
+    });
+    return settled.zone;
   }
 
   async #pushTo(target: Target, zones: readonly RenderedZone[], unserved: Set<number>): Promise<void> {

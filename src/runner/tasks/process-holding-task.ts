@@ -1,7 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { z } from 'zod';
-import { inTransaction } from '../../database/transaction.ts';
 import { defineTaskClass } from './task-class.ts';
 
 export const MAX_HOLDING_DAYS = 9_999;
@@ -49,22 +48,24 @@ export function processHoldingTask(defaultDays: number) {
     }),
     // Two at once would move each block once, but share the count of one tank between two messages.
     exclusive: true,
-    async run({ data, run, em, signal, progress, saveCheckpoint }) {
+    async run({ data, run, em, signal, progress, checkpoint }) {
       const cutoff = await cutoffOf(em, data.holding_days ?? defaultDays);
       let moved: Counts = run.checkpoint === null ? { v4: 0, v6: 0 } : counts.parse(run.checkpoint);
       const total = moved.v4 + moved.v6 + (await tankAt(em, cutoff));
-      const moveNext = (from: Position, waits: boolean) =>
-        inTransaction(em, async (transaction) => {
+      const moveNext = async (from: Position, waits: boolean) => {
+        let last: Position | null = null;
+        moved = await checkpoint(async (transaction) => {
           const batch = await moveBatch(transaction, cutoff, from, waits);
-          const sum = { v4: moved.v4 + batch.v4, v6: moved.v6 + batch.v6 };
-          if (batch.v4 + batch.v6 > 0) await saveCheckpoint(transaction, sum);
-          return { sum, last: batch.last };
+          last = batch.last;
+          return { v4: moved.v4 + batch.v4, v6: moved.v6 + batch.v6 };
         });
+        return last;
+      };
       // First past the blocks that somebody holds locked, then for those, waiting.
       for (let waits = false; ; waits = true) {
         for (let from: Position | null = START; from !== null; ) {
           signal.throwIfAborted();
-          ({ sum: moved, last: from } = await moveNext(from, waits));
+          from = await moveNext(from, waits);
           if (total > 0) progress(Math.min(moved.v4 + moved.v6, total), total);
         }
         if ((await tankAt(em, cutoff)) === 0) break;

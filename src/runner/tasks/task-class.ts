@@ -28,11 +28,12 @@ export interface TaskContext<Data = unknown> {
   /** How far it has come: 0 to 1, or `done` of `total`. Told a few times a second at most; the last one always is. */
   progress(done: number, total?: number): void;
   /**
-   * Keeps a JSON value of up to 64 KiB for the next attempt of this run, in the transaction of `em`: what was done and
-   * the note of it commit together. Throws where another worker has taken the attempt over, so that the transaction is
-   * rolled back and nothing is done twice.
+   * Does `work` in a transaction, and keeps what it returns for the next attempt of this run, as its last statement: what
+   * was done and the note of it commit together. A JSON value of up to 64 KiB; undefined leaves the one before. Throws
+   * where another worker has taken the attempt over, and the work is rolled back, so that nothing is done twice. `work` is
+   * done again where PostgreSQL asks for that, so it must have no effect outside of the database.
    */
-  saveCheckpoint(em: EntityManager, checkpoint: unknown): Promise<void>;
+  checkpoint<Value>(work: (em: EntityManager) => Promise<Value>): Promise<Value>;
 }
 
 /** What the policy of a new task is where whoever adds it does not say. */

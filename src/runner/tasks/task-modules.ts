@@ -1,9 +1,9 @@
 // Loads task classes of other people: the files and packages that TASK_MODULES names.
 import { stat } from 'node:fs/promises';
 import { createRequire, registerHooks } from 'node:module';
-import { resolve } from 'node:path';
+import { isAbsolute, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { reasonOf, StartupError } from '../../database/startup-error.ts';
+import { codeOf, reasonOf, StartupError } from '../../database/startup-error.ts';
 import { isTaskClass, type TaskClass } from './task-class.ts';
 
 /** What a module may take to load; one that waits for ever would keep the product from starting without a word. */
@@ -56,15 +56,16 @@ async function importModule(name: string): Promise<Record<string, unknown>> {
 }
 
 async function specifierOf(name: string): Promise<string> {
-  if (!/^[./]/.test(name)) return name;
+  if (!name.startsWith('.') && !isAbsolute(name)) return name;
   const path = resolve(name);
   const isFolder = (await stat(path)).isDirectory();
   return pathToFileURL(isFolder ? createRequire(import.meta.url).resolve(path) : path).href;
 }
 
-/** Node runs TypeScript as it is, but not below node_modules. */
+/** What is to be done about faults that Node's own message does not tell. */
 function hintOf(error: unknown): string | null {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = codeOf(error);
+  if (code === 'ERR_MODULE_NOT_FOUND') return `${reasonOf(error)}; the name of a file begins with ./ or /`;
   if (code !== 'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING') return null;
   return 'a package below node_modules is to be published as JavaScript; a folder beside can be TypeScript as it is';
 }
