@@ -430,6 +430,17 @@ describe('records', () => {
   });
 });
 
+test('the database refuses a record twice and two aliases of one name, whatever the code does', async () => {
+  await addZone();
+  const insert = (type: string, data: string) =>
+    sql(`insert into dns_record (zone_id, name, type, data) values (1, 'x.example.com', '${type}', '${data}')`);
+  await insert('A', '192.0.2.1');
+  await expect(insert('A', '192.0.2.1')).rejects.toThrow('dns_record_once');
+  await insert('CNAME', 'a.');
+  await expect(insert('CNAME', 'b.')).rejects.toThrow('dns_record_one_cname');
+  await expect(insert('SOA', 'x')).rejects.toThrow('dns_record_type_check');
+});
+
 describe('servers', () => {
   const ADD = 'mutation ($input: AddDnsServerInput!) { addDnsServer(input: $input) { dnsServer { id name enabled } } }';
 

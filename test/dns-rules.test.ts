@@ -162,12 +162,15 @@ describe.skipIf(!HAS_NAME_SERVERS)(`BIND${WITHOUT_NAME_SERVERS}`, () => {
     for (const records of good) expect(await refusalOf(records), JSON.stringify(records)).toBe(null);
   });
 
-  test('refuses the zones whose fault is in their name servers', async () => {
+  test('refuses the zones whose fault is in their own name servers; of delegated zones it only warns', async () => {
+    const isOwn = (fault: string) => fault.startsWith(`${ZONE} NS`) || fault.startsWith('it has no NS');
     const faulty = zones()
-      .map((records) => ({ records, faults: findZoneFaults(ZONE, records) }))
-      .filter(({ faults }) => faults.some((fault) => fault.includes('NS')))
+      .map((records) => ({ records, faults: findZoneFaults(ZONE, records).filter(isOwn) }))
+      .filter(({ faults }) => faults.length > 0)
       .slice(0, 40);
     expect(faulty.length).toBeGreaterThan(20);
-    for (const { records, faults } of faulty) expect(await refusalOf(records), faults.join('; ')).not.toBe(null);
+    for (const { records, faults } of faulty) {
+      expect(await refusalOf(records), `${faults.join('; ')}: ${JSON.stringify(records)}`).not.toBe(null);
+    }
   });
 });
