@@ -127,8 +127,9 @@ async function startRunner(
   { orm, jobs, notifications, taskClasses }: RunnerParts,
 ): Promise<void> {
   const classNames = taskClasses.all.map(({ name }) => name);
-  await registerClasses(orm.em, taskClasses.all);
-  const registration = new Registration(orm.em, classNames, settings.LEASE_SECONDS, log);
+  const registration = new Registration(orm.em, classNames, settings.LEASE_SECONDS, log, () =>
+    registerClasses(orm.em, taskClasses.all),
+  );
   await registration.start();
   releasers.push(() => registration.stop());
   const executor = new Executor({
@@ -138,6 +139,7 @@ async function startRunner(
     taskClasses,
     log,
     concurrency: settings.CONCURRENCY,
+    leaseSeconds: settings.LEASE_SECONDS,
   });
   executor.start();
   releasers.push(() => executor.drain(settings.GRACE_SECONDS * 1_000));

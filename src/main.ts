@@ -11,6 +11,10 @@ async function main(): Promise<void> {
   const settings = readSettings();
   const log = pino({ name: 'slotkeeper', level: settings.LOG_LEVEL });
   const stopping = waitForEnd();
+  // Of a task's code, most likely, which nobody awaits; the other tasks go on.
+  process.on('unhandledRejection', (reason) =>
+    log.error({ err: reason }, 'a promise was rejected and nobody awaits it'),
+  );
   const app = await startApp(settings, log);
   print(introduction(settings, app));
   await stopping;

@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { explainSlot } from '../src/runner/explain.ts';
 import { Jobs } from '../src/runner/jobs.ts';
+import { TaskClasses } from '../src/runner/tasks/index.ts';
+import { KnownClasses, registerClasses } from '../src/runner/tasks/known-classes.ts';
 import { defineTaskClass, PermanentError, type TaskContext } from '../src/runner/tasks/task-class.ts';
 import { HOLDING, startTestApp, type TestApp } from './support/app.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
@@ -139,6 +141,51 @@ describe('an attempt', () => {
     expect((await readRun(app, again.retryRun.run.id)).message).toBe('null');
   });
 
+  test('leaves no note behind when its run is cancelled before the next one', async () => {
+    work = async ({ checkpoint }) => {
+      await checkpoint(async () => 'a note');
+      throw new Error('again');
+    };
+    const task = await addTask(app, worker.name, { policy: { retry: { attempts: 2, delaySeconds: 3600 } } });
+    const id = await execute(app, task.id);
+    const notes = () => rows(em, 'select state, checkpoint from run order by id desc limit 1');
+    await expect.poll(notes).toEqual([{ state: 'QUEUED', checkpoint: '"a note"' }]);
+    await app.query('mutation ($id: ID!) { cancelRun(input: { run: $id }) { run { id } } }', { id });
+    expect(await notes()).toEqual([{ state: 'CANCELLED', checkpoint: null }]);
+  });
+
+  test('that hangs in the middle of its work is given up, and holds up no other', async () => {
+    const hanging = Promise.withResolvers<never>();
+    hanging.promise.catch(() => undefined);
+    work = ({ checkpoint }) =>
+      checkpoint(async (transaction) => {
+        await transaction.execute('insert into done values (?)', ['hanging']);
+        return hanging.promise;
+      });
+    const id = await execute(app, (await addTask(app, worker.name, { policy: { timeoutSeconds: 1 } })).id);
+    await expect.poll(() => readRun(app, id)).toMatchObject({ state: 'FAILED', message: /longer than its timeout/ });
+    work = async () => 'done';
+    await untilState(app, await execute(app, (await addTask(app, worker.name)).id), 'SUCCEEDED');
+    hanging.reject(new Error('let go'));
+  });
+
+  test('may throw, return and log what is no text, and ends nothing but itself', async () => {
+    const outcomes = [
+      [() => Promise.reject(Object.create(null)), 'FAILED', '[a value that is no text: object]'],
+      [() => Promise.reject(Object.assign(new Error(), { message: { code: 1 } })), 'FAILED', '[object Object]'],
+      [() => Promise.reject(undefined), 'FAILED', 'undefined'],
+      [async ({ log }: TaskContext) => log(Object.create(null)) as never, 'SUCCEEDED', ''],
+      [async () => 7 as never, 'SUCCEEDED', '7'],
+    ] as const;
+    const task = await addTask(app, worker.name);
+    for (const [does, state, message] of outcomes) {
+      work = does;
+      const id = await execute(app, task.id);
+      await untilState(app, id, state);
+      expect(await readRun(app, id)).toMatchObject({ state, message });
+    }
+  });
+
   test('that was taken over by another worker, or saves too much, saves nothing and does nothing', async () => {
     const refusals: string[] = [];
     const tryToSave = ({ checkpoint }: TaskContext, value: unknown) =>
@@ -230,7 +277,7 @@ describe('a gateway without the code', () => {
           'input.data.who',
           'it is "everyone"; accepted is what the class takes: must NOT have more',
         ],
-        [{}, 'input.data', "it is {}; accepted is what the class takes: must have required property 'who'"],
+        [{}, 'input.data.who', 'it is missing; accepted is what the class takes'],
         [{ who: 'you', times: [{ hour: 1 }, { hour: 24 }] }, 'input.data.times.1.hour', 'it is 24; accepted is'],
       ] as const;
       for (const [data, field, message] of refusals) {
@@ -260,6 +307,22 @@ describe('a gateway without the code', () => {
       await runner.stop();
     }
     expect((await classes()).find(({ name }) => name === greeter.name)).toMatchObject({ liveRunners: 0 });
+    // A run that waits for it follows its task to a class that somebody has.
+    const moved = await addTask(gateway, greeter.name, { data: { who: 'you' } });
+    const run = await execute(gateway, moved.id);
+    const other = heldClass('\\test\\Mover');
+    const mover = await startTestApp(database.url, { taskClasses: [other.taskClass] });
+    try {
+      await mover.query(
+        'mutation ($id: ID!, $name: String!) { updateTask(input: { task: { id: $id }, className: $name }) { task { id } } }',
+        { id: moved.id, name: other.taskClass.name },
+      );
+      (await other.next()).succeed('moved');
+      await untilState(gateway, run, 'SUCCEEDED');
+    } finally {
+      await mover.stop();
+    }
+
     const waiting = await addTask(gateway, greeter.name, { data: { who: 'you' } });
     expect(waiting).toMatchObject({ hasRunner: false });
     expect(await gateway.legacy(`target=scheduler&action=executeTask&taskId=${waiting.legacyId}`)).toContain(
@@ -303,6 +366,32 @@ describe('of an exclusive class', () => {
       expect(ran.toSorted((left, right) => left - right)).toEqual(asked);
     } finally {
       await Promise.all(apps.map((app) => app.stop()));
+    }
+  });
+
+  test('an executor that is frozen while it takes a run of it keeps no other from taking what it can', async () => {
+    const jobs = new Jobs(database.url, pino({ level: 'silent' }), false);
+    await jobs.start();
+    try {
+      const [task = 0] = await addTasks(em, { count: 1 });
+      const [engine, frozenEngine] = [engineOf(jobs, ['class']), engineOf(jobs, ['class'])];
+      // It learns which classes it has not.
+      await frozenEngine.take(em, 10);
+      await engine.request(em, task);
+      const frozen = em.fork();
+      await frozen.begin();
+      expect(await frozenEngine.takeUncommitted(frozen, 10)).toHaveLength(1);
+      const [other = 0] = await addTasks(em, { count: 1 });
+      await engine.request(em, other);
+      expect(await engine.take(em, 10)).toMatchObject({ attempts: [] });
+      await frozen.rollback();
+      for (let run = 0; run < 2; run += 1) {
+        const { attempts } = await engine.take(em, 10);
+        expect(attempts).toHaveLength(1);
+        await engine.end(em, attempts);
+      }
+    } finally {
+      await jobs.stop();
     }
   });
 
@@ -361,12 +450,58 @@ describe('of an exclusive class', () => {
   });
 });
 
+const text = z.string();
+const FITTING: [z.ZodType, unknown][] = [
+  [z.coerce.number(), '5'],
+  [z.coerce.string(), 5],
+  [z.number().catch(3), undefined],
+  [z.number().catch(3), 'three'],
+  [z.preprocess(Number, z.number()), '5'],
+  [text.trim().regex(/^\d+$/), ' 5 '],
+  [text.toLowerCase().regex(/^[a-z]+$/), 'AB'],
+  [text.trim().max(1), ' a '],
+  [text.regex(/^[a-z]+$/i), 'ABC'],
+  [text.regex(/^a-b$/), 'a-b'],
+  [text.regex(/^[\w-.]+$/), 'a-b.c'],
+  [z.number().multipleOf(0.01), 19.99],
+  [text.nullish(), null],
+  [text.default('x'), undefined],
+  [z.union([z.int(), text.trim().regex(/^\d+$/).transform(Number)]), ' 7 '],
+  [z.record(z.string(), z.int()), { a: 1 }],
+  [z.tuple([z.int(), z.string()]), [1, 'a']],
+  [
+    z.discriminatedUnion('type', [z.object({ type: z.literal('a') }), z.object({ type: z.literal('b') })]),
+    { type: 'b' },
+  ],
+];
+
+test.each(FITTING)('a gateway without the code does not refuse what the class takes: %#', async (schema, value) => {
+  const taskClass = defineTaskClass({
+    name: '\\test\\Fitting',
+    title: 'Fitting',
+    description: 'Fits.',
+    data: z.looseObject({ value: schema }),
+    run: async () => '',
+  });
+  const data = value === undefined ? {} : { value };
+  expect(taskClass.data.safeParse(data).success).toBe(true);
+  await registerClasses(em, [taskClass]);
+  const known = await new KnownClasses(new TaskClasses([])).named(em.fork(), taskClass.name);
+  expect(known?.findFault(data)).toBeNull();
+});
+
 test.each([
   [{ name: 'Greet' }, 'a task class cannot be named "Greet"; accepted is a PHP name with its namespace'],
   [{ name: '\\a\\b-c' }, 'a task class cannot be named "\\a\\b-c"'],
   [{ title: '' }, 'the title of \\a\\B has 0 characters; accepted are 1 to 100'],
-  [{ defaults: { timeoutSeconds: 0 } }, 'defaults.timeoutSeconds of \\a\\B is 0; accepted is 1 to 82800'],
-  [{ defaults: { retry: { attempts: 101 } } }, 'defaults.retry.attempts of \\a\\B is 101; accepted is 1 to 100'],
+  [
+    { defaults: { timeoutSeconds: 0 } },
+    'defaults.timeoutSeconds of \\a\\B is 0; accepted is a whole number from 1 to 82800',
+  ],
+  [
+    { defaults: { retry: { attempts: 101 } } },
+    'defaults.retry.attempts of \\a\\B is 101; accepted is a whole number from 1 to 100',
+  ],
 ])('a class that cannot be is refused when it is defined: %j', (part, message) => {
   const define = () =>
     defineTaskClass({

@@ -13,6 +13,9 @@ pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 /** Connections that one process holds for its own queries; pg-boss has a small pool of its own. */
 const POOL_SIZE = 16;
 
+/** Far longer than anything that we do between two statements. */
+const IDLE_IN_TRANSACTION_MS = 60_000;
+
 export function ormOptions(url: string, poolSize = POOL_SIZE) {
   return defineConfig({
     clientUrl: url,
@@ -23,6 +26,8 @@ export function ormOptions(url: string, poolSize = POOL_SIZE) {
       application_name: 'slotkeeper',
       connectionTimeoutMillis: 10_000,
       keepAlive: true,
+      // A process that is frozen or cut off in the middle of a transaction holds its locks no longer than this.
+      idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
       onPoolCreated: releaseLostConnections,
     },
     migrations: {

@@ -81,7 +81,9 @@ export async function takeAttempts(em: EntityManager, jobs: Jobs, count: number,
   const without = new Set<string>();
   for (;;) {
     try {
-      const { fetched, attempts } = await takeOnce(em, jobs, fewer, classes, without);
+      const { fetched, attempts } = await inTransaction(em, (transaction) =>
+        takeIn(transaction, jobs, fewer, classes, without),
+      );
       return { attempts, more: fetched === fewer };
     } catch (error) {
       // Each turn learns of a class at least, and leaves it out in the next, or takes fewer.
@@ -93,48 +95,52 @@ export async function takeAttempts(em: EntityManager, jobs: Jobs, count: number,
   }
 }
 
-function takeOnce(
+/** The same once, in the transaction of `em`; throws for what undoes it. */
+export async function takeIn(
   em: EntityManager,
   jobs: Jobs,
   count: number,
   { foreign, exclusive }: OwnClasses,
-  without: ReadonlySet<string>,
-) {
-  return inTransaction(em, async (transaction) => {
-    const left = [...foreign.names, ...(await exclusive.busy(transaction)), ...without];
-    const fetched = await jobs.fetch(transaction, count, left);
-    if (fetched.length === 0) return { fetched: 0, attempts: [] };
-    foreign.refuse(fetched);
-    await exclusive.refuse(transaction, fetched);
-    const wanted = fetched.map((job) => {
-      return { id: job.id, run: job.data.runId, attempt: job.data.attempt, class: classOf(job) };
-    });
-    const { rows } = await sql<TakenRow>`
-      update run set state = 'RUNNING', attempt = j.attempt, next_attempt_at = null,
-        started_at = coalesce(run.started_at, now()),
-        exclusive_class = case when task.class_name = any(${[...exclusive.names]}::text[]) then task.class_name end
-      from json_to_recordset(${JSON.stringify(wanted)}::json) as j (id uuid, run bigint, attempt int, class text), task
-      where run.id = j.run and run.job_id = j.id and run.state = 'QUEUED' and task.id = run.task_id
-        and task.class_name = j.class
-      returning run.job_id, run.id as run_id, run.task_id, task.name as task_name, task.class_name,
-        coalesce(run.data, task.data) as data, run.actor_id, run.attempt, run.trigger, run.slot, run.checkpoint, task.timeout_seconds
-    `.execute(transaction.getKysely());
-    const byJob = new Map(rows.map((row) => [row.job_id, row]));
-    const attempts: Attempt[] = [];
-    const stale: Job<AttemptJob>[] = [];
-    for (const job of fetched) {
-      const row = byJob.get(job.id);
-      if (row === undefined) stale.push(job);
-      else attempts.push({ ...attemptOf(job, row), timeoutSeconds: Math.min(row.timeout_seconds, timeLimitOf(job)) });
-    }
-    await jobs.complete(transaction, stale);
-    await sendForOtherClass(transaction, jobs, stale);
-    await appendEvents(
-      transaction,
-      attempts.map((attempt) => ({ ...eventOf(attempt, 'RUNNING'), type: 'STARTED' })),
-    );
-    return { fetched: fetched.length, attempts };
+  without: ReadonlySet<string> = new Set(),
+): Promise<{ fetched: number; attempts: Attempt[] }> {
+  const left = [...foreign.names, ...(await exclusive.busy(em)), ...without];
+  const fetched = await jobs.fetch(em, count, left);
+  if (fetched.length === 0) return { fetched: 0, attempts: [] };
+  foreign.refuse(fetched);
+  await exclusive.refuse(em, fetched);
+  const byJob = await startRuns(em, fetched, exclusive.names);
+  const attempts: Attempt[] = [];
+  const stale: Job<AttemptJob>[] = [];
+  for (const job of fetched) {
+    const row = byJob.get(job.id);
+    if (row === undefined) stale.push(job);
+    else attempts.push({ ...attemptOf(job, row), timeoutSeconds: Math.min(row.timeout_seconds, timeLimitOf(job)) });
+  }
+  await jobs.complete(em, stale);
+  await sendForOtherClass(em, jobs, stale);
+  await appendEvents(
+    em,
+    attempts.map((attempt) => ({ ...eventOf(attempt, 'RUNNING'), type: 'STARTED' })),
+  );
+  return { fetched: fetched.length, attempts };
+}
+
+/** Those of the jobs' runs that are still QUEUED for them, RUNNING now, by their jobs' ids. */
+async function startRuns(em: EntityManager, jobs: readonly Job<AttemptJob>[], exclusiveNames: readonly string[]) {
+  const wanted = jobs.map((job) => {
+    return { id: job.id, run: job.data.runId, attempt: job.data.attempt, class: classOf(job) };
   });
+  const { rows } = await sql<TakenRow>`
+    update run set state = 'RUNNING', attempt = j.attempt, next_attempt_at = null,
+      started_at = coalesce(run.started_at, now()),
+      exclusive_class = case when task.class_name = any(${[...exclusiveNames]}::text[]) then task.class_name end
+    from json_to_recordset(${JSON.stringify(wanted)}::json) as j (id uuid, run bigint, attempt int, class text), task
+    where run.id = j.run and run.job_id = j.id and run.state = 'QUEUED' and task.id = run.task_id
+      and task.class_name = j.class
+    returning run.job_id, run.id as run_id, run.task_id, task.name as task_name, task.class_name,
+      coalesce(run.data, task.data) as data, run.actor_id, run.attempt, run.trigger, run.slot, run.checkpoint, task.timeout_seconds
+  `.execute(em.getKysely());
+  return new Map(rows.map((row) => [row.job_id, row]));
 }
 
 /** Runs whose task has got another class since their jobs were sent: a job for that one goes to a runner that has it. */

@@ -23,10 +23,14 @@ export interface ExecutorOptions {
   taskClasses: TaskClasses;
   /** Attempts under way at once. */
   concurrency: number;
+  /** For so long an attempt is ours without a heartbeat. */
+  leaseSeconds: number;
 }
 
 /** Less than a third of the shortest lease, so that one late beat does not cost an attempt. */
 const HEARTBEAT_MS = 3_000;
+/** A heartbeat that takes longer has not got through. */
+const BEAT_TIMEOUT_MS = 5_000;
 /** Makes up for wake-ups that were lost. */
 const POLL_MS = 2_000;
 const RECOVER_MS = 5_000;
@@ -40,6 +44,8 @@ const LAST_WORK_MS = 1_000;
 interface Active {
   attempt: Attempt;
   controller: AbortController;
+  /** When it was last known to be ours, by performance.now(). */
+  heldAt: number;
 }
 
 /**
@@ -174,7 +180,7 @@ export class Executor {
 
   #begin(attempt: Attempt): void {
     const controller = new AbortController();
-    this.#active.set(attempt.job.id, { attempt, controller });
+    this.#active.set(attempt.job.id, { attempt, controller, heldAt: performance.now() });
     const running = this.#run(attempt, controller).finally(() => this.#running.delete(running));
     this.#running.add(running);
     // It was being taken when the others were stopped.
@@ -218,12 +224,38 @@ export class Executor {
   async #beat(): Promise<void> {
     const active = [...this.#active.values()];
     if (active.length === 0) return;
-    const held = await this.#options.jobs.touch(active.map(({ attempt }) => attempt.job));
-    for (const { attempt, controller } of active) {
+    const sentAt = performance.now();
+    const held = await this.#touch(active);
+    for (const each of active) {
+      const { id } = each.attempt.job;
+      if (held.has(id)) each.heldAt = sentAt;
       // One that was settled while the heartbeat was under way is no longer active, and not lost.
-      if (!held.has(attempt.job.id) && this.#active.has(attempt.job.id)) controller.abort('LOST' satisfies StopReason);
+      else if (this.#active.has(id)) each.controller.abort('LOST' satisfies StopReason);
     }
     await this.#stopCancelled();
+  }
+
+  /** Where no heartbeat gets through, not even late, the attempts that are past their lease are given up. */
+  async #touch(active: readonly Active[]): Promise<Set<string>> {
+    const touched = this.#options.jobs.touch(active.map(({ attempt }) => attempt.job));
+    try {
+      if (await settledWithin(touched, BEAT_TIMEOUT_MS)) return await touched;
+    } catch (error) {
+      this.#stopLapsed();
+      throw error;
+    }
+    // It may hang for as long as the network likes; what becomes of it is of no use any more.
+    touched.catch(() => undefined);
+    this.#stopLapsed();
+    throw new Error(`no answer within ${BEAT_TIMEOUT_MS} ms`);
+  }
+
+  /** Others may have taken these over, and their code must not run beside that of others. */
+  #stopLapsed(): void {
+    const lapsed = performance.now() - this.#options.leaseSeconds * 1_000;
+    for (const { heldAt, controller } of this.#active.values()) {
+      if (heldAt < lapsed) controller.abort('LOST' satisfies StopReason);
+    }
   }
 
   async #stopCancelled(): Promise<void> {

@@ -15,16 +15,25 @@ export class Registration {
   readonly #em: EntityManager;
   readonly #classNames: readonly string[];
   readonly #leaseSeconds: number;
+  readonly #announce: () => Promise<void>;
   readonly #log: Logger;
   readonly #id = randomUUID();
   readonly #renewing: Coalesced;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(em: EntityManager, classNames: readonly string[], leaseSeconds: number, log: Logger) {
+  /** `announce` is called whenever others may not know the classes: at the start, and after the row had been removed. */
+  constructor(
+    em: EntityManager,
+    classNames: readonly string[],
+    leaseSeconds: number,
+    log: Logger,
+    announce: () => Promise<void> = async () => undefined,
+  ) {
     this.#em = em;
     this.#classNames = classNames;
     this.#leaseSeconds = leaseSeconds;
     this.#log = log;
+    this.#announce = announce;
     this.#renewing = new Coalesced('renew the registration', log, () => this.#write());
   }
 
@@ -43,12 +52,21 @@ export class Registration {
   }
 
   async #write(): Promise<void> {
+    const renewed = await this.#renew();
+    if (renewed) return;
+    await this.#announce();
     await sql`
       insert into runner (id, host, pid, class_names, lives_until)
       values (${this.#id}, ${hostname()}, ${process.pid}, ${[...this.#classNames]}::text[],
         now() + make_interval(secs => ${this.#leaseSeconds}))
-      on conflict (id) do update set lives_until = excluded.lives_until
     `.execute(this.#em.fork().getKysely());
+  }
+
+  async #renew(): Promise<boolean> {
+    const { rows } = await sql`
+      update runner set lives_until = now() + make_interval(secs => ${this.#leaseSeconds}) where id = ${this.#id} returning id
+    `.execute(this.#em.fork().getKysely());
+    return rows.length > 0;
   }
 }
 

@@ -3,7 +3,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { pino } from 'pino';
 import { inTransaction } from '../../src/database/transaction.ts';
 import { Task, User } from '../../src/entities/index.ts';
-import { type Attempt, type Outcome, takeAttempts } from '../../src/runner/attempts.ts';
+import { type Attempt, type Outcome, takeAttempts, takeIn } from '../../src/runner/attempts.ts';
 import { ExclusiveClasses } from '../../src/runner/exclusive-classes.ts';
 import { ForeignClasses } from '../../src/runner/foreign-classes.ts';
 import type { Jobs } from '../../src/runner/jobs.ts';
@@ -21,11 +21,15 @@ export type Engine = ReturnType<typeof engineOf>;
 export const OWN_CLASSES = ['class'];
 
 export function engineOf(jobs: Jobs, exclusiveNames: readonly string[] = []) {
+  const exclusive = new ExclusiveClasses(exclusiveNames);
   const foreign = new ForeignClasses((name) => OWN_CLASSES.includes(name));
   const fire = (by: EntityManager, faults = new ScheduleFaults(log)) =>
     fireDue(by, jobs, { ownClasses: OWN_CLASSES, faults });
-  const take = (by: EntityManager, count: number) =>
-    takeAttempts(by, jobs, count, { foreign, exclusive: new ExclusiveClasses(exclusiveNames) });
+  const take = (by: EntityManager, count: number) => takeAttempts(by, jobs, count, { foreign, exclusive });
+
+  /** Within a transaction of the caller's, as far as a process gets that is frozen there. */
+  const takeUncommitted = async (by: EntityManager, count: number) =>
+    (await takeIn(by, jobs, count, { foreign, exclusive })).attempts;
 
   async function fireAll(by: EntityManager, faults?: ScheduleFaults): Promise<void> {
     while ((await fire(by, faults)) > 0);
@@ -76,7 +80,7 @@ export function engineOf(jobs: Jobs, exclusiveNames: readonly string[] = []) {
     while ((await computeFollowing(by.fork(), new ScheduleFaults(log))) > 0);
   }
 
-  return { fire, fireAll, following, take, end, request, cancel, runEverything };
+  return { fire, fireAll, following, take, takeUncommitted, end, request, cancel, runEverything };
 }
 
 function refusable<Result>(work: Promise<Result>): Promise<Result | null> {

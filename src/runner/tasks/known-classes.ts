@@ -6,6 +6,7 @@ import { sql } from 'kysely';
 import { z } from 'zod';
 import { inTransaction } from '../../database/transaction.ts';
 import { BoundedCache } from '../bounded-cache.ts';
+import { dataSchemaOf } from './data-schema.ts';
 import type { TaskClasses } from './index.ts';
 import type { TaskClass, TaskDefaults } from './task-class.ts';
 
@@ -89,7 +90,7 @@ export async function countLiveRunners(em: EntityManager): Promise<Map<string, n
 
 function ofCode(taskClass: TaskClass): KnownClass {
   const { name, title, description, data: schema, defaults = {}, exclusive = false } = taskClass;
-  const dataSchema = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  const dataSchema = dataSchemaOf(schema);
   return { name, title, description, dataSchema, defaults, exclusive, findFault: (data) => faultOfZod(schema, data) };
 }
 
@@ -130,23 +131,43 @@ function ofRegistered({ data_schema, defaults, ...row }: Registered): KnownClass
 }
 
 const MAX_VALIDATORS = 200;
-const validators = new BoundedCache<string, ValidateFunction>(MAX_VALIDATORS);
+const validators = new BoundedCache<string, ValidateFunction | null>(MAX_VALIDATORS);
 
-/** Formats are looked at by the class itself, before each attempt; here they would need a library that knows the same ones. */
-function validatorOf(schemaText: string): ValidateFunction {
-  return validators.get(schemaText, () =>
-    new Ajv2020({ strict: false, verbose: true, validateFormats: false }).compile(JSON.parse(schemaText)),
-  );
+/**
+ * Looser than the class itself, which looks at the data before each attempt: formats would need a library that knows the
+ * same ones, and a schema that only JavaScript's own patterns could check lets everything pass, which is null.
+ */
+function validatorOf(schemaText: string): ValidateFunction | null {
+  return validators.get(schemaText, () => {
+    const ajv = new Ajv2020({
+      strict: false,
+      verbose: true,
+      validateFormats: false,
+      validateSchema: false,
+      unicodeRegExp: false,
+      multipleOfPrecision: 9,
+    });
+    try {
+      return ajv.compile(JSON.parse(schemaText));
+    } catch {
+      return null;
+    }
+  });
 }
 
 const SHOWN_LENGTH = 80;
 
-function faultOfJsonSchema(validate: ValidateFunction, data: unknown): DataFault | null {
-  if (validate(data)) return null;
-  const error = validate.errors?.[0];
+function faultOfJsonSchema(validate: ValidateFunction | null, data: unknown): DataFault | null {
+  if (validate === null || validate(data)) return null;
+  // The last one is the outermost: of alternatives, that none of them fits.
+  const error = validate.errors?.at(-1);
   if (error === undefined) throw new Error('the data does not fit and there is no error');
   const pointer = error.instancePath.split('/').slice(1);
   const path = pointer.map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const { missingProperty } = error.params as { missingProperty?: string };
+  if (missingProperty !== undefined) {
+    return { path: [...path, missingProperty], message: 'it is missing; accepted is what the class takes' };
+  }
   const came = JSON.stringify(error.data).slice(0, SHOWN_LENGTH);
   return { path, message: `it is ${came}; accepted is what the class takes: ${error.message}` };
 }

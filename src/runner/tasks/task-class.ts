@@ -3,6 +3,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import type { z } from 'zod';
 import type { Trigger } from '../../entities/run.ts';
 import { OVERLAP_POLICIES, type OverlapPolicy, POLICY_BOUNDS } from '../../entities/task.ts';
+import { dataSchemaOf } from './data-schema.ts';
 
 /** What a task's code is given for one attempt. */
 export interface TaskContext<Data = unknown> {
@@ -91,6 +92,7 @@ export function defineTaskClass<Schema extends z.ZodType>(taskClass: TaskClass<S
     throw new TypeError(`the title of ${name} has ${title.length} characters; accepted are 1 to ${MAX_TITLE_LENGTH}`);
   }
   checkDefaults(name, defaults);
+  checkSchema(name, taskClass.data);
   defined.add(taskClass);
   return taskClass;
 }
@@ -99,6 +101,17 @@ export function defineTaskClass<Schema extends z.ZodType>(taskClass: TaskClass<S
 export function isTaskClass(value: unknown): value is TaskClass {
   return typeof value === 'object' && value !== null && defined.has(value);
 }
+
+/** It is published as JSON Schema, so that it must be possible to write it as one. */
+function checkSchema(name: string, schema: z.ZodType): void {
+  try {
+    dataSchemaOf(schema);
+  } catch (error) {
+    throw new TypeError(`the data of ${name} cannot be described: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+const WHOLE: ReadonlySet<string> = new Set(['timeoutSeconds', 'retry.attempts', 'retry.delaySeconds']);
 
 function checkDefaults(name: string, { timeoutSeconds, overlap, retry = {} }: TaskDefaults): void {
   const values = [
@@ -109,8 +122,10 @@ function checkDefaults(name: string, { timeoutSeconds, overlap, retry = {} }: Ta
     ['retry.jitter', POLICY_BOUNDS.retryJitter, retry.jitter],
   ] as const;
   for (const [field, [least, most], value] of values) {
-    if (value === undefined || (value >= least && value <= most)) continue;
-    throw new TypeError(`defaults.${field} of ${name} is ${value}; accepted is ${least} to ${most}`);
+    const isWhole = Number.isInteger(value) || !WHOLE.has(field);
+    if (value === undefined || (value >= least && value <= most && isWhole)) continue;
+    const kind = WHOLE.has(field) ? 'a whole number from ' : '';
+    throw new TypeError(`defaults.${field} of ${name} is ${value}; accepted is ${kind}${least} to ${most}`);
   }
   if (overlap === undefined || OVERLAP_POLICIES.includes(overlap)) return;
   throw new TypeError(`defaults.overlap of ${name} is ${overlap}; accepted is one of ${OVERLAP_POLICIES.join(', ')}`);

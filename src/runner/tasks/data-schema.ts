@@ -1,0 +1,51 @@
+// The JSON Schema of a task class' data, for those who have not its code. Where JSON Schema cannot say what zod accepts, it
+// says less: whoever goes by it must not refuse what the class takes.
+import { z } from 'zod';
+
+type JsonSchema = z.core.JSONSchema.BaseSchema;
+
+/** Of what a caller sends: a key with a default may be left out. Throws for what zod itself cannot write as JSON Schema. */
+export function dataSchemaOf(schema: z.ZodType): JsonSchema {
+  return z.toJSONSchema(schema, {
+    io: 'input',
+    unrepresentable: 'any',
+    override: ({ zodSchema, jsonSchema }) => {
+      if (takesAnything(zodSchema)) clear(jsonSchema);
+      else if (zodSchema instanceof z.ZodObject) dropRequired(zodSchema, jsonSchema);
+      else if (zodSchema instanceof z.ZodString && isChangedFirst(zodSchema)) dropTextRules(jsonSchema);
+    },
+  });
+}
+
+/** Schemas that make something of what comes before they look at it. */
+function takesAnything(schema: z.core.$ZodType): boolean {
+  const { def } = schema._zod;
+  if ('coerce' in def && def.coerce === true) return true;
+  return def.type === 'catch' || (schema instanceof z.ZodPipe && schema.def.in._zod.def.type === 'transform');
+}
+
+function clear(jsonSchema: JsonSchema): void {
+  const { description } = jsonSchema;
+  for (const key of Object.keys(jsonSchema)) delete jsonSchema[key as keyof JsonSchema];
+  if (description !== undefined) jsonSchema.description = description;
+}
+
+/** A key whose schema takes anything takes nothing, too. */
+function dropRequired({ shape }: z.ZodObject, jsonSchema: JsonSchema): void {
+  const required = jsonSchema.required?.filter((key) => !(shape[key] && takesAnything(shape[key])));
+  if (required !== undefined) jsonSchema.required = required;
+}
+
+/** Trimmed or made lower case before it is looked at, or looked at with flags that a pattern in JSON Schema has not. */
+function isChangedFirst({ def }: z.ZodString): boolean {
+  return (def.checks ?? []).some((check) => {
+    const { def: rule } = check._zod;
+    return (
+      rule.check === 'overwrite' || ('pattern' in rule && rule.pattern instanceof RegExp && rule.pattern.flags !== '')
+    );
+  });
+}
+
+function dropTextRules(jsonSchema: JsonSchema): void {
+  for (const key of ['pattern', 'allOf', 'minLength', 'maxLength', 'format'] as const) delete jsonSchema[key];
+}
