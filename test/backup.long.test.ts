@@ -29,11 +29,13 @@ import { rows } from './support/races.ts';
 const KILLS = 25;
 const RESTORE_KILLS = 15;
 const RACES = 12;
+/** A start migrates within so long; a restore that begins meanwhile meets it at any step. */
+const RACE_WITHIN_MS = 1_500;
 const FLIPS = 1_500;
 const CUTS = 300;
 const MILLION = 1_000_000;
-/** What the process may take more for a million rows, of about 200 MB, than for none. */
-const MOST_MEGABYTES_MORE = 80;
+/** What the process may take more for a million rows, of about 200 MB, than for a fifth of them. */
+const MOST_MEGABYTES_MORE = 50;
 
 let folder: string;
 const databases: TestDatabase[] = [];
@@ -62,16 +64,16 @@ async function start(url: string, settings: Record<string, string> = {}): Promis
   return started;
 }
 
-/** Events of task 1, numbered, as many as asked for. */
+/** Events of task 1, numbered, as many as asked for. They leave out some numbers for those that are being numbered now. */
 async function addEvents(orm: MikroORM, count: number): Promise<void> {
   await rows(
     orm.em,
     `insert into event (seq, type, task_id, task_name, actor_id, message, data)
-     select 1000 + n, 'TASK_UPDATED', 1, 'Backup', 1, md5(n::text), json_build_object('digest', md5((-n)::text))::text
-     from generate_series(1, ?) as n`,
+     select 1000 + head + n, 'TASK_UPDATED', 1, 'Backup', 1, md5(n::text), json_build_object('digest', md5((-n)::text))::text
+     from event_log, generate_series(1, ?) as n`,
     [count],
   );
-  await rows(orm.em, 'update event_log set head = 1000 + ?', [count]);
+  await rows(orm.em, 'update event_log set head = head + 1000 + ?', [count]);
 }
 
 /** Tells databases apart that differ in a row of the big table. */
@@ -89,12 +91,14 @@ describe('a runner that is killed while it makes a backup', () => {
     const settings = { BACKUP_LOCATIONS: `disk=${location}`, LEASE_SECONDS: '10' };
     let runner = await start(url, settings);
     const task = await addBackupTask(runner, { keep: 10_000 });
-    await addEvents(orm, 150_000);
+    await addEvents(orm, 300_000);
+    // The first one finds nothing in the caches.
+    fileOf(await runTask(runner, task));
     const begun = performance.now();
     fileOf(await runTask(runner, task));
     const takes = performance.now() - begun;
 
-    let leftBehind = 0;
+    const left = new Set<string>();
     for (let kill = 0; kill < KILLS; kill += 1) {
       const asked = runTask(runner, task).catch(() => null);
       await pause(Math.random() * takes * 1.1);
@@ -102,18 +106,18 @@ describe('a runner that is killed while it makes a backup', () => {
       await asked;
       processes.pop();
       const { finished, others } = await filesIn(location);
-      leftBehind = Math.max(leftBehind, others.length);
+      for (const name of others) left.add(name);
       for (const name of finished) await verifyBackup(join(location, name));
       runner = await start(url, settings);
     }
-    expect(leftBehind).toBeGreaterThan(0);
+    expect(left.size).toBeGreaterThan(KILLS / 5);
     const running = () => rows(orm.em, "select id from run where state = 'RUNNING'");
     await expect.poll(running, { timeout: 60_000 }).toEqual([]);
     fileOf(await runTask(runner, task));
     const { finished, others } = await filesIn(location);
     expect(others).toEqual([]);
     process.stdout.write(
-      `a backup takes ${Math.round(takes)} ms; of ${KILLS} kills ${leftBehind} left a file, ${finished.length} finished\n`,
+      `a backup takes ${Math.round(takes)} ms; of ${KILLS} kills ${left.size} left an unfinished file, ${finished.length - 3} a finished one\n`,
     );
   });
 });
@@ -181,7 +185,9 @@ describe('a million events', () => {
       const location = join(folder, 'big');
       const runner = await start(url, { ...settings, BACKUP_LOCATIONS: `disk=${location}` });
       const task = await addBackupTask(runner);
-      await runTask(runner, task);
+      // What a process takes by and by whatever it does is not counted.
+      await addEvents(orm, MILLION / 5);
+      fileOf(await runTask(runner, task));
       const before = await peakMegabytes(runner.child.pid);
       await addEvents(orm, MILLION);
       const begun = performance.now();
@@ -220,14 +226,14 @@ describe('a million events', () => {
     return { ms: performance.now() - begun, peak };
   }
 
-  test('take no more memory than none, on a database of one’s own', async () => {
+  test('take no more memory than a fifth of them, on a database of one’s own', async () => {
     const from = await database();
     const to = await database(EMPTY);
     const digest = await roundTrip(from.url, {}, { DATABASE_URL: to.url });
     expect(JSON.stringify(await digestOf(to.orm))).toBe(digest);
   });
 
-  test('take no more memory than none, on the embedded server', async () => {
+  test('take no more memory than a fifth of them, on the embedded server', async () => {
     const from = { DATABASE_URL: '', DATA_DIR: join(folder, 'from') };
     const to = { DATABASE_URL: '', DATA_DIR: join(folder, 'to') };
     // This process shares the server, so that it can fill it.
@@ -298,7 +304,9 @@ describe('a restore', () => {
     for (let race = 0; race < RACES; race += 1) {
       const to = await testDatabase(EMPTY);
       try {
-        const restoring = pause(Math.random() * 400).then(() => command('restore', [file], { DATABASE_URL: to.url }));
+        const restoring = pause(Math.random() * RACE_WITHIN_MS).then(() =>
+          command('restore', [file], { DATABASE_URL: to.url }),
+        );
         const started = await startProcess(to.url);
         const { code, output } = await restoring;
         await started.stop();

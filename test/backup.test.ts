@@ -10,7 +10,7 @@ import { parseLocations } from '../src/backup/locations.ts';
 import { verifyBackup } from '../src/backup/read-backup.ts';
 import { TABLES_LEFT_OUT, tablesInBackup } from '../src/backup/tables.ts';
 import { defineTaskClass } from '../src/runner/tasks/task-class.ts';
-import { HOLDING, overSse, startTestApp, type TestApp } from './support/app.ts';
+import { clientOf, HOLDING, overSse, startTestApp, type TestApp } from './support/app.ts';
 import { addBackupTask, BACKUP, command, fileOf, filesIn, rewrite, runTask } from './support/backups.ts';
 import { EMPTY, type TestDatabase, testDatabase } from './support/database.ts';
 import { startProcess } from './support/process.ts';
@@ -247,8 +247,13 @@ describe('a backup that is restored', () => {
         task_id = (select max(id) from task)`,
       );
 
-      const resumed = await held.query('mutation { resumeInstallation(input: {}) { installation { heldSince } } }');
-      expect(resumed).toEqual({ resumeInstallation: { installation: { heldSince: null } } });
+      const resume = 'mutation { resumeInstallation(input: {idempotencyKey: "go"}) { installation { heldSince } } }';
+      const operator = clientOf(held.address, held.stop, { key: 'old-key', secret: 'old-secret' });
+      expect((await operator.post(resume)).errors?.[0]?.extensions.code).toBe('FORBIDDEN');
+      expect(await held.query('{ installation { heldSince } }')).not.toEqual({ installation: { heldSince: null } });
+      for (let time = 0; time < 2; time += 1) {
+        expect(await held.query(resume)).toEqual({ resumeInstallation: { installation: { heldSince: null } } });
+      }
       await accountsForEverything(held);
     } finally {
       await held.stop();
@@ -504,6 +509,22 @@ describe('npm run restore', () => {
     } finally {
       await migrated.close();
     }
+  });
+});
+
+test('BACKUP_LOCATIONS is a list of different names with absolute paths, or ends the start', async () => {
+  expect(parseLocations('disk=/var/backups, nas-1 = /mnt/a=b')).toEqual([
+    { name: 'disk', folder: '/var/backups' },
+    { name: 'nas-1', folder: '/mnt/a=b' },
+  ]);
+  for (const text of ['/var/backups', 'disk=', 'disk=backups', '=/var', 'a=/x,a=/y', 'a=/x,', 'a b=/x', '../a=/x']) {
+    expect(parseLocations(text), text).toBeNull();
+  }
+  const settings = { DATABASE_URL: original.url, BACKUP_LOCATIONS: 'disk=backups' };
+  const { code, output } = await command('restore', [path], settings);
+  expect({ code, output }).toEqual({
+    code: 1,
+    output: expect.stringMatching(/^The settings are at fault: BACKUP_LOCATIONS is no list such as .+\n$/),
   });
 });
 

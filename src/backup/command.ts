@@ -1,8 +1,9 @@
 // What the commands for backups share.
-
-import { StartupError } from '../database/startup-error.ts';
+import { codeOf, StartupError } from '../database/startup-error.ts';
 import { Releasers } from '../releasers.ts';
 import { BackupFault } from './archive.ts';
+
+const SQL_STATE = /^(?=.*\d)[0-9A-Z]{5}$/;
 
 export function say(text: string): void {
   process.stdout.write(`${text}\n`);
@@ -17,13 +18,18 @@ export async function runCommand(work: (releasers: Releasers) => Promise<void>):
   try {
     await work(releasers);
   } catch (error) {
-    const isExpected = error instanceof StartupError || error instanceof BackupFault;
-    const shown = error instanceof Error ? (isExpected ? error.message : error.stack) : String(error);
-    process.stderr.write(`${shown}\n`);
+    process.stderr.write(`${shown(error)}\n`);
     process.exitCode = 1;
   } finally {
     await releasers.releaseAll();
   }
+}
+
+function shown(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error instanceof StartupError || error instanceof BackupFault) return error.message;
+  const code = codeOf(error);
+  return code !== undefined && SQL_STATE.test(code) ? `PostgreSQL refuses it: ${error.message}` : String(error.stack);
 }
 
 /** The one argument of a command. */

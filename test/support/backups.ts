@@ -64,11 +64,13 @@ export async function command(...parameters: Parameters<typeof spawnCommand>): P
   return { code, output };
 }
 
+/** The runs of the task do not wait for one that was lost. */
 export async function addBackupTask(app: TestApp, data: object = {}): Promise<string> {
   const { addTask } = await app.query<{ addTask: { task: { id: string } } }>(
     `mutation ($className: String!, $data: JSON) {
-      addTask(input: { name: "Backup", className: $className, data: $data, policy: { retry: { attempts: 1 } } }) {
-        task { id } }
+      addTask(input: {
+        name: "Backup", className: $className, data: $data, policy: { overlap: ALLOW, retry: { attempts: 1 } }
+      }) { task { id } }
     }`,
     { className: BACKUP, data },
   );
