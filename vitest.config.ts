@@ -23,6 +23,8 @@ class LongestFirst extends BaseSequencer {
 const common = {
   globalSetup: ['test/support/global-setup.ts'],
   setupFiles: ['test/support/leaks.ts'],
+  // Each file has a database of its own, and modules keep no state between files: loading them anew for each costs a fifth.
+  isolate: false,
   // Not what a test may take, but when one is given up; a busy machine may be several times slower than an idle one.
   testTimeout: 120_000,
   hookTimeout: 120_000,

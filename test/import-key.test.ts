@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { basic, MASTER_KEY, startTestApp, type TestApp } from './support/app.ts';
+import { CHILD_ENVIRONMENT } from './support/child-environment.ts';
 import { EMPTY, type TestDatabase, testDatabase } from './support/database.ts';
 import { overHttp, overLegacy, signedCall } from './support/doors.ts';
 import { rows } from './support/races.ts';
@@ -38,7 +39,7 @@ const getTasks = (credentials: { key: string; secret: string }) =>
   overLegacy(app.address, signedCall('getTasks', credentials));
 
 async function command(args: string[], secret: string, url = database.url) {
-  const env = { PATH: process.env.PATH, DATABASE_URL: url, MASTER_KEY: MASTER_KEY.toString('hex') };
+  const env = { ...CHILD_ENVIRONMENT, DATABASE_URL: url, MASTER_KEY: MASTER_KEY.toString('hex') };
   const child = spawn(process.execPath, [COMMAND, ...args], { env, stdio: 'pipe' });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));

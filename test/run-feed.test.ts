@@ -10,6 +10,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import { CursorExpired, createRunFeed, FeedRefused, type RunEvent, type RunFeed } from '../examples/run-feed.ts';
 import { ADMIN, basic, startTestApp, type TestApp } from './support/app.ts';
+import { CHILD_ENVIRONMENT } from './support/child-environment.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { type DatabaseProxy, proxyTo } from './support/proxy.ts';
 import { addTasks } from './support/races.ts';
@@ -117,7 +118,7 @@ test('the program that prints events goes on where it was when it is started aga
   const start = () => {
     const child = spawn(process.execPath, [WATCH, join(folder, 'cursor')], {
       env: {
-        PATH: process.env.PATH,
+        ...CHILD_ENVIRONMENT,
         ADMIN_API_KEY: ADMIN.key,
         ADMIN_API_SECRET: ADMIN.secret,
         SLOTKEEPER_URL: `${app.address.replace('http', 'ws')}/graphql`,

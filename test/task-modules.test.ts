@@ -1,11 +1,18 @@
 // TASK_MODULES, as an operator uses it: files, folders and packages that a process loads when it starts.
+import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { CHILD_ENVIRONMENT } from './support/child-environment.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { PROJECT } from './support/npm-start.ts';
 import { startProcess } from './support/process.ts';
+
+const LOAD = fileURLToPath(new URL('./support/load-modules.ts', import.meta.url));
+const execute = promisify(execFile);
 
 let database: TestDatabase;
 let folder: string;
@@ -80,18 +87,33 @@ test('a module that does not load, has no class or repeats a name ends the start
   const holding = await write('holding.ts', `${IMPORT}${CLASS('\\scheduler\\Tasks\\ProcessHoldingTask')}`);
   const typed = await write('node_modules/typed/index.ts', `${IMPORT}${CLASS('\\a\\C')}`);
   const cases = [
-    [join(folder, 'nowhere.ts'), /TASK_MODULES: \S+nowhere\.ts cannot be loaded: ENOENT/],
-    ['no-such-package', /TASK_MODULES: no-such-package cannot be loaded: Cannot find package/],
-    [empty, /TASK_MODULES: \S+empty\.ts exports no task class; accepted is a module that exports what defineTaskClass/],
-    [broken, /TASK_MODULES: \S+broken\.ts cannot be loaded: .*Unexpected token/],
-    [bad, /TASK_MODULES: \S+bad\.ts cannot be loaded: a task class cannot be named "Bad"/],
-    [`${once}, ${twice}`, /TASK_MODULES: there are two task classes named \\a\\B\./],
-    [holding, /TASK_MODULES: there are two task classes named \\scheduler\\Tasks\\ProcessHoldingTask\./],
-    [typed, /TASK_MODULES: \S+typed\/index\.ts cannot be loaded: a package below node_modules is to be published as/],
+    [
+      'no-such-package',
+      /^TASK_MODULES: no-such-package cannot be loaded: Cannot find package .*; the name of a file begins/,
+    ],
+    [
+      empty,
+      /^TASK_MODULES: \S+empty\.ts exports no task class; accepted is a module that exports what defineTaskClass/,
+    ],
+    [broken, /^TASK_MODULES: \S+broken\.ts cannot be loaded: .*Unexpected token/],
+    [bad, /^TASK_MODULES: \S+bad\.ts cannot be loaded: a task class cannot be named "Bad"/],
+    [typed, /^TASK_MODULES: \S+typed\/index\.ts cannot be loaded: a package below node_modules is to be published as/],
+    [`${once},${twice}`, /^TASK_MODULES: there are two task classes named \\a\\B\.$/],
+  ] as const;
+  const lists = cases.map(([names]) => names);
+  const { stdout } = await execute(process.execPath, [LOAD, ...lists], { env: CHILD_ENVIRONMENT });
+  const messages = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as string);
+  for (const [index, [, message]] of cases.entries()) expect(messages[index]).toMatch(message);
+
+  const starts = [
+    [join(folder, 'nowhere.ts'), /: TASK_MODULES: \S+nowhere\.ts cannot be loaded: ENOENT/],
+    [holding, /: TASK_MODULES: there are two task classes named \\scheduler\\Tasks\\ProcessHoldingTask\./],
     [`${once},,`, /TASK_MODULES is no list of files and packages, separated by commas/],
   ] as const;
-  for (const [modules, message] of cases) {
-    const start = startProcess(database.url, { TASK_MODULES: modules });
-    await expect(start, modules).rejects.toThrow(message);
+  for (const [modules, message] of starts) {
+    await expect(startProcess(database.url, { TASK_MODULES: modules }), modules).rejects.toThrow(message);
   }
 });

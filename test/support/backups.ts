@@ -31,6 +31,7 @@ import {
 import { connect } from '../../src/database/connect.ts';
 import type { Orm } from '../../src/database/orm.ts';
 import { MASTER_KEY, type TestApp } from './app.ts';
+import { CHILD_ENVIRONMENT } from './child-environment.ts';
 
 export const BACKUP = '\\scheduler\\Tasks\\BackupTask';
 
@@ -47,7 +48,7 @@ export interface CommandResult {
 
 /** A command of the package, begun. */
 export function spawnCommand(name: keyof typeof COMMANDS, args: string[], settings: Record<string, string> = {}) {
-  const env = { PATH: process.env.PATH, MASTER_KEY: MASTER_KEY.toString('hex'), ...settings };
+  const env = { ...CHILD_ENVIRONMENT, MASTER_KEY: MASTER_KEY.toString('hex'), ...settings };
   return spawn(process.execPath, [COMMANDS[name], ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
 }
 

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { ADMIN, clientOf, MASTER_KEY, type TestApp } from './app.ts';
+import { CHILD_ENVIRONMENT } from './child-environment.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
@@ -20,7 +21,7 @@ export async function startProcess(
 ): Promise<AppProcess> {
   const child = spawn(process.execPath, [program], {
     env: {
-      PATH: process.env.PATH,
+      ...CHILD_ENVIRONMENT,
       DATABASE_URL: databaseUrl,
       PORT: '0',
       MASTER_KEY: MASTER_KEY.toString('hex'),
