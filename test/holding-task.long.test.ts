@@ -30,7 +30,7 @@ const ADD = `mutation ($className: String!) {
     policy: { retry: { attempts: 10, delaySeconds: 0 }, timeoutSeconds: 3600 } }) { task { id } }
 }`;
 
-async function fillTank(): Promise<void> {
+async function fillTank(v4: number, v6: number): Promise<void> {
   const { em } = database.orm;
   // The constraint that keeps blocks from overlapping costs most of an insert; these do not overlap.
   await rows(em, 'alter table ip_block drop constraint ip_block_no_overlap');
@@ -39,7 +39,7 @@ async function fillTank(): Promise<void> {
     `insert into ip_block (pool, cidr, state, held_at)
      select 'tank', set_masklen('10.0.0.0'::inet + n, 32)::cidr, 'HOLDING', now() - interval '40 days'
      from generate_series(1, ?) as n`,
-    [V4],
+    [v4],
   );
   await rows(
     em,
@@ -47,7 +47,7 @@ async function fillTank(): Promise<void> {
      select 'tank', set_masklen('2001:db8::'::inet + n, 128)::cidr, 'HOLDING',
        now() - make_interval(days => case when n <= ? then 3 else 31 end)
      from generate_series(1, ?) as n`,
-    [YOUNG, V6],
+    [YOUNG, v6],
   );
   await rows(em, 'vacuum analyze ip_block');
 }
@@ -73,10 +73,34 @@ async function readRun(app: AppProcess, id: string) {
   return run;
 }
 
+test('a run that is cancelled stops between two batches, and what it moved stays moved', async () => {
+  const app = await startRunner();
+  await fillTank(60_000, 20_000);
+  const { addTask } = await app.query<{ addTask: { task: { id: string } } }>(ADD, { className: HOLDING });
+  const { executeTask } = await app.query<{ executeTask: { run: { id: string } } }>(
+    'mutation ($id: ID!) { executeTask(input: { task: { id: $id } }) { run { id } } }',
+    { id: addTask.task.id },
+  );
+  const { id } = executeTask.run;
+  await expect.poll(available, { interval: 20 }).toBeGreaterThan(0);
+  await app.query('mutation ($id: ID!) { cancelRun(input: { run: $id }) { run { id } } }', { id });
+  await expect.poll(async () => (await readRun(app, id)).state).toBe('CANCELLED');
+  const moved = await available();
+  expect(moved % 5_000).toBe(0);
+  expect(moved).toBeLessThan(79_000);
+
+  const again = await app.query<{ executeTask: { run: { message: string } } }>(
+    'mutation ($id: ID!) { executeTask(input: { task: { id: $id }, waitSeconds: 60 }) { run { message } } }',
+    { id: addTask.task.id },
+  );
+  const [, v4, v6] = /(\d+) IPv4 and (\d+) IPv6/.exec(again.executeTask.run.message) ?? [];
+  expect(Number(v4) + Number(v6)).toBe(79_000 - moved);
+});
+
 test('a million blocks are moved in batches with flat memory, and counted exactly though the runner is killed', async () => {
   await startRunner().then((app) => app.stop());
   processes.pop();
-  await fillTank();
+  await fillTank(V4, V6);
   let app = await startRunner();
   const { addTask } = await app.query<{ addTask: { task: { id: string } } }>(ADD, { className: HOLDING });
   const { executeTask } = await app.query<{ executeTask: { run: { id: string } } }>(
