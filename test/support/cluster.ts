@@ -17,6 +17,7 @@ export class Member {
   readonly #url: string;
   readonly #settings: Record<string, string>;
   #process: Promise<AppProcess>;
+  #killing: Promise<void> = Promise.resolve();
 
   constructor(role: Role, url: string, settings: Record<string, string> = {}) {
     this.#role = role;
@@ -45,7 +46,13 @@ export class Member {
     return this.#process;
   }
 
-  async kill(downMs: number): Promise<void> {
+  /** One after the other: two at once would both start it again, and one of the two would be nobody's. */
+  kill(downMs: number): Promise<void> {
+    this.#killing = this.#killing.then(() => this.#kill(downMs));
+    return this.#killing;
+  }
+
+  async #kill(downMs: number): Promise<void> {
     const { child } = await this.#process;
     const gone = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGKILL');
