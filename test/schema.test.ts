@@ -11,6 +11,7 @@ import {
   validateSchema,
 } from 'graphql';
 import { expect, test } from 'vitest';
+import { operationTypes, TYPES } from '../src/dashboard/generate.ts';
 import { schema } from '../src/schema/index.ts';
 import { printedSchema, SCHEMA_FILE } from '../src/schema/print.ts';
 
@@ -20,6 +21,10 @@ test('the schema is valid', () => {
 
 test('schema.graphql is the schema: npm run schema writes it', async () => {
   expect(await readFile(SCHEMA_FILE, 'utf8')).toBe(printedSchema());
+});
+
+test('the types of the dashboard are those of its operations: npm run dashboard:types writes them', async () => {
+  expect(await readFile(TYPES, 'utf8')).toBe(await operationTypes());
 });
 
 test('everything in the schema has a description', () => {

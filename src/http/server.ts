@@ -3,6 +3,7 @@ import rateLimit from '@fastify/rate-limit';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { codeOf, StartupError } from '../database/startup-error.ts';
 import { legacyPlugin } from '../legacy/plugin.ts';
+import { dashboardPlugin } from './dashboard.ts';
 import { createGateway, graphqlPlugin } from './graphql.ts';
 import { healthPlugin } from './health.ts';
 import { keptReplies } from './kept-replies.ts';
@@ -64,6 +65,7 @@ export async function createServer(parts: Omit<Parts, 'countRefusal'>): Promise<
   app.addHook('onClose', () => parts.guard.stop());
   await app.register((scope) => healthPlugin(scope, shared));
   await app.register((scope) => metricsPlugin(scope, shared));
+  await app.register(dashboardPlugin);
   return app;
 }
 

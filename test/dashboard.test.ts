@@ -1,0 +1,152 @@
+// The dashboard as its users have it: in a real browser, against the real server and its database.
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { ADMIN, HOLDING, startTestApp, type TestApp } from './support/app.ts';
+import { type Browser, hasBrowser, openBrowser } from './support/browser.ts';
+import { type TestDatabase, testDatabase } from './support/database.ts';
+import { heldClass } from './support/test-classes.ts';
+
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+
+if (!hasBrowser) process.stdout.write('no chromium: the tests of the dashboard are skipped\n');
+
+describe.skipIf(!hasBrowser)('the dashboard', () => {
+  const held = heldClass();
+  let database: TestDatabase;
+  let app: TestApp;
+  let browser: Browser;
+  let page: Page;
+
+  beforeAll(async () => {
+    database = await testDatabase();
+    app = await startTestApp(database.url, { taskClasses: [held.taskClass] });
+    browser = await openBrowser();
+    page = await browser.context.newPage();
+    page.on('pageerror', (error) => faults.push(error.message));
+    page.on('console', (message) => {
+      if (message.type() === 'error') faults.push(message.text());
+    });
+    await app.query(
+      `mutation ($held: String!, $holding: String!) {
+        held: addTask(input: { name: "Held", className: $held, policy: { overlap: ALLOW } }) { task { id } }
+        hold: addTask(input: { name: "Hold", className: $holding, repeatItems: [{ hour: 4 }] }) { task { id } }
+      }`,
+      { held: held.taskClass.name, holding: HOLDING },
+    );
+  });
+
+  const faults: string[] = [];
+
+  beforeEach(() => {
+    faults.length = 0;
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await app?.stop();
+    await database?.close();
+  });
+
+  const byRole = (role: 'button' | 'link' | 'heading' | 'alert', name?: string | RegExp) =>
+    page.getByRole(role, name === undefined ? {} : { name });
+
+  async function signIn(secret = ADMIN.secret): Promise<void> {
+    await page.goto(app.address);
+    await page.getByLabel('API key').fill(ADMIN.key);
+    await page.getByLabel('Secret').fill(secret);
+    await byRole('button', 'Sign in').click();
+  }
+
+  interface Violation {
+    id: string;
+    help: string;
+    nodes: { html: string }[];
+  }
+
+  /** What axe-core finds; nothing on a page that everybody can use. */
+  async function violations(): Promise<string[]> {
+    // As the debugger does; the page's own policy lets no script in.
+    await page.evaluate(await readFile(AXE, 'utf8'));
+    return page.evaluate(async () => {
+      const { axe } = window as unknown as { axe: { run(): Promise<{ violations: Violation[] }> } };
+      return (await axe.run()).violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes[0]?.html}`);
+    });
+  }
+
+  test('lets in who has a key, tells who has not, and serves nothing inlined or from elsewhere', async () => {
+    const response = await page.goto(app.address);
+    expect(response?.headers()['content-security-policy']).toBe(
+      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    );
+    await signIn('wrong');
+    await byRole('alert').getByText('The key or the secret is wrong.').waitFor();
+    await signIn();
+    await byRole('heading', 'Now').waitFor();
+    await page.getByText('Live').waitFor();
+    expect(faults.filter((fault) => !fault.includes('401'))).toEqual([]);
+  });
+
+  test('shows a run live from the button that starts it to the message that ends it, and cancels one', async () => {
+    await byRole('link', 'Tasks').click();
+    await byRole('button', /Run now.*Held/).click();
+    await byRole('link', 'Watch').click();
+    const { context, succeed } = await held.next();
+    context.log('the first line');
+    context.progress(0.25);
+    await page.getByText('the first line').waitFor();
+    await expect.poll(() => page.getByRole('progressbar').getAttribute('value')).toBe('0.25');
+    succeed('It is done.');
+    await page.locator('.outcome').getByText('It is done.').waitFor();
+
+    await byRole('link', 'Tasks').click();
+    await byRole('button', /Run now.*Held/).click();
+    await held.next();
+    await byRole('link', 'Now').click();
+    await byRole('link', 'Held').first().click();
+    await byRole('button', 'Cancel').click();
+    await page.locator('.outcome').getByText('Cancelled on request.').waitFor();
+    expect(faults).toEqual([]);
+  });
+
+  test('finds, pauses and resumes a task', async () => {
+    await byRole('link', 'Tasks').click();
+    await page.getByLabel('Search').fill('hold');
+    await page.getByRole('rowheader', { name: 'Held' }).waitFor({ state: 'detached' });
+    await byRole('button', /Pause.*Hold/).click();
+    await page.getByRole('cell', { name: 'Paused' }).waitFor();
+    await byRole('button', /Resume.*Hold/).click();
+    await page.getByRole('cell', { name: /^in / }).waitFor();
+    expect(faults).toEqual([]);
+  });
+
+  test('goes on by itself where the server was restarted, and no line of a run is lost or doubled', async () => {
+    await byRole('link', 'Tasks').click();
+    await page.getByLabel('Search').fill('held');
+    await byRole('button', /Run now.*Held/).click();
+    await byRole('link', 'Watch').click();
+    const { context, succeed } = await held.next();
+    context.log('before the restart');
+    await page.getByText('before the restart').waitFor();
+    const { port } = new URL(app.address);
+    // The run goes on in a runner of its own while the gateway is away.
+    await app.stop();
+    await page.getByText('Reconnecting…').waitFor();
+    app = await startTestApp(database.url, { taskClasses: [held.taskClass], settings: { PORT: Number(port) } });
+    succeed('too late');
+    const again = await held.next();
+    again.context.log('after the restart');
+    again.succeed('It went on.');
+    await page.locator('.outcome').getByText('It went on.').waitFor();
+    const lines = await page.locator('.lines .text').allTextContents();
+    expect(lines.filter((line) => line.endsWith('the restart'))).toEqual(['before the restart', 'after the restart']);
+  });
+
+  test.each(['/', '/tasks'])('%s can be used by everybody: axe-core finds nothing', async (path) => {
+    await page.goto(`${app.address}${path}`);
+    await page.getByRole('navigation').waitFor();
+    await page.locator('table').first().waitFor();
+    expect(await violations()).toEqual([]);
+  });
+});
