@@ -121,6 +121,22 @@ describe.skipIf(!hasBrowser)('the dashboard', () => {
     expect(faults).toEqual([]);
   });
 
+  test('says when a task is due, what comes next, and why it did not run at a moment that is picked', async () => {
+    await page.goto(`${app.address}/tasks`);
+    await byRole('link', 'Hold').click();
+    await byRole('heading', 'Hold').waitFor();
+    await page.getByText('Every day at 04:00').waitFor();
+    await expect.poll(() => page.locator('.slots li').count()).toBe(5);
+    await page.getByLabel('At', { exact: true }).fill('2020-01-01T04:00');
+    await byRole('button', 'Explain').click();
+    await page.locator('.outcome').getByText('no task The task was added at').waitFor();
+    await byRole('link', 'Tasks').click();
+    await byRole('link', 'Held').click();
+    await page.getByText('on request alone').waitFor();
+    await page.getByRole('row').filter({ hasText: 'Succeeded' }).getByText('It is done.').waitFor();
+    expect(faults).toEqual([]);
+  });
+
   test('goes on by itself where the server was restarted, and no line of a run is lost or doubled', async () => {
     await byRole('link', 'Tasks').click();
     await page.getByLabel('Search').fill('held');
@@ -143,10 +159,13 @@ describe.skipIf(!hasBrowser)('the dashboard', () => {
     expect(lines.filter((line) => line.endsWith('the restart'))).toEqual(['before the restart', 'after the restart']);
   });
 
-  test.each(['/', '/tasks'])('%s can be used by everybody: axe-core finds nothing', async (path) => {
-    await page.goto(`${app.address}${path}`);
-    await page.getByRole('navigation').waitFor();
-    await page.locator('table').first().waitFor();
-    expect(await violations()).toEqual([]);
-  });
+  test.each(['/', '/tasks', '/tasks/VGFzazox', '/runs/UnVuOjE='])(
+    '%s can be used by everybody: axe-core finds nothing',
+    async (path) => {
+      await page.goto(`${app.address}${path}`);
+      await page.getByRole('navigation').waitFor();
+      await page.locator('table, .lines').first().waitFor();
+      expect(await violations()).toEqual([]);
+    },
+  );
 });

@@ -5,6 +5,7 @@ import { type Session, SessionContext } from './context.ts';
 import { ViewerDocument, type ViewerQuery } from './operations.ts';
 import { NowPage } from './pages/now.tsx';
 import { RunPage } from './pages/run.tsx';
+import { TaskPage } from './pages/task.tsx';
 import { TasksPage } from './pages/tasks.tsx';
 import { Empty } from './parts.tsx';
 import { authorizationOf, type Credentials, storeCredentials, storedCredentials } from './session.ts';
@@ -94,6 +95,7 @@ function SignedIn({ credentials, signOut }: { credentials: Credentials; signOut:
           <Route path="/tasks">
             <TasksPage />
           </Route>
+          <Route path="/tasks/:id">{({ id }) => <TaskPage key={id} id={decodeURIComponent(id)} />}</Route>
           <Route path="/runs/:id">{({ id }) => <RunPage key={id} id={decodeURIComponent(id)} />}</Route>
           <Route>
             <Redirect to="/" />

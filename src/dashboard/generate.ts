@@ -25,7 +25,14 @@ export async function operationTypes(): Promise<string> {
       useTypeImports: true,
       skipTypename: true,
       enumsAsTypes: true,
-      scalars: { DateTime: 'string', JSON: 'unknown', Cidr: 'string', DnsSerial: 'number', LocalTime: 'string' },
+      scalars: {
+        DateTime: 'string',
+        Date: 'string',
+        JSON: 'unknown',
+        Cidr: 'string',
+        DnsSerial: 'number',
+        LocalTime: 'string',
+      },
       documentMode: 'documentNode',
     },
   });

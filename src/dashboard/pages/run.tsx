@@ -90,7 +90,9 @@ export function RunPage({ id }: { id: string }) {
   return (
     <>
       <header className="page-head">
-        <h1>{run.task.name}</h1>
+        <h1>
+          <Link href={`/tasks/${encodeURIComponent(run.task.id)}`}>{run.task.name}</Link>
+        </h1>
         <StateBadge state={run.state} />
         {!run.finishedAt && <StreamSign isConnected={isConnected} behindSeconds={0} />}
         <RunActions run={run} onFailure={setFailure} />

@@ -174,7 +174,9 @@ function TaskRow({ task, now, onChanged, onFailure }: TaskRowProps) {
   };
   return (
     <tr>
-      <th scope="row">{task.name}</th>
+      <th scope="row">
+        <Link href={`/tasks/${encodeURIComponent(task.id)}`}>{task.name}</Link>
+      </th>
       <td>
         {task.className.split('\\').at(-1)}
         {!task.hasRunner && <span className="badge failed">no runner</span>}
