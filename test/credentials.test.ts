@@ -1,4 +1,5 @@
 // Who may come in, by which door, and what they may do.
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Vault } from '../src/credentials/vault.ts';
 import { StartupError } from '../src/database/startup-error.ts';
@@ -133,7 +134,16 @@ describe('the same key and secret', () => {
 });
 
 describe('a call without credentials', () => {
-  const PATHS = ['/', '/graphql', '/graphql/', '/metrics', '/api/v1/api.php', '/api/v1/', '/API/v1/api.php', '/data'];
+  const PATHS = [
+    '/nowhere',
+    '/graphql',
+    '/graphql/',
+    '/metrics',
+    '/api/v1/api.php',
+    '/api/v1/',
+    '/API/v1/api.php',
+    '/data',
+  ];
 
   test.each(PATHS)('of %s learns nothing, whatever the method', async (path) => {
     for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'HEAD']) {
@@ -143,6 +153,20 @@ describe('a call without credentials', () => {
       expect(await response.text()).not.toMatch(/admin|operator|Holding|"success":1/);
     }
   });
+
+  test.each(['/', '/tasks', '/runs/UnVuOjE='])(
+    'of %s gets the dashboard, which is the same file for everybody',
+    async (path) => {
+      const page = await readFile(new URL('../dist/dashboard/index.html', import.meta.url), 'utf8');
+      for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
+        const response = await fetch(app.address + path, { method });
+        expect(response.status).toBe(method === 'GET' ? 200 : 404);
+        expect(response.headers.get('www-authenticate')).toBeNull();
+        if (method === 'GET') expect(await response.text()).toBe(page);
+      }
+      expect((await get(`${app.address}/assets/..%2f..%2f..%2fpackage.json`)).status).toBe(404);
+    },
+  );
 
   test.each(['/healthz', '/readyz'])('of %s is answered', async (path) => {
     const { status, headers } = await get(app.address + path);
