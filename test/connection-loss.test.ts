@@ -48,3 +48,10 @@ function dieInQueryBuilder(em: MikroORM['em']): Promise<unknown> {
       transaction.selectNoFrom((eb) => eb.fn('pg_terminate_backend', [eb.fn('pg_backend_pid')]).as('died')).execute(),
     );
 }
+
+test('a transaction in which nothing happens is ended by the database after a minute, on every connection', async () => {
+  const shown = Array.from({ length: POOL_SIZE }, () =>
+    orm.em.fork().execute<object[]>('show idle_in_transaction_session_timeout'),
+  );
+  for (const rows of await Promise.all(shown)) expect(rows).toEqual([{ idle_in_transaction_session_timeout: '1min' }]);
+});

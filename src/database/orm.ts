@@ -26,8 +26,10 @@ export function ormOptions(url: string, poolSize = POOL_SIZE) {
       application_name: 'slotkeeper',
       connectionTimeoutMillis: 10_000,
       keepAlive: true,
-      // A process that is frozen or cut off in the middle of a transaction holds its locks no longer than this.
-      idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
+      // A process that is frozen or cut off in the middle of a transaction holds its locks no longer than this. Set by a
+      // statement: poolers refuse connections that ask for it when they begin.
+      onConnect: (client: pg.ClientBase) =>
+        client.query(`set idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_MS}`),
       onPoolCreated: releaseLostConnections,
     },
     migrations: {
