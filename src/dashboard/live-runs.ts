@@ -7,7 +7,8 @@ import { LogEndDocument, NowDocument, type NowQuery, type RunState } from './ope
 
 /** Runs that are shown as ended, the newest first. */
 const ENDED = 25;
-const RELOAD_MS = 2_000;
+/** How soon a load that failed is tried again. */
+export const RELOAD_MS = 2_000;
 /** An event that is so old when it comes is told of as being behind. */
 const BEHIND_MS = 5_000;
 
@@ -27,6 +28,8 @@ export interface LiveRun {
 export interface LiveRuns {
   open: ReadonlyMap<string, LiveRun>;
   ended: readonly LiveRun[];
+  /** Whether there were more when it was loaded than it holds. */
+  hasMore: { running: boolean; queued: boolean };
 }
 
 type Node = NowQuery['running']['edges'][number]['node'] | NowQuery['ended']['edges'][number]['node'];
@@ -50,10 +53,14 @@ function liveRun(node: Node): LiveRun {
 
 function snapshotOf({ running, queued, ended }: NowQuery): LiveRuns {
   const open = [...running.edges, ...queued.edges].map(({ node }) => liveRun(node));
-  return { open: new Map(open.map((run) => [run.id, run])), ended: ended.edges.map(({ node }) => liveRun(node)) };
+  return {
+    open: new Map(open.map((run) => [run.id, run])),
+    ended: ended.edges.map(({ node }) => liveRun(node)),
+    hasMore: { running: running.pageInfo.hasNextPage, queued: queued.pageInfo.hasNextPage },
+  };
 }
 
-function applied({ open, ended }: LiveRuns, events: readonly RunEvent[]): LiveRuns {
+function applied({ open, ended, hasMore }: LiveRuns, events: readonly RunEvent[]): LiveRuns {
   const next = new Map(open);
   let over = [...ended];
   for (const event of events) {
@@ -78,10 +85,10 @@ function applied({ open, ended }: LiveRuns, events: readonly RunEvent[]): LiveRu
       over = [run, ...over].slice(0, ENDED);
     }
   }
-  return { open: next, ended: over };
+  return { open: next, ended: over, hasMore };
 }
 
-function progressOf({ type, data }: RunEvent): number | null {
+export function progressOf({ type, data }: RunEvent): number | null {
   if (type !== 'PROGRESS' || typeof data !== 'object' || data === null || !('progress' in data)) return null;
   return Number(data.progress);
 }
@@ -138,7 +145,7 @@ async function follow({ client, authorization, signal, onSnapshot, onEvent, onCo
     const { data } = await client.query(NowDocument, {}).toPromise();
     if (data === undefined || end.data === undefined) {
       onConnected(false);
-      await new Promise((resolve) => setTimeout(resolve, RELOAD_MS));
+      await pause(RELOAD_MS);
       continue;
     }
     if (signal.aborted) return;
@@ -156,6 +163,10 @@ async function follow({ client, authorization, signal, onSnapshot, onEvent, onCo
       feed.close();
     }
   }
+}
+
+export function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 export function socketUrl(): string {

@@ -17,7 +17,7 @@ export function NowPage() {
         <StreamSign isConnected={isConnected} behindSeconds={behindSeconds} />
       </header>
       <section aria-labelledby="running">
-        <h2 id="running">Running {runs && <span className="count">{running.length}</span>}</h2>
+        <h2 id="running">Running {runs && <Count of={running.length} hasMore={runs.hasMore.running} />}</h2>
         {running.length === 0 ? (
           <Empty>
             {runs === null ? 'Loading…' : 'Nothing runs. Start a task from the list of tasks, or wait for its slot.'}
@@ -31,7 +31,7 @@ export function NowPage() {
         )}
       </section>
       <section aria-labelledby="queued">
-        <h2 id="queued">Waiting {runs && <span className="count">{queued.length}</span>}</h2>
+        <h2 id="queued">Waiting {runs && <Count of={queued.length} hasMore={runs.hasMore.queued} />}</h2>
         {queued.length === 0 ? <Empty>No run waits.</Empty> : <RunTable runs={queued.slice(0, 50)} caption="Waiting" />}
       </section>
       <section aria-labelledby="ended">
@@ -44,6 +44,10 @@ export function NowPage() {
       </section>
     </>
   );
+}
+
+function Count({ of, hasMore }: { of: number; hasMore: boolean }) {
+  return <span className="count">{hasMore ? `more than ${of}` : of}</span>;
 }
 
 /** Whether what is on the screen is fresh. */

@@ -1,9 +1,9 @@
 import { useEffect, useState } from 'react';
 import { Link, useLocation } from 'wouter';
-import { createRunFeed, type RunEvent } from '../../../examples/run-feed.ts';
+import { CursorExpired, createRunFeed, type RunEvent } from '../../../examples/run-feed.ts';
 import { useSession } from '../context.ts';
 import { formatClock, formatDuration, formatTime } from '../format.ts';
-import { batched, socketUrl } from '../live-runs.ts';
+import { batched, pause, progressOf, RELOAD_MS, socketUrl } from '../live-runs.ts';
 import {
   CancelRunDocument,
   OneRunDocument,
@@ -21,41 +21,73 @@ type Line = Pick<
 > & { message?: string | null };
 type Run = NonNullable<OneRunQuery['run']>;
 
-const RELOAD_MS = 2_000;
-
 /** A run and its log: what is there, then what comes, once and in order. */
 function useRun(id: string) {
-  const { client, authorization } = useSession();
+  const { client, authorization, signOut } = useSession();
   const [run, setRun] = useState<Run | null | undefined>(undefined);
   const [lines, setLines] = useState<readonly Line[]>([]);
   const [isConnected, setConnected] = useState(true);
   useEffect(() => {
     const ended = new AbortController();
     const { signal } = ended;
-    const loadRun = async () => {
+    const refresh = refresher(async () => {
       const { data } = await client.query(OneRunDocument, { id }).toPromise();
       if (data !== undefined && !signal.aborted) setRun(data.run ?? null);
-    };
+      return data !== undefined || signal.aborted;
+    });
     const show = batched((events: readonly RunEvent[]) => {
       if (signal.aborted) return;
       setLines((known) => [...known, ...events]);
-      void loadRun();
+      const progress = events.map(progressOf).findLast((each) => each !== null);
+      if (progress !== undefined) setRun((known) => known && { ...known, progress });
+      // What a run logs does not change what else it is.
+      if (events.some(({ type }) => type !== 'LOG' && type !== 'PROGRESS')) void refresh();
     });
     const follow = async () => {
-      await loadRun();
-      const after = await loadLog(client, id, signal, setLines);
-      if (signal.aborted) return;
-      const feed = createRunFeed({ url: socketUrl(), authorization, run: id, after, onConnected: setConnected });
-      signal.addEventListener('abort', () => feed.close());
-      for await (const event of feed) show(event);
+      while (!signal.aborted) {
+        const after = await loadLog(client, id, signal, setLines);
+        // In this order: what the run becomes from here on is told by the feed.
+        await refresh();
+        if (signal.aborted || after === undefined) return;
+        const feed = createRunFeed({ url: socketUrl(), authorization, run: id, after, onConnected: setConnected });
+        signal.addEventListener('abort', () => feed.close());
+        try {
+          for await (const event of feed) show(event);
+        } catch (error) {
+          // The log has gone on without us: all of it is loaded anew.
+          if (!(error instanceof CursorExpired)) throw error;
+        } finally {
+          feed.close();
+        }
+      }
     };
-    follow().catch(() => setConnected(false));
+    follow().catch((error: unknown) => signOut(error instanceof Error ? error.message : String(error)));
     return () => ended.abort();
-  }, [client, authorization, id]);
+  }, [client, authorization, signOut, id]);
   return { run, lines, isConnected };
 }
 
-/** All pages of the log that is there; returns where it ends. */
+/** One load at a time, again where it is asked for meanwhile, and until one has worked: the newest answer is the last. */
+function refresher(load: () => Promise<boolean>): () => Promise<void> {
+  let isWanted = false;
+  let loading: Promise<void> | undefined;
+  const loadWhileWanted = async () => {
+    while (isWanted) {
+      isWanted = false;
+      if (await load()) continue;
+      isWanted = true;
+      await pause(RELOAD_MS);
+    }
+    loading = undefined;
+  };
+  return () => {
+    isWanted = true;
+    loading ??= loadWhileWanted();
+    return loading;
+  };
+}
+
+/** All pages of the log that is there; returns where it ends, and undefined for a run that there is not. */
 async function loadLog(
   client: ReturnType<typeof useSession>['client'],
   id: string,
@@ -67,11 +99,11 @@ async function loadLog(
   while (!signal.aborted) {
     const { data, error } = await client.query(RunLogDocument, { id, after: after ?? null }).toPromise();
     if (error !== undefined) {
-      await new Promise((resolve) => setTimeout(resolve, RELOAD_MS));
+      await pause(RELOAD_MS);
       continue;
     }
     const events = data?.run?.events;
-    if (!events) return after;
+    if (!events) return undefined;
     lines = [...lines, ...events.edges.map(({ node }) => node)];
     after = events.pageInfo.endCursor ?? after;
     setLines(lines);
