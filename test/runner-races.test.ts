@@ -345,7 +345,7 @@ function readInPieces(tail: EventTail, total: number, slow: boolean): Reader {
 test('readers that resume from any cursor see every event once and in order, whatever order writers commit in', async () => {
   const [task = 0] = await addTasks(em, { count: 1 });
   const writers = await Promise.all(Array.from({ length: 8 }, otherProcess));
-  const sizes = writers.map(() => Array.from({ length: 12 }, () => 1 + Math.floor(Math.random() ** 4 * 300)));
+  const sizes = writers.map(() => Array.from({ length: 25 }, () => 1 + Math.floor(Math.random() ** 4 * 300)));
   const abandoned = Symbol('rolled back');
   const write = async (by: EntityManager, size: number, commits: boolean) => {
     const line = { type: 'TASK_UPDATED', taskId: task, taskName: 'x', actorId: 1 } as const;

@@ -323,7 +323,7 @@ test('lists of clients that drop and resume at random are what the query says, w
   ];
   await Promise.all(
     Array.from({ length: 4 }, async () => {
-      for (let move = 0; move < 20; move += 1) await moves[any(moves.length) - 1]?.().catch(() => undefined);
+      for (let move = 0; move < 40; move += 1) await moves[any(moves.length) - 1]?.().catch(() => undefined);
     }),
   );
   busy = false;
