@@ -1,14 +1,11 @@
 // The dashboard as its users have it: in a real browser, against the real server and its database.
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { ADMIN, HOLDING, startTestApp, type TestApp } from './support/app.ts';
-import { type Browser, hasBrowser, openBrowser } from './support/browser.ts';
+import { HOLDING, startTestApp, type TestApp } from './support/app.ts';
+import { hasBrowser } from './support/browser.ts';
+import { type Dashboard, openDashboard } from './support/dashboard.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { heldClass } from './support/test-classes.ts';
-
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
 if (!hasBrowser) process.stdout.write('no chromium: the tests of the dashboard are skipped\n');
 
@@ -16,18 +13,15 @@ describe.skipIf(!hasBrowser)('the dashboard', () => {
   const held = heldClass();
   let database: TestDatabase;
   let app: TestApp;
-  let browser: Browser;
+  let dashboard: Dashboard;
   let page: Page;
+  let faults: string[];
 
   beforeAll(async () => {
     database = await testDatabase();
     app = await startTestApp(database.url, { taskClasses: [held.taskClass] });
-    browser = await openBrowser();
-    page = await browser.context.newPage();
-    page.on('pageerror', (error) => faults.push(error.message));
-    page.on('console', (message) => {
-      if (message.type() === 'error') faults.push(message.text());
-    });
+    dashboard = await openDashboard();
+    ({ page, faults } = dashboard);
     await app.query(
       `mutation ($held: String!, $holding: String!) {
         held: addTask(input: { name: "Held", className: $held, policy: { overlap: ALLOW } }) { task { id } }
@@ -37,52 +31,26 @@ describe.skipIf(!hasBrowser)('the dashboard', () => {
     );
   });
 
-  const faults: string[] = [];
-
   beforeEach(() => {
     faults.length = 0;
   });
 
   afterAll(async () => {
-    await browser?.close();
+    await dashboard?.close();
     await app?.stop();
     await database?.close();
   });
 
-  const byRole = (role: 'button' | 'link' | 'heading' | 'alert', name?: string | RegExp) =>
-    page.getByRole(role, name === undefined ? {} : { name });
-
-  async function signIn(secret = ADMIN.secret): Promise<void> {
-    await page.goto(app.address);
-    await page.getByLabel('API key').fill(ADMIN.key);
-    await page.getByLabel('Secret').fill(secret);
-    await byRole('button', 'Sign in').click();
-  }
-
-  interface Violation {
-    id: string;
-    help: string;
-    nodes: { html: string }[];
-  }
-
-  /** What axe-core finds; nothing on a page that everybody can use. */
-  async function violations(): Promise<string[]> {
-    // As the debugger does; the page's own policy lets no script in.
-    await page.evaluate(await readFile(AXE, 'utf8'));
-    return page.evaluate(async () => {
-      const { axe } = window as unknown as { axe: { run(): Promise<{ violations: Violation[] }> } };
-      return (await axe.run()).violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes[0]?.html}`);
-    });
-  }
+  const byRole: Dashboard['byRole'] = (...args) => dashboard.byRole(...args);
 
   test('lets in who has a key, tells who has not, and serves nothing inlined or from elsewhere', async () => {
     const response = await page.goto(app.address);
     expect(response?.headers()['content-security-policy']).toBe(
       "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     );
-    await signIn('wrong');
+    await dashboard.signIn(app.address, 'wrong');
     await byRole('alert').getByText('The key or the secret is wrong.').waitFor();
-    await signIn();
+    await dashboard.signIn(app.address);
     await byRole('heading', 'Now').waitFor();
     await page.getByText('Live').waitFor();
     expect(faults.filter((fault) => !fault.includes('401'))).toEqual([]);
@@ -165,7 +133,7 @@ describe.skipIf(!hasBrowser)('the dashboard', () => {
       await page.goto(`${app.address}${path}`);
       await page.getByRole('navigation').waitFor();
       await page.locator('table, .lines').first().waitFor();
-      expect(await violations()).toEqual([]);
+      expect(await dashboard.violations()).toEqual([]);
     },
   );
 });

@@ -1,20 +1,12 @@
-import { useCallback, useEffect, useMemo, useState } from 'react';
+import { Suspense, useCallback, useEffect, useMemo, useState } from 'react';
 import { Link, Redirect, Route, Switch } from 'wouter';
 import { createGraphQLClient } from './client.ts';
 import { type Session, SessionContext } from './context.ts';
 import { ViewerDocument, type ViewerQuery } from './operations.ts';
-import { NowPage } from './pages/now.tsx';
-import { RunPage } from './pages/run.tsx';
-import { TaskPage } from './pages/task.tsx';
-import { TasksPage } from './pages/tasks.tsx';
 import { Empty } from './parts.tsx';
+import { PAGES } from './routes.tsx';
 import { authorizationOf, type Credentials, storeCredentials, storedCredentials } from './session.ts';
 import { SignIn } from './sign-in.tsx';
-
-const PAGES = [
-  { path: '/', label: 'Now' },
-  { path: '/tasks', label: 'Tasks' },
-];
 
 export function App() {
   const [credentials, setCredentials] = useState<Credentials | null>(storedCredentials);
@@ -63,6 +55,7 @@ function SignedIn({ credentials, signOut }: { credentials: Credentials; signOut:
     [client, authorization, viewer, signOut],
   );
   if (session === null) return <Empty>Loading…</Empty>;
+  const pages = PAGES.filter(({ role }) => role === undefined || role === session.viewer.role);
   return (
     <SessionContext value={session}>
       <a className="skip" href="#content">
@@ -70,11 +63,14 @@ function SignedIn({ credentials, signOut }: { credentials: Credentials; signOut:
       </a>
       <nav aria-label="Pages">
         <strong>Slotkeeper</strong>
-        {PAGES.map(({ path, label }) => (
-          <Link key={path} href={path} className={(isActive) => (isActive ? 'active' : '')}>
-            {label}
-          </Link>
-        ))}
+        {pages.map(
+          ({ path, label }) =>
+            label !== undefined && (
+              <Link key={path} href={path} className={(isActive) => (isActive ? 'active' : '')}>
+                {label}
+              </Link>
+            ),
+        )}
         <span className="who">
           {session.viewer.name} <span className="quiet">{session.viewer.role.toLowerCase()}</span>
         </span>
@@ -88,19 +84,18 @@ function SignedIn({ credentials, signOut }: { credentials: Credentials; signOut:
         </p>
       )}
       <main id="content">
-        <Switch>
-          <Route path="/">
-            <NowPage />
-          </Route>
-          <Route path="/tasks">
-            <TasksPage />
-          </Route>
-          <Route path="/tasks/:id">{({ id }) => <TaskPage key={id} id={decodeURIComponent(id)} />}</Route>
-          <Route path="/runs/:id">{({ id }) => <RunPage key={id} id={decodeURIComponent(id)} />}</Route>
-          <Route>
-            <Redirect to="/" />
-          </Route>
-        </Switch>
+        <Suspense fallback={<Empty>Loading…</Empty>}>
+          <Switch>
+            {pages.map(({ path, page: Page }) => (
+              <Route<{ id?: string }> key={path} path={path}>
+                {({ id = '' }) => <Page key={id} id={decodeURIComponent(id)} />}
+              </Route>
+            ))}
+            <Route>
+              <Redirect to="/" />
+            </Route>
+          </Switch>
+        </Suspense>
       </main>
     </SessionContext>
   );

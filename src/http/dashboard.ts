@@ -6,7 +6,7 @@ import type { FastifyInstance } from 'fastify';
 /** Where `npm ci` has built the page. */
 const BUILT = fileURLToPath(new URL('../../dist/dashboard', import.meta.url));
 /** The addresses under which the page finds its way by itself. */
-const PAGES = ['/', '/tasks', '/tasks/*', '/runs/*'];
+const PAGES = ['/', '/tasks', '/tasks/*', '/runs/*', '/timeline', '/log', '/legacy-callers', '/api-keys'];
 
 /** Nothing from elsewhere, nothing inlined, in nobody's frame. */
 const CONTENT_SECURITY_POLICY = [

@@ -1,0 +1,79 @@
+// What forms are made of.
+import type { CombinedError } from '@urql/core';
+import { type ReactNode, useEffect, useId, useRef } from 'react';
+
+/** What the server finds wrong: by the path of the input, such as `input.repeatItems.0.hour`, and what belongs to none. */
+export interface Faults {
+  byField: ReadonlyMap<string, string>;
+  other: string | null;
+}
+
+export const NO_FAULTS: Faults = { byField: new Map(), other: null };
+
+/** Errors that name a field belong there; what a form has no place for it must show beside `other`. */
+export function faultsOf(error: CombinedError | undefined): Faults {
+  if (error === undefined) return NO_FAULTS;
+  if (error.networkError)
+    return { byField: new Map(), other: 'The server cannot be reached; nothing is known to have changed.' };
+  const byField = new Map<string, string>();
+  const other: string[] = [];
+  for (const { message, extensions } of error.graphQLErrors) {
+    const { field } = extensions;
+    if (typeof field === 'string') byField.set(field, message.replace(`${field}: `, ''));
+    else other.push(message);
+  }
+  return { byField, other: other.length === 0 ? null : other.join(' ') };
+}
+
+interface FieldProps {
+  label: string;
+  hint?: ReactNode;
+  fault?: string | undefined;
+  /** Gets what ties the input to its hint and its fault. */
+  children: (ties: { id: string; 'aria-describedby': string | undefined; 'aria-invalid': boolean }) => ReactNode;
+}
+
+/** A labelled input with what it is for and what is wrong with it. */
+export function Field({ label, hint, fault, children }: FieldProps) {
+  const id = useId();
+  const described = [hint ? `${id}-hint` : '', fault ? `${id}-fault` : ''].filter((each) => each !== '').join(' ');
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      {children({ id, 'aria-describedby': described || undefined, 'aria-invalid': fault !== undefined })}
+      {hint && (
+        <p className="hint" id={`${id}-hint`}>
+          {hint}
+        </p>
+      )}
+      {fault && (
+        <p className="fault" id={`${id}-fault`} role="alert">
+          {fault}
+        </p>
+      )}
+    </div>
+  );
+}
+
+interface DialogProps {
+  title: string;
+  onClose: () => void;
+  children: ReactNode;
+}
+
+/** Over the page until it is closed, by Escape too; the browser keeps the focus inside. */
+export function Dialog({ title, onClose, children }: DialogProps) {
+  const id = useId();
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const shown = dialog.current;
+    shown?.showModal();
+    return () => shown?.close();
+  }, []);
+  return (
+    <dialog ref={dialog} aria-labelledby={id} onCancel={onClose}>
+      <h2 id={id}>{title}</h2>
+      {children}
+    </dialog>
+  );
+}

@@ -1,0 +1,27 @@
+// The pages: which address shows which, and which of them the navigation lists. The gateway serves the page at the same
+// addresses (`src/http/dashboard.ts`).
+import { type ComponentType, lazy } from 'react';
+import type { Role } from './operations.ts';
+import { NowPage } from './pages/now.tsx';
+
+interface Page {
+  path: string;
+  /** Its name in the navigation; without one it is not listed there. */
+  label?: string;
+  /** Who may open it; everybody unless given. */
+  role?: Role;
+  page: ComponentType<{ id: string }>;
+}
+
+/** A page whose code is loaded once somebody opens it. */
+function later<Name extends string>(load: () => Promise<Record<Name, ComponentType<{ id: string }>>>, name: Name) {
+  return lazy(async () => ({ default: (await load())[name] }));
+}
+
+/** The first that fits is shown. `:id` is the id of what it shows; each has a page of its own. */
+export const PAGES: readonly Page[] = [
+  { path: '/', label: 'Now', page: NowPage },
+  { path: '/tasks', label: 'Tasks', page: later(() => import('./pages/tasks.tsx'), 'TasksPage') },
+  { path: '/tasks/:id', page: later(() => import('./pages/task.tsx'), 'TaskPage') },
+  { path: '/runs/:id', page: later(() => import('./pages/run.tsx'), 'RunPage') },
+];
