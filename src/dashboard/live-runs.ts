@@ -213,6 +213,26 @@ function lacksOpen({ open, hasMore }: LiveRuns): boolean {
   return (hasMore.running && running < LEAST_OPEN) || (hasMore.queued && open.size - running < LEAST_OPEN);
 }
 
+/** One load at a time, again where it is asked for meanwhile, and until one has worked: the newest answer is the last. */
+export function refresher(load: () => Promise<boolean>): () => Promise<void> {
+  let isWanted = false;
+  let loading: Promise<void> | undefined;
+  const loadWhileWanted = async () => {
+    while (isWanted) {
+      isWanted = false;
+      if (await load()) continue;
+      isWanted = true;
+      await pause(RELOAD_MS);
+    }
+    loading = undefined;
+  };
+  return () => {
+    isWanted = true;
+    loading ??= loadWhileWanted();
+    return loading;
+  };
+}
+
 export function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

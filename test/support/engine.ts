@@ -29,8 +29,7 @@ export function engineOf(jobs: Jobs, exclusiveNames: readonly string[] = []) {
   const take = (by: EntityManager, count: number) => takeAttempts(by, jobs, count, taker);
 
   /** Within a transaction of the caller's, as far as a process gets that is frozen there. */
-  const takeUncommitted = async (by: EntityManager, count: number) =>
-    (await takeIn(by, jobs, count, taker)).attempts;
+  const takeUncommitted = async (by: EntityManager, count: number) => (await takeIn(by, jobs, count, taker)).attempts;
 
   async function fireAll(by: EntityManager, faults?: ScheduleFaults): Promise<void> {
     while ((await fire(by, faults)) > 0);

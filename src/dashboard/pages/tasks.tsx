@@ -1,16 +1,11 @@
 import './tasks.css';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { Link, useSearchParams } from 'wouter';
-import { mayChange, useSession } from '../context.ts';
-import {
-  ClassNamesDocument,
-  type ClassNamesQuery,
-  ExecuteTaskDocument,
-  PauseTaskDocument,
-  ResumeTaskDocument,
-} from '../operations.ts';
+import { useSession } from '../context.ts';
+import { ClassNamesDocument, type ClassNamesQuery } from '../operations.ts';
 import { Ago, Countdown, Empty, Failure, StateBadge, useNow } from '../parts.tsx';
 import { Sparkline } from '../sparkline.tsx';
+import { TaskButtons } from '../task-buttons.tsx';
 import { type TaskLine, useTasks, type Wanted } from '../use-tasks.ts';
 
 const TYPED_MS = 250;
@@ -287,7 +282,7 @@ function TaskRow({ task, now, onFailure }: TaskRowProps) {
       </td>
       <td>{task.owner.name}</td>
       <td className="actions">
-        <Actions task={task} onFailure={onFailure} />
+        <TaskButtons task={task} onFailure={onFailure} />
       </td>
     </tr>
   );
@@ -297,32 +292,4 @@ function NextRun({ task, now }: { task: TaskLine; now: number }) {
   if (task.deletedAt) return <span className="badge failed">Deleted</span>;
   if (!task.active) return <span className="badge">Paused</span>;
   return <Countdown to={task.nextRunAt} now={now} timeZone={task.timeZone} />;
-}
-
-function Actions({ task, onFailure }: Omit<TaskRowProps, 'now'>) {
-  const { client, viewer } = useSession();
-  const [isBusy, setBusy] = useState(false);
-  if (!mayChange(viewer, task.owner) || task.deletedAt) return null;
-  const act = async (action: () => Promise<{ error?: { message: string } | undefined }>) => {
-    setBusy(true);
-    const { error } = await action();
-    onFailure(error?.message ?? null);
-    setBusy(false);
-  };
-  const toggle = () =>
-    act(() => client.mutation(task.active ? PauseTaskDocument : ResumeTaskDocument, { id: task.id }).toPromise());
-  const run = () =>
-    // Sent twice, by a network that repeats, it runs once.
-    act(() => client.mutation(ExecuteTaskDocument, { id: task.id, key: crypto.randomUUID() }).toPromise());
-  return (
-    <>
-      <button type="button" disabled={isBusy} onClick={() => void run()}>
-        Run now<span className="hidden">: {task.name}</span>
-      </button>
-      <button type="button" disabled={isBusy} onClick={() => void toggle()}>
-        {task.active ? 'Pause' : 'Resume'}
-        <span className="hidden">: {task.name}</span>
-      </button>
-    </>
-  );
 }
