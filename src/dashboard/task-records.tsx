@@ -5,6 +5,7 @@ import { useSession } from './context.ts';
 import { formatDuration, formatSeconds } from './format.ts';
 import { type RunLineFragment, TaskHistoryDocument, type TaskHistoryQuery, TaskRunsDocument } from './operations.ts';
 import { Ago, Empty, StateBadge, Time } from './parts.tsx';
+import { rulesInWords } from './rule-words.ts';
 import type { Task } from './use-task.ts';
 
 /** Rows of a page. */
@@ -127,6 +128,17 @@ const DONE: Partial<Record<HistoryEvent['type'], string>> = {
   TASK_DELETED: 'deleted it',
 };
 
+/** `from → to` of a field that was changed. */
+function changeInWords(field: string, value: unknown): string {
+  if (typeof value !== 'object' || value === null || !('from' in value && 'to' in value)) return inWords(field, value);
+  return `${inWords(field, value.from)} → ${inWords(field, value.to)}`;
+}
+
+function inWords(field: string, value: unknown): string {
+  if (field === 'repeatItems' && Array.isArray(value)) return rulesInWords(value).join('; ') || 'no rules';
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
 /** What users did to it, and slots that were skipped many at once. */
 export function History({ task, changes }: { task: Task; changes: number }) {
   const { client } = useSession();
@@ -161,7 +173,11 @@ export function History({ task, changes }: { task: Task; changes: number }) {
               <span className="quiet">
                 <Time at={at} timeZone={task.timeZone} />
               </span>
-              {data !== null && data !== undefined && <code className="said">{JSON.stringify(data)}</code>}
+              {Object.entries(Object(data)).map(([field, value]) => (
+                <span key={field} className="said">
+                  {field}: {changeInWords(field, value)}
+                </span>
+              ))}
             </li>
           ))}
         </ul>
