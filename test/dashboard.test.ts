@@ -5,6 +5,7 @@ import { HOLDING, startTestApp, type TestApp } from './support/app.ts';
 import { hasBrowser } from './support/browser.ts';
 import { type Dashboard, openDashboard } from './support/dashboard.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
+import { rows } from './support/races.ts';
 import { heldClass } from './support/test-classes.ts';
 
 if (!hasBrowser) process.stdout.write('no chromium: the tests of the dashboard are skipped\n');
@@ -97,11 +98,48 @@ describe.skipIf(!hasBrowser)('the dashboard', () => {
     await expect.poll(() => page.locator('.slots li').count()).toBe(8);
     await page.getByLabel('At', { exact: true }).fill('2020-01-01T04:00');
     await byRole('button', 'Explain').click();
-    await page.locator('.outcome').getByText('no task The task was added at').waitFor();
+    await page.locator('.outcome').filter({ hasText: 'The task was added at' }).getByText('no task').waitFor();
     await byRole('link', 'Tasks').click();
     await byRole('link', 'Held').click();
     await page.getByText('on request alone', { exact: true }).waitFor();
     await page.getByRole('row').filter({ hasText: 'Succeeded' }).getByText('It is done.').waitFor();
+    expect(faults).toEqual([]);
+  });
+
+  test('tells what went wrong: a run that failed, and why a slot was skipped', async () => {
+    await byRole('link', 'Tasks').click();
+    await byRole('button', /Run now.*Held/).click();
+    (await held.next()).fail('The disk is full.');
+    await byRole('link', 'Now').click();
+    const wrong = page.getByRole('region', { name: 'Went wrong' }).getByRole('listitem');
+    await wrong.filter({ hasText: 'The disk is full.' }).getByRole('link', { name: 'Held' }).click();
+    await page.locator('.outcome').getByText('The disk is full.').waitFor();
+
+    // Yesterday, while an earlier run was not finished.
+    const slot = new Date(new Date().setUTCHours(4, 0, 0, 0) - 86_400_000).toISOString();
+    const { em } = database.orm;
+    await rows(em, `update schedule_version set valid_from = now() - interval '3 days' where task_id = 2`);
+    await rows(em, `update task set created_at = now() - interval '3 days' where id = 2`);
+    await rows(
+      em,
+      `insert into run (task_id, slot, trigger, state, skip_reason, actor_id, queued_at, finished_at, message)
+       values (2, ?, 'SCHEDULE', 'SKIPPED', 'OVERLAP', 1, ?, ?, 'Skipped: an earlier run of the task was not finished.')`,
+      [slot, slot, slot],
+    );
+    await page.goto(`${app.address}/tasks`);
+    await byRole('link', 'Hold').click();
+    await page.getByRole('row').filter({ hasText: 'Skipped' }).waitFor();
+    const picked = await page.evaluate((instant) => {
+      const at = new Date(instant);
+      return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+    }, slot);
+    await page.getByLabel('At', { exact: true }).fill(picked);
+    await byRole('button', 'Explain').click();
+    await page
+      .locator('.outcome')
+      .filter({ hasText: 'an earlier run of the task was not finished' })
+      .getByText('skipped', { exact: true })
+      .waitFor();
     expect(faults).toEqual([]);
   });
 

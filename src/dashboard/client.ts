@@ -15,6 +15,8 @@ export function createGraphQLClient(authorization: string, onRefused: () => void
     retryAttempts: Number.POSITIVE_INFINITY,
     shouldRetry: () => true,
     keepAlive: 10_000,
+    // The next page subscribes right after the one before has ended.
+    lazyCloseTimeout: 5_000,
   });
   return new Client({
     url: '/graphql',

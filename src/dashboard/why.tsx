@@ -14,6 +14,17 @@ function localInput(instant: string | null): string {
   return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
 
+const LOOKS: Partial<Record<Explanation['verdict'], string>> = {
+  RAN: 'succeeded',
+  SKIPPED: 'skipped',
+  PENDING: 'running',
+  UNACCOUNTED: 'failed',
+};
+
+function VerdictBadge({ verdict }: Pick<Explanation, 'verdict'>) {
+  return <span className={`badge ${LOOKS[verdict] ?? ''}`}>{verdict.toLowerCase().replaceAll('_', ' ')}</span>;
+}
+
 /** Why it ran, did not run, or was not due, at any moment that whoever asks picks; the address keeps which. */
 export function Why({ task }: { task: Task }) {
   const { client } = useSession();
@@ -54,8 +65,7 @@ export function Why({ task }: { task: Task }) {
       <Failure message={failure} />
       {told !== null && (
         <div className="outcome" role="status">
-          <strong>{told.verdict.toLowerCase().replaceAll('_', ' ')}</strong> {told.because}{' '}
-          <span className="quiet">{told.localTime}</span>{' '}
+          <VerdictBadge verdict={told.verdict} /> {told.because} <span className="quiet">{told.localTime}</span>{' '}
           {told.run && <Link href={`/runs/${encodeURIComponent(told.run.id)}`}>Its run</Link>}
           {told.exclusions.length > 0 && (
             <ul>
