@@ -24,6 +24,8 @@ import './run-mutations.ts';
 import './scalars.ts';
 import './secret.ts';
 import './secret-mutations.ts';
+import './slot-lanes.ts';
+import './slot-load.ts';
 import './task.ts';
 import './task-class.ts';
 import './task-mutations.ts';
