@@ -6,7 +6,7 @@ import type { ReadTables } from '../database/rows.ts';
 import { readSnapshot } from '../database/snapshot.ts';
 import type { RunState, SkipReason } from '../entities/run.ts';
 import { compileSchedule, type RepeatRule } from './calendar.ts';
-import { countPlanned, readPlanned, type SlotRange } from './planned-slots.ts';
+import { countPlanned, readPlanned, type SlotRange, scheduleHash } from './planned-slots.ts';
 import { readLedgerFrom } from './retention.ts';
 import { Turns } from './slot-budget.ts';
 
@@ -130,13 +130,17 @@ async function readRuns(database: Kysely<ReadTables>, { from, to, taskId }: Slot
 /** The smallest first, so that as few as possible are left out. */
 async function readGapGroups(database: Kysely<ReadTables>, { from, to, taskId }: SlotRange): Promise<GapRow[]> {
   const { rows } = await sql<GapRow>`
-    select v.time_zone, v.rules, ${epoch('gap.from_slot')} as from_slot, ${epoch('gap.to_slot')} as to_slot,
-      count(*)::int as gaps, (sum(count(*)) over ())::int as all_gaps
-    from slot_gap as gap join schedule_version v on v.task_id = gap.task_id
-      and v.valid_from < gap.from_slot and (v.valid_to is null or v.valid_to >= gap.from_slot)
-    where gap.to_slot >= ${from} and gap.from_slot < ${to} ${ofTask('gap.task_id', taskId)}
-    group by v.time_zone, v.rules, gap.from_slot, gap.to_slot
-    order by min(gap.count) limit ${MAX_GAP_GROUPS}
+    select v.time_zone, v.rules, ${epoch('from_slot')} as from_slot, ${epoch('to_slot')} as to_slot, gaps, all_gaps
+    from (
+      select min(v.id) as version_id, gap.from_slot, gap.to_slot, min(gap.count) as slots, count(*)::int as gaps,
+        (sum(count(*)) over ())::int as all_gaps
+      from slot_gap as gap join schedule_version v on v.task_id = gap.task_id
+        and v.valid_from < gap.from_slot and (v.valid_to is null or v.valid_to >= gap.from_slot)
+      where gap.to_slot >= ${from} and gap.from_slot < ${to} ${ofTask('gap.task_id', taskId)}
+      group by v.time_zone, ${scheduleHash}, gap.from_slot, gap.to_slot
+      order by slots limit ${MAX_GAP_GROUPS}
+    ) as alike join schedule_version v on v.id = version_id
+    order by slots
   `.execute(database);
   return rows;
 }

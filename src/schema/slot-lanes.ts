@@ -1,5 +1,5 @@
 import { badInput } from '../errors.ts';
-import { type LaneSlot, MAX_LANE_MINUTES, MAX_LOOKED_AT, readLanes, type SlotLane } from '../runner/slot-lanes.ts';
+import { type LaneSlot, MAX_LANE_MINUTES, MAX_LANE_SCHEDULES, readLanes, type SlotLane } from '../runner/slot-lanes.ts';
 import { builder } from './builder.ts';
 import { fetchSize, readPage } from './connection.ts';
 import { SkipReasonEnum } from './enums.ts';
@@ -55,7 +55,7 @@ builder.queryField('slotLanes', (t) =>
     {
       type: SlotLaneRef,
       description:
-        'The tasks that have slots between two instants, deleted ones too, in the order in which they were added. A page may be shorter than asked for although there is more.',
+        'The tasks that have slots between two instants, deleted ones too, in the order in which they were added.',
       args: {
         from: t.arg({ type: 'DateTime', required: true, description: 'Slots at this instant or later.' }),
         to: t.arg({
@@ -72,21 +72,11 @@ builder.queryField('slotLanes', (t) =>
         const page = readPage(args);
         const idOf = (side: 'after' | 'before') =>
           page[side] === null ? null : decodePosition(page[side], ORDERING, side).id;
-        const { backward } = page;
-        const limit = fetchSize(page);
-        const found = await readLanes(
-          em,
-          { from, to },
-          { after: idOf('after'), before: idOf('before'), limit, backward },
-        );
-        if (found === null) {
-          const many = `the first ${MAX_LOOKED_AT} tasks that are due before it have no slot there`;
-          throw badInput('from', `it is ${from.toISOString()}, and ${many}; accepted is an earlier instant, or now`);
-        }
-        const { lanes, hasMore } = found;
-        const connection = keysetConnection(lanes, ORDERING, page);
-        if (hasMore) connection.pageInfo[backward ? 'hasPreviousPage' : 'hasNextPage'] = true;
-        return connection;
+        const ids = { after: idOf('after'), before: idOf('before') };
+        const lanes = await readLanes(em, { from, to }, { ...ids, limit: fetchSize(page), backward: page.backward });
+        if (lanes !== null) return keysetConnection(lanes, ORDERING, page);
+        const many = `more than ${MAX_LANE_SCHEDULES} different schedules are due before it or had gaps then`;
+        throw badInput('from', `it is ${from.toISOString()}, and ${many}; accepted is an instant nearer to now`);
       },
     },
     SlotLaneConnection,
