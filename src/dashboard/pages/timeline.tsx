@@ -4,7 +4,7 @@ import { Link, useLocation, useSearchParams } from 'wouter';
 import { useSession } from '../context.ts';
 import { SlotLoadDocument } from '../operations.ts';
 import { Empty, Failure, Time } from '../parts.tsx';
-import { LoadChart, rangeName, stepName } from '../timeline/chart.tsx';
+import { LoadChart, minuteName, rangeName, stepName } from '../timeline/chart.tsx';
 import { Lanes } from '../timeline/lanes.tsx';
 import { countOf, formatCount, inWords, type Load, STATES, totalOf } from '../timeline/states.ts';
 import { Troubles } from '../timeline/troubles.tsx';
@@ -190,7 +190,9 @@ function Legend({ buckets }: { buckets: Load['buckets'] }) {
 }
 
 function Busiest({ load }: { load: Load }) {
-  const minutes = load.busiest.filter(({ count }) => count > 1);
+  const [most] = load.busiest;
+  // A pile-up is what stands out.
+  const minutes = load.busiest.filter(({ count }) => count > 1 && count * 4 >= (most?.count ?? 0));
   return (
     <section aria-labelledby="busiest">
       <h2 id="busiest">Busiest minutes</h2>
@@ -203,7 +205,7 @@ function Busiest({ load }: { load: Load }) {
             return (
               <li key={at}>
                 <Link href={`/timeline?${writeView({ zoom: 'hour', from: centred('hour', minute), at: minute })}`}>
-                  <Time at={at} />
+                  <time dateTime={at}>{minuteName(minute)}</time>
                 </Link>{' '}
                 <strong>{formatCount(count)}</strong> slots
               </li>
@@ -295,12 +297,13 @@ function Tasks({ load, range, view, onGo }: Shown & { view: View; onGo: Go }) {
             key={at}
             range={{ from: at, to: end, stepMinutes: range.stepMinutes }}
             zoom={zoom}
+            now={Date.parse(load.now)}
             isStep
             version={bucket === undefined ? '' : inWords(bucket)}
           />
         </>
       ) : isShort ? (
-        <Lanes range={range} zoom={zoom} isStep={false} version={versionOf(load)} />
+        <Lanes range={range} zoom={zoom} now={Date.parse(load.now)} isStep={false} version={versionOf(load)} />
       ) : (
         <Empty>Pick a bar to see its tasks, or zoom in to six hours.</Empty>
       )}

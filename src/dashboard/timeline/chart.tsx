@@ -188,6 +188,10 @@ export function stepName(at: number, stepMinutes: number, zoom: Zoom): string {
   return stepMinutes === 1 ? begin : `${begin}–${CLOCK.format(at + stepMinutes * MINUTE)}`;
 }
 
+export function minuteName(at: number): string {
+  return DAY_AND_CLOCK.format(at);
+}
+
 /** The whole range, in words. */
 export function rangeName({ from, to }: Range): string {
   return DAY_AND_CLOCK.formatRange(from, to);

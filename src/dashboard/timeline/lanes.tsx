@@ -11,21 +11,24 @@ import { type Range, ticksOf, type Zoom } from './view.ts';
 type Lane = SlotLanesQuery['slotLanes']['edges'][number]['node'];
 type Slot = Lane['slots'][number];
 
-const PAGE = 50;
+const PAGE = 25;
 const MOST = 200;
+/** With more marks than this a lane has narrow ones. */
+const DENSE = 70;
 /** Slots of one task that are written out. */
 const WRITTEN = 20;
 
 interface LanesProps {
   range: Range;
   zoom: Zoom;
+  now: number;
   /** Whether it is one step, of which the slots are written out. */
   isStep: boolean;
   /** Changes when there is something new to load. */
   version: string;
 }
 
-export function Lanes({ range, zoom, isStep, version }: LanesProps) {
+export function Lanes({ range, zoom, now, isStep, version }: LanesProps) {
   const [first, setFirst] = useState(PAGE);
   const variables = { from: new Date(range.from).toISOString(), to: new Date(range.to).toISOString(), first };
   const { data, failure } = useLoaded(SlotLanesDocument, variables, version);
@@ -41,10 +44,10 @@ export function Lanes({ range, zoom, isStep, version }: LanesProps) {
       ) : isStep ? (
         <StepTable lanes={lanes} />
       ) : (
-        <LaneTable lanes={lanes} range={range} zoom={zoom} />
+        <LaneTable lanes={lanes} range={range} zoom={zoom} now={now} />
       )}
       {hasMore && first < MOST && (
-        <button type="button" className="more" onClick={() => setFirst(first + PAGE)}>
+        <button type="button" className="more" onClick={() => setFirst(Math.min(first * 2, MOST))}>
           Show more tasks
         </button>
       )}
@@ -58,8 +61,10 @@ export function Lanes({ range, zoom, isStep, version }: LanesProps) {
 const taskPath = (id: string) => `/tasks/${encodeURIComponent(id)}`;
 const runPath = (id: string) => `/runs/${encodeURIComponent(id)}`;
 
+type LaneTableProps = Pick<LanesProps, 'range' | 'zoom' | 'now'> & { lanes: readonly Lane[] };
+
 /** For the eye; in words there is the count of each state, and each step of the chart has its slots written out. */
-function LaneTable({ lanes, range, zoom }: { lanes: readonly Lane[]; range: Range; zoom: Zoom }) {
+function LaneTable({ lanes, range, zoom, now }: LaneTableProps) {
   const percent = (at: number) => ((at - range.from) / (range.to - range.from)) * 100;
   // A mark stands in the middle of its minute.
   const half = percent(range.from + 30_000);
@@ -70,15 +75,18 @@ function LaneTable({ lanes, range, zoom }: { lanes: readonly Lane[]; range: Rang
         <tbody>
           {lanes.map(({ task, slots }) => (
             <tr key={task.id}>
-              <th scope="row">
+              <th scope="row" title={task.name}>
                 <Link href={taskPath(task.id)}>{task.name}</Link>
               </th>
               <td>
                 <span className="hidden">{slotsInWords(slots)}</span>
-                <div className="lane" aria-hidden="true">
+                <div className={slots.length > DENSE ? 'lane dense' : 'lane'} aria-hidden="true">
                   {ticksOf(zoom, range).map((at) => (
                     <i key={at} className="tick" style={{ left: `${percent(at)}%` }} />
                   ))}
+                  {now > range.from && now < range.to && (
+                    <i className="tick now" style={{ left: `${percent(now)}%` }} />
+                  )}
                   {slots.map((slot) => {
                     const { at, state, run } = slot;
                     const className = `mark ${state.toLowerCase()}`;

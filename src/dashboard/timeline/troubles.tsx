@@ -1,8 +1,10 @@
 // What failed or was skipped in a stretch of time, and why.
 import { useState } from 'react';
 import { Link } from 'wouter';
+import { formatIn } from '../format.ts';
 import { FailedAndSkippedDocument } from '../operations.ts';
-import { Empty, Failure, StateBadge, Time } from '../parts.tsx';
+import { Empty, Failure, StateBadge } from '../parts.tsx';
+import { minuteName } from './chart.tsx';
 import { formatCount, type Load, SKIP_REASONS } from './states.ts';
 import { useLoaded } from './use-loaded.ts';
 import type { Range } from './view.ts';
@@ -40,9 +42,9 @@ export function Troubles({ range, gaps, version }: TroublesProps) {
             <tbody>
               {runs.map(({ id, slot, state, message, skipReason, task }) => (
                 <tr key={id}>
-                  <td>
+                  <td className="slot">
                     <Link href={`/runs/${encodeURIComponent(id)}`}>
-                      <Time at={slot} timeZone={task.timeZone} />
+                      {slot && <SlotTime at={slot} timeZone={task.timeZone} />}
                     </Link>
                   </td>
                   <th scope="row">
@@ -71,6 +73,15 @@ export function Troubles({ range, gaps, version }: TroublesProps) {
   );
 }
 
+/** Slots are whole minutes. */
+function SlotTime({ at, timeZone }: { at: string; timeZone: string }) {
+  return (
+    <time dateTime={at} title={formatIn(at, timeZone)}>
+      {minuteName(Date.parse(at))}
+    </time>
+  );
+}
+
 function Gaps({ gaps }: { gaps: Load['gaps'] }) {
   return (
     <>
@@ -79,7 +90,7 @@ function Gaps({ gaps }: { gaps: Load['gaps'] }) {
         {gaps.map(({ task, from, to, count, skipReason }) => (
           <li key={`${task.id} ${from}`}>
             <Link href={`/tasks/${encodeURIComponent(task.id)}`}>{task.name}</Link>: {formatCount(count)} slots from{' '}
-            <Time at={from} timeZone={task.timeZone} /> to <Time at={to} timeZone={task.timeZone} />,{' '}
+            <SlotTime at={from} timeZone={task.timeZone} /> to <SlotTime at={to} timeZone={task.timeZone} />,{' '}
             {SKIP_REASONS[skipReason]}
           </li>
         ))}
