@@ -51,6 +51,7 @@ describe.skipIf(!hasBrowser)('the timeline', () => {
     dashboard = await openDashboard();
     ({ page, faults } = dashboard);
     await dashboard.signIn(app.address);
+    await page.getByRole('navigation').waitFor();
   });
 
   beforeEach(() => {
@@ -80,7 +81,7 @@ describe.skipIf(!hasBrowser)('the timeline', () => {
   }
 
   test('shows what the hour around now had and will have, and what became of each slot', async () => {
-    await page.getByText('Live').waitFor();
+    await page.goto(`${app.address}/tasks`);
     await byRole('link', 'Timeline').click();
     await byRole('heading', 'Timeline').waitFor();
     await expect.poll(() => byRole('button', 'Now').getAttribute('aria-pressed')).toBe('true');
