@@ -23,5 +23,6 @@ export const PAGES: readonly Page[] = [
   { path: '/', label: 'Now', page: NowPage },
   { path: '/tasks', label: 'Tasks', page: later(() => import('./pages/tasks.tsx'), 'TasksPage') },
   { path: '/tasks/:id', page: later(() => import('./pages/task.tsx'), 'TaskPage') },
+  { path: '/timeline', label: 'Timeline', page: later(() => import('./pages/timeline.tsx'), 'TimelinePage') },
   { path: '/runs/:id', page: later(() => import('./pages/run.tsx'), 'RunPage') },
 ];
