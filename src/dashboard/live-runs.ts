@@ -88,7 +88,7 @@ function applied({ open, ended, hasMore }: LiveRuns, events: readonly RunEvent[]
   return { open: next, ended: over, hasMore };
 }
 
-export function progressOf({ type, data }: RunEvent): number | null {
+export function progressOf({ type, data }: { type: string; data?: unknown }): number | null {
   if (type !== 'PROGRESS' || typeof data !== 'object' || data === null || !('progress' in data)) return null;
   return Number(data.progress);
 }

@@ -60,7 +60,7 @@ export function CreateKey({ user, onDone, onClose }: DialogProps & { user: User 
         ) : (
           <>
             <Copyable label="Secret" value={made.secret} />
-            <p className="failure">Copy the secret now: it is never shown again, to nobody.</p>
+            <p className="notice">Copy the secret now: it is never shown again.</p>
           </>
         )}
         <div className="buttons">
@@ -130,7 +130,7 @@ export function RevokeKey({ user, apiKey, onDone, onClose }: DialogProps & { use
         </p>
         {isOwn && (
           <>
-            <p className="failure">You are signed in with this key, and will be signed out.</p>
+            <p className="notice">You are signed in with this key, and will be signed out.</p>
             <label className="check">
               <input type="checkbox" checked={isSure} onChange={({ target }) => setSure(target.checked)} />I have
               another key to come in with

@@ -3,7 +3,9 @@ import { memo, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { Link, useSearchParams } from 'wouter';
 import { useSession } from '../context.ts';
 import { Finder, type Found } from '../finder.tsx';
-import { formatIn, formatStamp } from '../format.ts';
+import { Field } from '../form-parts.tsx';
+import { formatIn, formatStamp, formatTime } from '../format.ts';
+import { progressOf } from '../live-runs.ts';
 import { type LogLine, LogReader, type LogState, MOST_LINES, OLDER } from '../log-window.ts';
 import {
   type EventFilter,
@@ -208,10 +210,11 @@ function Filters({ filter, set }: FiltersProps) {
       {(viewer.role === 'ADMIN' || actor !== null) && (
         <Finder label="User" chosen={actor} find={findActors} onChoose={(found) => set('actor', [found?.id ?? ''])} />
       )}
-      <Moment label="From" at={filter.from} onChange={(at) => set('from', [at])} />
-      <Moment label="Before" at={filter.to} onChange={(at) => set('to', [at])} />
       <details>
-        <summary>Types: {types.length === 0 ? 'all' : types.map((type) => TYPE_NAMES[type]).join(', ')}</summary>
+        <summary>
+          Types: {types.length === 0 ? 'all' : types.map((type) => TYPE_NAMES[type]).join(', ')} · Time:{' '}
+          {timeInWords(filter)}
+        </summary>
         <fieldset>
           <legend className="hidden">Types of events</legend>
           {TYPES.map((type) => (
@@ -227,30 +230,39 @@ function Filters({ filter, set }: FiltersProps) {
             </label>
           ))}
         </fieldset>
+        <div className="filters">
+          <Moment label="From" at={filter.from} onChange={(at) => set('from', [at])} />
+          <Moment label="Before" at={filter.to} onChange={(at) => set('to', [at])} />
+        </div>
       </details>
     </form>
   );
 }
 
-/** An instant as the clock of whoever looks shows it. */
-function Moment({
-  label,
-  at,
-  onChange,
-}: {
+function timeInWords({ from, to }: EventFilter): string {
+  const parts = [from ? `from ${formatTime(from)}` : '', to ? `before ${formatTime(to)}` : ''];
+  return parts.filter((part) => part !== '').join(', ') || 'any';
+}
+
+interface MomentProps {
   label: string;
   at: string | null | undefined;
   onChange: (at: string) => void;
-}) {
+}
+
+/** An instant as the clock of whoever looks shows it. */
+function Moment({ label, at, onChange }: MomentProps) {
   return (
-    <label>
-      {label}
-      <input
-        type="datetime-local"
-        defaultValue={at ? localTime(at) : ''}
-        onChange={({ target }) => onChange(instantOf(target.value) ?? '')}
-      />
-    </label>
+    <Field label={label}>
+      {(ties) => (
+        <input
+          {...ties}
+          type="datetime-local"
+          defaultValue={at ? localTime(at) : ''}
+          onChange={({ target }) => onChange(instantOf(target.value) ?? '')}
+        />
+      )}
+    </Field>
   );
 }
 
@@ -285,6 +297,8 @@ function useNames(ids: readonly (string | undefined)[]): ReadonlyMap<string, str
 /** Drawn once: a line of the log never changes. */
 const Line = memo(function Line({ line, onActor }: { line: LogLine; onActor: (id: string) => void }) {
   const { at, type, message, data, attempt, taskName, task, run, actor } = line;
+  const [isOpen, setOpen] = useState(false);
+  const progress = progressOf(line);
   return (
     <li className={type.toLowerCase()} data-cursor={line.cursor}>
       <time dateTime={at} title={formatIn(at, task.timeZone)}>
@@ -304,24 +318,20 @@ const Line = memo(function Line({ line, onActor }: { line: LogLine; onActor: (id
       </span>
       <span className="text">
         {attempt && attempt > 1 ? <span className="quiet">attempt {attempt} </span> : null}
-        {message}
+        {message ?? (progress === null ? '' : `${Math.round(progress * 100)} %`)}
       </span>
-      <button type="button" className="by" title="Only theirs" onClick={() => onActor(actor.id)}>
+      <span className="data">
+        {data != null && progress === null && (
+          <button type="button" className="plain" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+            Data
+          </button>
+        )}
+      </span>
+      <button type="button" className="plain by" title="Only theirs" onClick={() => onActor(actor.id)}>
         <span className="hidden">Only what is by </span>
         {actor.name}
       </button>
-      {data != null && <Data data={data} />}
+      {isOpen && <pre>{JSON.stringify(data, null, 2)}</pre>}
     </li>
   );
 });
-
-/** Written out once somebody opens it. */
-function Data({ data }: { data: unknown }) {
-  const [isOpen, setOpen] = useState(false);
-  return (
-    <details onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>Data</summary>
-      {isOpen && <pre>{JSON.stringify(data, null, 2)}</pre>}
-    </details>
-  );
-}

@@ -6,7 +6,7 @@ import type { User } from './api-keys.tsx';
 
 const ROLES: Record<Role, string> = {
   VIEWER: 'Viewer: reads',
-  OPERATOR: 'Operator: also writes their own tasks',
+  OPERATOR: 'Operator: also writes own tasks',
   ADMIN: 'Admin: everything',
 };
 
@@ -72,7 +72,7 @@ export function EditUser({ user, onDone, onClose }: EditUserProps) {
         >
           {(ties) => <RoleSelect {...ties} value={role} onChange={setRole} />}
         </Field>
-        {isOther && user.id === viewer.id && <p className="failure">This is you: you will lose this page.</p>}
+        {isOther && user.id === viewer.id && <p className="notice">This is you: you will lose this page.</p>}
         {user === null && (
           <Field
             label="user_id of the old API"
