@@ -6,7 +6,7 @@ import type { User } from './api-keys.tsx';
 
 const ROLES: Record<Role, string> = {
   VIEWER: 'Viewer: reads',
-  OPERATOR: 'Operator: also writes own tasks',
+  OPERATOR: 'Operator: writes own tasks',
   ADMIN: 'Admin: everything',
 };
 
