@@ -13,6 +13,7 @@ import {
 } from '../operations.ts';
 import { Countdown, Empty, Failure, StateBadge, Time, useNow } from '../parts.tsx';
 import { rulesInWords } from '../rule-words.ts';
+import { TaskActions } from '../task-actions.tsx';
 
 type Task = NonNullable<OneTaskQuery['task']>;
 type Explanation = ExplainQuery['explainSlot'];
@@ -64,6 +65,7 @@ export function TaskPage({ id }: { id: string }) {
         {task.deletedAt && <span className="badge failed">Deleted</span>}
         {!task.active && <span className="badge">Paused</span>}
         {!task.hasRunner && <span className="badge failed">no runner has its class</span>}
+        <TaskActions task={task} />
       </header>
       <dl className="facts">
         <dt>When</dt>

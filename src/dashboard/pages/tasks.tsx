@@ -10,6 +10,7 @@ import {
   type TasksQueryVariables,
 } from '../operations.ts';
 import { Countdown, Empty, Failure, Time, useNow } from '../parts.tsx';
+import { AddTaskLink } from '../task-actions.tsx';
 
 const PAGE = 50;
 const TYPED_MS = 250;
@@ -78,6 +79,7 @@ export function TasksPage() {
     <>
       <header className="page-head">
         <h1>Tasks</h1>
+        <AddTaskLink />
       </header>
       <form className="filters" onSubmit={(event) => event.preventDefault()}>
         <label>
@@ -139,7 +141,7 @@ export function TasksPage() {
           {tasks === null
             ? 'Loading…'
             : name === '' && filter === 0
-              ? 'There is no task yet: add the first one with addTask in GraphQL.'
+              ? ['There is no task yet. ', <AddTaskLink key="add" />]
               : 'No task fits.'}
         </Empty>
       )}
