@@ -178,7 +178,7 @@ describe('a data form', () => {
       ['group', 'Secret and prefix'],
     ]);
     expect(field.members.map(({ field: { label } }) => label).slice(0, 6)).toEqual([
-      'Url',
+      'URL',
       'Method',
       'Headers',
       'Body',
@@ -191,7 +191,9 @@ describe('a data form', () => {
     const field = fieldOf({ type: 'object', additionalProperties: { type: 'number' } });
     const draft = readData(field, { a: 1, b: 2 }) as DraftOf<'map'>;
     const renamed = { ...draft, rows: draft.rows.map((row) => ({ ...row, name: 'a' })) };
-    expect(writeData(field, renamed).faults).toEqual([{ path: ['a'], message: 'The name is there twice.' }]);
+    expect(writeData(field, renamed).faults).toEqual([
+      { path: ['a'], message: 'The name is there twice.', isOfName: true },
+    ]);
     const added = { ...draft, rows: [...draft.rows, { id: 9, name: '', draft: readData(field, undefined) }] };
     const emptied = { ...added, rows: added.rows.map((row) => ({ ...row, draft: withText('')(row.draft) })) };
     expect(writeData(field, emptied).faults.map(({ message }) => message)).toContain('It has no name.');

@@ -28,7 +28,7 @@ type Of<FieldKind extends DataField['kind'], DraftKind extends Draft['kind']> = 
 function below(faults: Faults, key: string | number): Faults {
   return faults
     .filter(({ path: [first] }) => first !== undefined && String(first) === String(key))
-    .map(({ path, message }) => ({ path: path.slice(1), message }));
+    .map((fault) => ({ ...fault, path: fault.path.slice(1) }));
 }
 
 function messageOf(faults: Faults): string | undefined {
@@ -203,6 +203,12 @@ function Table({ field, draft, faults, onChange, label = field.label }: Of<'map'
   const { rows } = draft;
   const set = (changed: typeof rows) => onChange({ ...draft, rows: changed });
   const own = faults.filter(({ path: [first] }) => !rows.some(({ name }) => name === String(first)));
+  const valueFaults = faults.filter((fault) => fault.isOfName !== true || fault.path.length > 1);
+  const nameFaults = (name: string) =>
+    below(
+      faults.filter((fault) => !valueFaults.includes(fault)),
+      name,
+    );
   const add = () => set([...rows, { id: nextId(rows), name: '', draft: readData(field.value, undefined) }]);
   return (
     <fieldset className="part">
@@ -211,7 +217,7 @@ function Table({ field, draft, faults, onChange, label = field.label }: Of<'map'
       <Fault>{messageOf(own)}</Fault>
       {rows.map((row, index) => (
         <div className="row" key={row.id}>
-          <Field label="Name">
+          <Field label="Name" fault={messageOf(nameFaults(row.name))}>
             {(ties) => (
               <input
                 {...ties}
@@ -227,7 +233,7 @@ function Table({ field, draft, faults, onChange, label = field.label }: Of<'map'
             field={{ ...field.value, hint: null }}
             draft={row.draft}
             label="Value"
-            faults={below(faults, row.name)}
+            faults={below(valueFaults, row.name)}
             onChange={(changed) => set(rows.with(index, { ...row, draft: changed }))}
           />
           <button type="button" onClick={() => set(rows.toSpliced(index, 1))}>

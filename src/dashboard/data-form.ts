@@ -45,6 +45,8 @@ export interface DataFault {
   /** Keys and positions, from the outside in. */
   path: readonly (string | number)[];
   message: string;
+  /** Of the name in a table, not of the value. */
+  isOfName?: true;
 }
 
 // Fields
@@ -246,8 +248,12 @@ function inWords(name: string): string {
     .replaceAll(/[_\s-]+/g, ' ')
     .replaceAll(/([a-z\d])([A-Z])/g, (_all, left: string, right: string) => `${left} ${right.toLowerCase()}`)
     .trim();
-  return words.charAt(0).toUpperCase() + words.slice(1);
+  const spelled = words.split(' ').map((word) => (ABBREVIATIONS.has(word.toLowerCase()) ? word.toUpperCase() : word));
+  const text = spelled.join(' ');
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
+
+const ABBREVIATIONS = new Set(['api', 'dns', 'http', 'id', 'ip', 'json', 'url']);
 
 // Reading
 
@@ -351,12 +357,12 @@ function bestOf(options: readonly DataField[], value: Json): number {
 /** What the field says, undefined for an absent value, and what is wrong with what was typed. */
 export function writeData(field: DataField, draft: Draft): { value: Json | undefined; faults: DataFault[] } {
   const faults: DataFault[] = [];
-  const value = write(field, draft, [], (path, message) => faults.push({ path, message }), true);
+  const value = write(field, draft, [], (fault) => faults.push(fault), true);
   return { value, faults };
 }
 
 type Path = DataFault['path'];
-type Report = (path: Path, message: string) => void;
+type Report = (fault: DataFault) => void;
 
 /** Where `isNeeded`, what is missing of it is a fault even if nothing of it is there. */
 function write(field: DataField, draft: Draft, path: Path, report: Report, isNeeded: boolean): Json | undefined {
@@ -390,7 +396,7 @@ function writeLeaf(field: DataField, draft: DraftOf<'leaf'>, path: Path, report:
     try {
       return JSON.parse(trimmed) as Json;
     } catch (error) {
-      report(path, `It is not JSON: ${error instanceof Error ? error.message : error}`);
+      report({ path, message: `It is not JSON: ${error instanceof Error ? error.message : error}` });
       return original;
     }
   }
@@ -409,7 +415,10 @@ function writeNumber(field: FieldOf<'number' | 'scalar'>, text: string, path: Pa
   const isIn = (least === null || value >= least) && (most === null || value <= most);
   if (!isNumber || !isIn || (isWhole && !Number.isInteger(value))) {
     const range = rangeOf(field);
-    report(path, `It is ${text}; accepted is a ${isWhole ? 'whole ' : ''}number${range === null ? '' : `, ${range}`}.`);
+    report({
+      path,
+      message: `It is ${text}; accepted is a ${isWhole ? 'whole ' : ''}number${range === null ? '' : `, ${range}`}.`,
+    });
   }
   return isNumber ? value : undefined;
 }
@@ -422,7 +431,7 @@ function writeItem(field: DataField, draft: Draft, path: Path, report: Report): 
   if (chosen?.kind === 'text' || chosen?.kind === 'scalar') return '';
   if (chosen?.kind === 'list') return [];
   if (chosen?.kind === 'map' || chosen?.kind === 'group') return {};
-  report(path, 'It is empty: fill it in, or remove it.');
+  report({ path, message: 'It is empty: fill it in, or remove it.' });
   return null;
 }
 
@@ -431,8 +440,8 @@ function writeMap(field: FieldOf<'map'>, draft: DraftOf<'map'>, path: Path, repo
   const known = new Set(isObject(original) ? Object.keys(original) : []);
   const entries = new Map<string, Json>();
   for (const { name, draft: each } of rows) {
-    if (entries.has(name)) report([...path, name], 'The name is there twice.');
-    if (name === '' && !known.has('')) report([...path, name], 'It has no name.');
+    if (entries.has(name)) report({ path: [...path, name], message: 'The name is there twice.', isOfName: true });
+    if (name === '' && !known.has('')) report({ path: [...path, name], message: 'It has no name.', isOfName: true });
     entries.set(name, writeItem(field.value, each, [...path, name], report));
   }
   return entries.size === 0 && !isObject(original) ? original : Object.fromEntries(entries);
@@ -456,7 +465,7 @@ function writeGroup(
   }
   for (const [name, value] of Object.entries(rest)) values.set(name, value);
   if (values.size === 0 && !isObject(original) && !isNeeded) return original;
-  for (const each of missing) report(each, 'It is needed.');
+  for (const each of missing) report({ path: each, message: 'It is needed.' });
   // In the order in which they came.
   const order = new Set([...(isObject(original) ? Object.keys(original) : []), ...values.keys()]);
   const entries = [...order].flatMap((name): [string, Json][] => {

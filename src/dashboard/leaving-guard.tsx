@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'react';
 import { navigate } from 'wouter/use-browser-location';
 import { Dialog } from './form-parts.tsx';
+import { guardWayBack } from './way-back.ts';
 
 /**
  * Asks before a page with unsaved changes is left: by a link or by the browser's back and forward in a dialog, by a reload
@@ -32,11 +33,11 @@ export function LeavingGuard({ isOn }: { isOn: boolean }) {
     };
     addEventListener('beforeunload', onUnload);
     document.addEventListener('click', onClick, true);
-    addEventListener('popstate', onPop, true);
+    const endGuard = guardWayBack(onPop);
     return () => {
       removeEventListener('beforeunload', onUnload);
       document.removeEventListener('click', onClick, true);
-      removeEventListener('popstate', onPop, true);
+      endGuard();
     };
   }, [isOn]);
   if (leave === null) return null;

@@ -115,6 +115,7 @@ export function RulesEditor({ rules, timeZone, faults, onChange }: RulesEditorPr
             </li>
           ))}
         </ol>
+        {preview.slots.length > 0 && <p className="hint">In your time zone; on the clock of the task on hover.</p>}
         {preview.message !== null && <p className="quiet">{preview.message}</p>}
       </section>
     </div>

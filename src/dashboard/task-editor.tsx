@@ -139,14 +139,14 @@ export function TaskEditor({ classes, task, initial }: TaskEditorProps) {
         onChange={change}
       />
       <div className="buttons">
-        <Link className="button" href={back}>
-          Cancel
-        </Link>
         {!isGone && (
           <button type="submit" className="primary" aria-disabled={isSaving}>
             {isSaving ? 'Saving…' : base === null ? 'Add task' : 'Save'}
           </button>
         )}
+        <Link className="button" href={back}>
+          Cancel
+        </Link>
       </div>
     </form>
   );
