@@ -67,7 +67,9 @@ function Leaf({
 }: Omit<DataInputProps, 'draft'> & { draft: DraftOf<'leaf'> }) {
   const { text, asJson } = draft;
   const change = (event: { target: { value: string } }) => onChange({ ...draft, text: event.target.value });
-  const isLong = asJson || text.includes('\n') || (field.kind === 'text' && field.isLong);
+  // An input of one line would lose the newlines of what it was read from; it stays what it is while somebody types.
+  const hasLines = typeof draft.original === 'string' && draft.original.includes('\n');
+  const isLong = asJson || hasLines || (field.kind === 'text' && field.isLong);
   const hint =
     asJson && field.kind !== 'json' ? ['As JSON, since it is of another kind.', field.hint].join(' ') : field.hint;
   return (

@@ -30,7 +30,7 @@ export function TaskConflict({ differences, savedAt, isSaving, onSave, onEdit }:
     onSave(taken());
   };
   const cell = (difference: Difference, side: Side) => (
-    <td>
+    <td className={side}>
       <label className="pick">
         <input
           type="radio"
@@ -81,11 +81,11 @@ export function TaskConflict({ differences, savedAt, isSaving, onSave, onEdit }:
         </div>
       )}
       <div className="buttons">
-        <button type="button" onClick={() => form.current?.reportValidity() && onEdit(taken())}>
-          Go on editing
-        </button>
         <button type="submit" className="primary" aria-disabled={isSaving}>
           Save what is picked
+        </button>
+        <button type="button" onClick={() => form.current?.reportValidity() && onEdit(taken())}>
+          Go on editing
         </button>
       </div>
     </form>

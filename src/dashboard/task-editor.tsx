@@ -47,6 +47,11 @@ export function TaskEditor({ classes, task, initial }: TaskEditorProps) {
   const element = useRef<HTMLFormElement>(null);
   // Faults that the last attempt to save has found get the focus, not those that remain while they are corrected.
   const isTold = useRef(true);
+  const wasInConflict = useRef(false);
+  useEffect(() => {
+    if (wasInConflict.current && conflict === null) element.current?.querySelector('input')?.focus();
+    wasInConflict.current = conflict !== null;
+  }, [conflict]);
   useEffect(() => {
     if (isTold.current || faults === NO_FAULTS) return;
     isTold.current = true;
@@ -60,7 +65,7 @@ export function TaskEditor({ classes, task, initial }: TaskEditorProps) {
     setIsGone(outcome.is === 'gone');
     if (outcome.is === 'saved') return navigate(`/tasks/${encodeURIComponent(outcome.id)}`);
     isTold.current = false;
-    setFaults(outcome.is === 'refused' ? outcome.faults : NO_FAULTS);
+    setFaults(outcome.is === 'refused' ? outcome.faults : { ...NO_FAULTS });
   };
   const change = (part: Partial<TaskForm>, faultPrefix: string) => {
     setForm((before) => ({ ...before, ...part }));
