@@ -119,11 +119,15 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
     await page.getByLabel('Class').selectOption({ label: 'Call a URL' });
     await page.getByLabel('Time zone').fill('Europe/Berlin');
     await byRole('button', 'Add a rule').click();
-    await page.getByLabel('Repeats').selectOption('On days of the week');
+    await page.getByLabel('Repeats').selectOption('Once');
     await page.getByText('A rule is not complete yet.').waitFor();
+    await page.getByLabel('On', { exact: true }).fill('2099-03-29');
+    await page.getByLabel('At', { exact: true }).fill('02:30');
+    await page.getByText('the clock skips that time; it fires right after').waitFor();
+    await page.getByLabel('Repeats').selectOption('On days of the week');
+    await page.getByLabel('From', { exact: true }).fill('');
     await page.getByLabel('Monday').check();
     await page.getByLabel('Wednesday').check();
-    await page.getByLabel('At', { exact: true }).fill('02:30');
     await page.getByText('Monday and Wednesday at 02:30', { exact: true }).waitFor();
     await expect.poll(() => page.locator('.preview li').count()).toBe(6);
     expect(await page.locator('.preview time').first().getAttribute('title')).toMatch(/T02:30:00\+0[12]:00/);

@@ -334,7 +334,7 @@ function DataSection({ typed, classes, className, faults, onChange }: DataSectio
   const told = faults.byField.get('input.dataText') ?? faults.byField.get('input.data');
   const toggle = () => {
     const switched = switchData(typed, field);
-    setRefusal(switched === null ? 'It is no JSON object: only such a one can be shown in a form.' : null);
+    setRefusal(switched === null ? 'A form can show a JSON object whose numbers have up to 15 digits.' : null);
     if (switched !== null) onChange(switched);
   };
   const asText = faults.data.map(({ path, message }) => `${path.join('.')}: ${message}`);

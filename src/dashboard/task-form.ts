@@ -261,14 +261,14 @@ export function withClass(form: TaskForm, className: string, initial: Values, cl
   return { ...form, className, data: { ...form.data, [className]: begun } };
 }
 
-/** The data as text instead of inputs, or back, which only the text of an object or nothing allows. */
+/** The data as text instead of inputs, or back; null where the text is no object, or has numbers that would not survive. */
 export function switchData(typed: TypedData, field: DataField): TypedData | null {
   if (!typed.isText) {
     const { value } = writeData(field, typed.draft);
     const isSame = typed.text !== '' && isEqual(parse(typed.text), value);
     return { ...typed, isText: true, text: isSame ? typed.text : value === undefined ? '' : asText(value) };
   }
-  const data = parse(typed.text);
+  const data = LONG_NUMBER.test(typed.text) ? undefined : parse(typed.text);
   if (data === undefined || (data !== null && (typeof data !== 'object' || Array.isArray(data)))) return null;
   return { ...typed, isText: false, draft: readData(field, data ?? undefined) };
 }
