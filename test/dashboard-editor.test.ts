@@ -3,7 +3,7 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Vault } from '../src/credentials/vault.ts';
-import { PRODUCT_POLICY } from '../src/dashboard/task-form.ts';
+import { PRODUCT_POLICY } from '../src/dashboard/task-policy.ts';
 import { HOLDING, MASTER_KEY, startTestApp, type TestApp } from './support/app.ts';
 import { hasBrowser } from './support/browser.ts';
 import { type Dashboard, openDashboard, openTab } from './support/dashboard.ts';

@@ -2,16 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import {
-  type DataField,
-  type Draft,
-  type DraftOf,
-  fieldOf,
-  isEqual,
-  type Json,
-  readData,
-  writeData,
-} from '../src/dashboard/data-form.ts';
+import { type DataField, fieldOf, type Json } from '../src/dashboard/data-fields.ts';
+import { type Draft, type DraftOf, isEqual, readData, writeData } from '../src/dashboard/data-form.ts';
 import { httpRequestData } from '../src/runner/http-request/data.ts';
 import { dataSchemaOf } from '../src/runner/tasks/data-schema.ts';
 

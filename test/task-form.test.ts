@@ -1,17 +1,14 @@
 // What the task form sends, and how two changes of one task are told apart.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Json } from '../src/dashboard/data-form.ts';
+import type { Json } from '../src/dashboard/data-fields.ts';
+import { differencesOf, mergedValues } from '../src/dashboard/task-differences.ts';
+import { placeFaults } from '../src/dashboard/task-faults.ts';
 import {
   addInput,
-  differencesOf,
   EditableClasses,
-  type EditedTask,
   formOf,
-  mergedValues,
-  placeFaults,
   switchData,
-  type TaskClass,
   type TaskForm,
   updateInput,
   valuesOf,
@@ -19,6 +16,7 @@ import {
   valuesOfTask,
   withClass,
 } from '../src/dashboard/task-form.ts';
+import type { EditedTask, TaskClass } from '../src/dashboard/task-policy.ts';
 
 const CLASS: TaskClass = {
   name: '\\a\\Class',

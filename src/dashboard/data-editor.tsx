@@ -1,6 +1,7 @@
 // The inputs of a form that was made from a JSON Schema (data-form.ts).
 import type { ReactNode } from 'react';
-import { type DataFault, type DataField, type Draft, type DraftOf, type Json, readData } from './data-form.ts';
+import type { DataField, Json } from './data-fields.ts';
+import { type DataFault, type Draft, type DraftOf, readData } from './data-form.ts';
 import { Fault } from './editor-parts.tsx';
 import { Field } from './form-parts.tsx';
 

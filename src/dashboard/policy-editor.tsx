@@ -1,5 +1,6 @@
 import { Field } from './form-parts.tsx';
-import { defaultPolicy, POLICY, POLICY_NAMES, type PolicyName, type TaskClass, type TaskForm } from './task-form.ts';
+import type { TaskForm } from './task-form.ts';
+import { defaultPolicy, POLICY, POLICY_NAMES, type PolicyName, type TaskClass } from './task-policy.ts';
 
 interface PolicyEditorProps {
   policy: TaskForm['policy'];

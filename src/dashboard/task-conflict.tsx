@@ -1,6 +1,6 @@
 import { type FormEvent, useEffect, useRef, useState } from 'react';
 import { formatTime } from './format.ts';
-import type { Difference } from './task-form.ts';
+import type { Difference } from './task-differences.ts';
 
 interface TaskConflictProps {
   differences: readonly Difference[];

@@ -3,17 +3,9 @@ import { useRef, useState } from 'react';
 import { useSession } from './context.ts';
 import { faultsOf } from './form-parts.tsx';
 import { AddTaskDocument, EditedTaskDocument, UpdateTaskDocument } from './operations.ts';
-import {
-  addInput,
-  type EditableClasses,
-  type EditedTask,
-  type FormFaults,
-  placeFaults,
-  type TaskForm,
-  updateInput,
-  type Values,
-  valuesOf,
-} from './task-form.ts';
+import { type FormFaults, placeFaults } from './task-faults.ts';
+import { addInput, type EditableClasses, type TaskForm, updateInput, type Values, valuesOf } from './task-form.ts';
+import type { EditedTask } from './task-policy.ts';
 
 /** What a task was when the editor began, or when a conflict was resolved. */
 export interface Base {

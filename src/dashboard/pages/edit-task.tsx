@@ -6,7 +6,8 @@ import { EditedTaskDocument, TaskClassesDocument } from '../operations.ts';
 import { Empty, Failure } from '../parts.tsx';
 import { mayChange } from '../task-actions.tsx';
 import { TaskEditor } from '../task-editor.tsx';
-import { EditableClasses, type EditedTask, valuesOfNew, valuesOfTask } from '../task-form.ts';
+import { EditableClasses, valuesOfNew, valuesOfTask } from '../task-form.ts';
+import type { EditedTask } from '../task-policy.ts';
 
 /** The classes, and the task that is edited or copied: null for none, undefined until both are loaded. */
 function useEditable(id: string | null) {
