@@ -163,6 +163,7 @@ describe('the task form', () => {
           ['input.policy.retry.attempts', 'it is 0'],
           ['input.data.headers', '✖ it is wrong\n  → at headers["x.y"][2].secret\n✖ and so\nis this'],
           ['input.data.a.b', 'it is missing'],
+          ['input.data', '✖ it is too much'],
           ['input.idempotencyKey', 'it is used'],
         ]),
         other: 'it is forbidden.',
@@ -178,6 +179,7 @@ describe('the task form', () => {
         { path: ['headers', 'x.y', 2, 'secret'], message: 'it is wrong' },
         { path: [], message: 'and so\nis this' },
         { path: ['a', 'b'], message: 'it is missing' },
+        { path: [], message: 'it is too much' },
       ],
       other: 'it is forbidden. input.idempotencyKey: it is used',
     });

@@ -108,18 +108,12 @@ export function TaskEditor({ classes, task, initial }: TaskEditorProps) {
         </p>
       )}
       {isGone && (
-        <div className="failure gone" role="alert" tabIndex={-1}>
-          Somebody has deleted this task meanwhile. What you have typed is still here.{' '}
-          <button
-            type="button"
-            onClick={() => {
-              setBase(null);
-              setIsGone(false);
-            }}
-          >
-            Keep it as a new task
-          </button>
-        </div>
+        <Gone
+          onKeep={() => {
+            setBase(null);
+            setIsGone(false);
+          }}
+        />
       )}
       <TaskFields
         form={form}
@@ -140,6 +134,17 @@ export function TaskEditor({ classes, task, initial }: TaskEditorProps) {
         </Link>
       </div>
     </form>
+  );
+}
+
+function Gone({ onKeep }: { onKeep: () => void }) {
+  return (
+    <div className="failure gone" role="alert" tabIndex={-1}>
+      Somebody has deleted this task meanwhile. What you have typed is still here.{' '}
+      <button type="button" onClick={onKeep}>
+        Keep it as a new task
+      </button>
+    </div>
   );
 }
 

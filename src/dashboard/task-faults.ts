@@ -26,7 +26,7 @@ export function placeFaults(found: Pick<FormFaults, 'byField' | 'other'>, rules:
   const data: DataFault[] = [];
   const other = found.other === null ? [] : [found.other];
   for (const [field, message] of found.byField) {
-    if (field.startsWith('input.data.')) data.push(...dataFaultsOf(field, message));
+    if (field.startsWith('input.data.') || message.startsWith(LISTED)) data.push(...dataFaultsOf(field, message));
     else if (PLACED.has(field.replace('input.', ''))) byField.set(field, message);
     else if (!field.startsWith('input.repeatItems.')) other.push(`${field}: ${message}`);
   }
@@ -36,12 +36,14 @@ export function placeFaults(found: Pick<FormFaults, 'byField' | 'other'>, rules:
   return { byField, data, other: other.length === 0 ? null : other.join(' ') };
 }
 
+/** How a list of faults of a class' data begins. */
+const LISTED = '✖ ';
 const SEGMENT = /\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]|([^.[\]]+)/g;
 
 /** A class that is code says all that it finds, a paragraph each: `✖ message`, and `→ at path`. */
 function dataFaultsOf(field: string, message: string): DataFault[] {
   const path = field.split('.').slice(2);
-  if (!message.startsWith('✖ ')) return [{ path, message }];
+  if (!message.startsWith(LISTED)) return [{ path, message }];
   return message
     .split(/(?:^|\n)✖ /)
     .slice(1)
