@@ -89,8 +89,8 @@ export function createRunFeed(options: RunFeedOptions): RunFeed {
     for (let pause = LEAST_PAUSE_MS; !closed.signal.aborted; ) {
       try {
         // Asked for beforehand: a connection that is lost before the first event loses none either.
-        cursor ??= await findEnd(client);
-        for await (const event of eventsAfter(client, options, cursor)) {
+        cursor ??= await findEnd(client, closed.signal);
+        for await (const event of eventsAfter(client, options, cursor, closed.signal)) {
           pause = LEAST_PAUSE_MS;
           yield event;
           // Only now it was handled.
@@ -108,10 +108,8 @@ export function createRunFeed(options: RunFeedOptions): RunFeed {
     get cursor() {
       return cursor;
     },
-    close: () => {
-      closed.abort();
-      client.dispose();
-    },
+    // What is asked ends, and then the socket that nothing is asked over any more.
+    close: () => closed.abort(),
     [Symbol.asyncIterator]: iterate,
   };
 }
@@ -121,23 +119,38 @@ interface Refusal {
   extensions?: { code?: string };
 }
 
-async function findEnd(client: Client): Promise<string | undefined> {
-  for await (const { data } of answers<{ events: { pageInfo: { endCursor: string } } }>(client, { query: END })) {
+async function findEnd(client: Client, closed: AbortSignal): Promise<string | undefined> {
+  type End = { events: { pageInfo: { endCursor: string } } };
+  for await (const { data } of answers<End>(client, { query: END }, closed)) {
     return data.events.pageInfo.endCursor;
   }
   return undefined;
 }
 
-async function* eventsAfter(client: Client, { task, run }: RunFeedOptions, after: string | undefined) {
+async function* eventsAfter(
+  client: Client,
+  { task, run }: RunFeedOptions,
+  after: string | undefined,
+  closed: AbortSignal,
+) {
   const variables = { task: task ?? null, run: run ?? null, after: after ?? null };
-  for await (const { data } of answers<{ runEvents: RunEvent }>(client, { query: DOCUMENT, variables })) {
+  for await (const { data } of answers<{ runEvents: RunEvent }>(client, { query: DOCUMENT, variables }, closed)) {
     yield data.runEvents;
   }
 }
 
-async function* answers<Data>(client: Client, operation: { query: string; variables?: Record<string, unknown> }) {
+interface Operation {
+  query: string;
+  variables?: Record<string, unknown>;
+}
+
+async function* answers<Data>(client: Client, operation: Operation, closed: AbortSignal) {
+  if (closed.aborted) return;
+  const received = client.iterate<Data>(operation);
+  const end = () => void received.return?.();
+  closed.addEventListener('abort', end);
   try {
-    for await (const { data, errors } of client.iterate<Data>(operation)) {
+    for await (const { data, errors } of received) {
       if (errors !== undefined) throw errors;
       if (data) yield { data };
     }
@@ -149,6 +162,8 @@ async function* answers<Data>(client: Client, operation: { query: string; variab
     if (refusal !== undefined && code !== 'INTERNAL_SERVER_ERROR') throw new FeedRefused(refusal.message);
     if (isRefusedSocket(error)) throw new FeedRefused('the credentials are missing, wrong or revoked');
     throw error;
+  } finally {
+    closed.removeEventListener('abort', end);
   }
 }
 

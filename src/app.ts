@@ -127,12 +127,17 @@ async function startRunner(
   { orm, jobs, notifications, taskClasses }: RunnerParts,
 ): Promise<void> {
   const classNames = taskClasses.all.map(({ name }) => name);
-  const registration = new Registration(orm.em, classNames, settings.LEASE_SECONDS, log, () =>
-    registerClasses(orm.em, taskClasses.all),
+  const registration = new Registration(
+    orm.em,
+    { classNames, places: settings.CONCURRENCY },
+    settings.LEASE_SECONDS,
+    log,
+    () => registerClasses(orm.em, taskClasses.all),
   );
   await registration.start();
   releasers.push(() => registration.stop());
   const executor = new Executor({
+    runnerId: registration.id,
     em: orm.em,
     jobs,
     notifications,

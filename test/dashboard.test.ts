@@ -5,6 +5,7 @@ import { HOLDING, startTestApp, type TestApp } from './support/app.ts';
 import { hasBrowser } from './support/browser.ts';
 import { type Dashboard, openDashboard } from './support/dashboard.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
+import { rows } from './support/races.ts';
 import { heldClass } from './support/test-classes.ts';
 
 if (!hasBrowser) process.stdout.write('no chromium: the tests of the dashboard are skipped\n');
@@ -59,7 +60,7 @@ describe.skipIf(!hasBrowser)('the dashboard', () => {
   test('shows a run live from the button that starts it to the message that ends it, and cancels one', async () => {
     await byRole('link', 'Tasks').click();
     await byRole('button', /Run now.*Held/).click();
-    await byRole('link', 'Watch').click();
+    await byRole('link', /^(Queued|Running)/).click();
     const { context, succeed } = await held.next();
     context.log('the first line');
     context.progress(0.25);
@@ -94,14 +95,51 @@ describe.skipIf(!hasBrowser)('the dashboard', () => {
     await byRole('link', 'Hold').click();
     await byRole('heading', 'Hold').waitFor();
     await page.getByText('Every day at 04:00').waitFor();
-    await expect.poll(() => page.locator('.slots li').count()).toBe(5);
+    await expect.poll(() => page.locator('.slots li').count()).toBe(8);
     await page.getByLabel('At', { exact: true }).fill('2020-01-01T04:00');
     await byRole('button', 'Explain').click();
-    await page.locator('.outcome').getByText('no task The task was added at').waitFor();
+    await page.locator('.outcome').filter({ hasText: 'The task was added at' }).getByText('no task').waitFor();
     await byRole('link', 'Tasks').click();
     await byRole('link', 'Held').click();
-    await page.getByText('on request alone').waitFor();
+    await page.getByText('on request alone', { exact: true }).waitFor();
     await page.getByRole('row').filter({ hasText: 'Succeeded' }).getByText('It is done.').waitFor();
+    expect(faults).toEqual([]);
+  });
+
+  test('tells what went wrong: a run that failed, and why a slot was skipped', async () => {
+    await byRole('link', 'Tasks').click();
+    await byRole('button', /Run now.*Held/).click();
+    (await held.next()).fail('The disk is full.');
+    await byRole('link', 'Now').click();
+    const wrong = page.getByRole('region', { name: 'Went wrong' }).getByRole('listitem');
+    await wrong.filter({ hasText: 'The disk is full.' }).getByRole('link', { name: 'Held' }).click();
+    await page.locator('.outcome').getByText('The disk is full.').waitFor();
+
+    // Yesterday, while an earlier run was not finished.
+    const slot = new Date(new Date().setUTCHours(4, 0, 0, 0) - 86_400_000).toISOString();
+    const { em } = database.orm;
+    await rows(em, `update schedule_version set valid_from = now() - interval '3 days' where task_id = 2`);
+    await rows(em, `update task set created_at = now() - interval '3 days' where id = 2`);
+    await rows(
+      em,
+      `insert into run (task_id, slot, trigger, state, skip_reason, actor_id, queued_at, finished_at, message)
+       values (2, ?, 'SCHEDULE', 'SKIPPED', 'OVERLAP', 1, ?, ?, 'Skipped: an earlier run of the task was not finished.')`,
+      [slot, slot, slot],
+    );
+    await page.goto(`${app.address}/tasks`);
+    await byRole('link', 'Hold').click();
+    await page.getByRole('row').filter({ hasText: 'Skipped' }).waitFor();
+    const picked = await page.evaluate((instant) => {
+      const at = new Date(instant);
+      return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+    }, slot);
+    await page.getByLabel('At', { exact: true }).fill(picked);
+    await byRole('button', 'Explain').click();
+    await page
+      .locator('.outcome')
+      .filter({ hasText: 'an earlier run of the task was not finished' })
+      .getByText('skipped', { exact: true })
+      .waitFor();
     expect(faults).toEqual([]);
   });
 
@@ -109,7 +147,7 @@ describe.skipIf(!hasBrowser)('the dashboard', () => {
     await byRole('link', 'Tasks').click();
     await page.getByLabel('Search').fill('held');
     await byRole('button', /Run now.*Held/).click();
-    await byRole('link', 'Watch').click();
+    await byRole('link', /^(Queued|Running)/).click();
     const { context, succeed } = await held.next();
     context.log('before the restart');
     await page.getByText('before the restart').waitFor();

@@ -1,7 +1,7 @@
 // 100,000 tasks that are not due: what a start and an idle minute cost must not grow with them, nor what is asked often.
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { HOLDING } from './support/app.ts';
+import { addDailyTasks } from './support/daily-tasks.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { type AppProcess, residentMiB, startProcess } from './support/process.ts';
 import { rows } from './support/races.ts';
@@ -20,39 +20,14 @@ const processes: AppProcess[] = [];
 
 beforeEach(async () => {
   databases.push(await testDatabase(), await testDatabase());
+  // The very first start makes the admin, whose tasks they are.
+  for (const { url } of databases) await (await startProcess(url)).stop();
 });
 
 afterEach(async () => {
   await Promise.all(processes.splice(0).map(({ stop }) => stop()));
   for (const database of databases.splice(0)) await database.close();
 });
-
-/** Daily tasks, spread over the minutes of a day, none of them due in the next hours. */
-async function addDailyTasks({ url, orm: { em } }: TestDatabase, count: number): Promise<void> {
-  // The very first start makes the admin, whose tasks they are.
-  await (await startProcess(url)).stop();
-  await rows(
-    em,
-    `with slots as (
-       select n, date_trunc('minute', now() at time zone 'UTC') + make_interval(hours => 2, mins => n % 1200) as slot
-       from generate_series(1, ?) as n
-     ), added as (
-       insert into task (id, name, class_name, active, owner_id, time_zone, next_run_at, following_of, following_run_at,
-         created_at, updated_at)
-       select n, 'Task ' || n, ?, true, 1, 'UTC', slot at time zone 'UTC', slot at time zone 'UTC',
-         slot at time zone 'UTC' + interval '1 day', now(), now()
-       from slots
-     )
-     insert into schedule_version (task_id, rules, time_zone, active, valid_from)
-     select n, jsonb_build_array(jsonb_build_object('start', null, 'end', null, 'intervalDays', null, 'year', null,
-       'month', null, 'dayOfMonth', null, 'weekOfMonth', null, 'dayOfWeek', null,
-       'hour', extract(hour from slot)::int, 'minute', extract(minute from slot)::int)), 'UTC', true, now()
-     from slots`,
-    [count, HOLDING],
-  );
-  await rows(em, 'vacuum analyze task');
-  await rows(em, 'vacuum analyze schedule_version');
-}
 
 interface Work {
   transactions: number;

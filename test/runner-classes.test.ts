@@ -95,7 +95,7 @@ test('of a class that nobody has the newest slot stays due, the others are recor
     because: 'It is due, and no live runner has the class elsewhere.',
   });
 
-  const registration = new Registration(em, ['elsewhere'], 15, log);
+  const registration = new Registration(em, { classNames: ['elsewhere'], places: 1 }, 15, log);
   await registration.start();
   await engine.fireAll(em);
   expect(await outcomes()).toEqual(['NO_RUNNER', 'NO_RUNNER', 'NO_RUNNER', 'NO_RUNNER', 'QUEUED']);
@@ -134,7 +134,7 @@ test('a change of the schedule settles slots that nobody could run yet: what is 
 });
 
 test('a registration lapses unless it is renewed, and a runner that stops signs off', async () => {
-  const registration = new Registration(em, ['elsewhere'], 15, log);
+  const registration = new Registration(em, { classNames: ['elsewhere'], places: 1 }, 15, log);
   await registration.start();
   const alive = () => rows<{ alive: boolean }>(em, 'select lives_until > now() as alive from runner');
   expect(await alive()).toEqual([{ alive: true }]);

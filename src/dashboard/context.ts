@@ -9,6 +9,11 @@ export interface Session {
   signOut: (because?: string) => void;
 }
 
+/** Whether the server lets them change what `owner` owns; it decides, and the page shows no button that it would refuse. */
+export function mayChange({ id, role }: Session['viewer'], owner: { id: string }): boolean {
+  return role === 'ADMIN' || (role === 'OPERATOR' && owner.id === id);
+}
+
 export const SessionContext = createContext<Session | null>(null);
 
 /** For all that is shown to someone who has signed in. */

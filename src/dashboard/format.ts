@@ -48,6 +48,19 @@ export function formatDuration(seconds: number): string {
   return parts.filter((part) => part !== '').join(' ');
 }
 
+/** Minutes are enough for what is older than one. */
+export function formatAge(seconds: number): string {
+  if (seconds < 1) return 'just now';
+  return `${formatDuration(seconds < 60 ? seconds : Math.floor(seconds / 60) * 60)} ago`;
+}
+
+/** Of a measurement: `0.4 s`, `12 s`, `2 h 5 min`. */
+export function formatSeconds(seconds: number | null | undefined): string {
+  if (seconds === null || seconds === undefined) return '—';
+  if (seconds < 1) return `${Math.round(seconds * 1_000)} ms`;
+  return seconds < 10 ? `${seconds.toFixed(1)} s` : formatDuration(seconds);
+}
+
 export const STATE_NAMES: Record<RunState, string> = {
   QUEUED: 'Queued',
   RUNNING: 'Running',

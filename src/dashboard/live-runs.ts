@@ -1,16 +1,26 @@
 // What runs, waits and has ended, kept fresh by the event log: a snapshot, then every event after it, once and in order.
 import type { Client } from '@urql/core';
-import { useEffect, useReducer, useState } from 'react';
-import { CursorExpired, createRunFeed, FeedRefused, type RunEvent } from '../../examples/run-feed.ts';
+import { useEffect, useState } from 'react';
+import { CursorExpired, createRunFeed, type RunEvent } from '../../examples/run-feed.ts';
+import { serverNow } from './clock.ts';
 import { useSession } from './context.ts';
 import { LogEndDocument, NowDocument, type NowQuery, type RunState } from './operations.ts';
 
-/** Runs that are shown as ended, the newest first. */
+/** Runs that are shown as ended, and as failed or skipped, the newest first. */
 const ENDED = 25;
+const WRONG = 10;
+/** Runs that are known of those that wait; more of them are only counted. */
+const MOST_QUEUED = 500;
+/** Where fewer than these are left of those known, and there are others, they are loaded. */
+const LEAST_OPEN = 50;
 /** How soon a load that failed is tried again. */
 export const RELOAD_MS = 2_000;
 /** An event that is so old when it comes is told of as being behind. */
 const BEHIND_MS = 5_000;
+/** Further behind than this, what is there now is loaded rather than all that led to it. */
+const FAR_BEHIND_MS = 60_000;
+/** A snapshot serves at least so long. */
+const LEAST_SNAPSHOT_MS = 2_000;
 
 export interface LiveRun {
   id: string;
@@ -28,9 +38,13 @@ export interface LiveRun {
 export interface LiveRuns {
   open: ReadonlyMap<string, LiveRun>;
   ended: readonly LiveRun[];
+  /** Those of the ended that failed or were skipped; they may be older. */
+  wrong: readonly LiveRun[];
   /** Whether there were more when it was loaded than it holds. */
   hasMore: { running: boolean; queued: boolean };
 }
+
+const isWrong = ({ state }: LiveRun) => state === 'FAILED' || state === 'SKIPPED';
 
 type Node = NowQuery['running']['edges'][number]['node'] | NowQuery['ended']['edges'][number]['node'];
 
@@ -51,41 +65,52 @@ function liveRun(node: Node): LiveRun {
   };
 }
 
-function snapshotOf({ running, queued, ended }: NowQuery): LiveRuns {
+function snapshotOf({ running, queued, ended, wrong }: NowQuery): LiveRuns {
   const open = [...running.edges, ...queued.edges].map(({ node }) => liveRun(node));
   return {
     open: new Map(open.map((run) => [run.id, run])),
     ended: ended.edges.map(({ node }) => liveRun(node)),
+    wrong: wrong.edges.map(({ node }) => liveRun(node)),
     hasMore: { running: running.pageInfo.hasNextPage, queued: queued.pageInfo.hasNextPage },
   };
 }
 
-function applied({ open, ended, hasMore }: LiveRuns, events: readonly RunEvent[]): LiveRuns {
-  const next = new Map(open);
-  let over = [...ended];
+function applied(runs: LiveRuns, events: readonly RunEvent[]): LiveRuns {
+  const open = new Map(runs.open);
+  let { ended, wrong } = runs;
+  let { queued: hasMoreQueued } = runs.hasMore;
   for (const event of events) {
     if (event.run === null || event.state === null) continue;
-    const { id } = event.run;
-    const known = next.get(id);
-    const run: LiveRun = {
-      id,
-      taskId: event.task.id,
-      taskName: event.task.name,
-      state: event.state,
-      attempt: event.attempt ?? 0,
-      since: known?.state === event.state ? known.since : event.at,
-      message: event.type === 'LOG' ? (known?.message ?? null) : (event.message ?? known?.message ?? null),
-      progress: progressOf(event) ?? known?.progress ?? null,
-      lastLine: event.type === 'LOG' ? event.message : (known?.lastLine ?? null),
-    };
-    over = over.filter((each) => each.id !== id);
-    if (event.state === 'QUEUED' || event.state === 'RUNNING') next.set(id, run);
-    else {
-      next.delete(id);
-      over = [run, ...over].slice(0, ENDED);
+    const run = after(event, event.run.id, open.get(event.run.id), event.state);
+    const isOther = ({ id }: LiveRun) => id !== run.id;
+    if (!ended.every(isOther)) [ended, wrong] = [ended.filter(isOther), wrong.filter(isOther)];
+    if (run.state === 'QUEUED' && open.size >= MOST_QUEUED && !open.has(run.id)) {
+      hasMoreQueued = true;
+    } else if (run.state === 'QUEUED' || run.state === 'RUNNING') {
+      open.set(run.id, run);
+    } else {
+      open.delete(run.id);
+      ended = [run, ...ended].slice(0, ENDED);
+      if (isWrong(run)) wrong = [run, ...wrong].slice(0, WRONG);
     }
   }
-  return { open: next, ended: over, hasMore };
+  return { open, ended, wrong, hasMore: { ...runs.hasMore, queued: hasMoreQueued } };
+}
+
+/** A run after an event of it. */
+function after(event: RunEvent, id: string, known: LiveRun | undefined, state: RunState): LiveRun {
+  const isLine = event.type === 'LOG';
+  return {
+    id,
+    taskId: event.task.id,
+    taskName: event.task.name,
+    state,
+    attempt: event.attempt ?? 0,
+    since: known?.state === state ? known.since : event.at,
+    message: isLine ? (known?.message ?? null) : (event.message ?? known?.message ?? null),
+    progress: progressOf(event) ?? known?.progress ?? null,
+    lastLine: isLine ? event.message : (known?.lastLine ?? null),
+  };
 }
 
 export function progressOf({ type, data }: RunEvent): number | null {
@@ -100,28 +125,16 @@ export interface Live {
   behindSeconds: number;
 }
 
-type Step = { snapshot: LiveRuns } | { events: readonly RunEvent[] };
-
-const step = (runs: LiveRuns | null, next: Step) =>
-  'snapshot' in next ? next.snapshot : runs && applied(runs, next.events);
-
 /** The runs of now; events that come together are shown together, once a frame. */
 export function useLiveRuns(): Live {
   const { client, authorization, signOut } = useSession();
-  const [runs, dispatch] = useReducer(step, null);
-  const [isConnected, setConnected] = useState(true);
-  const [behindSeconds, setBehind] = useState(0);
+  const [runs, onRuns] = useState<LiveRuns | null>(null);
+  const [isConnected, onConnected] = useState(true);
+  const [behindSeconds, onBehind] = useState(0);
   useEffect(() => {
     const ended = new AbortController();
-    const show = batched((events: readonly RunEvent[]) => {
-      const newest = Date.parse(events.at(-1)?.at ?? '');
-      const late = Date.now() - newest;
-      setBehind(late > BEHIND_MS ? Math.round(late / 1_000) : 0);
-      dispatch({ events });
-    });
-    const onSnapshot = (snapshot: LiveRuns) => dispatch({ snapshot });
-    follow({ client, authorization, signal: ended.signal, onSnapshot, onEvent: show, onConnected: setConnected }).catch(
-      (error: unknown) => signOut(error instanceof Error ? error.message : String(error)),
+    follow({ client, authorization, signal: ended.signal, onRuns, onConnected, onBehind }).catch((error: unknown) =>
+      signOut(error instanceof Error ? error.message : String(error)),
     );
     return () => ended.abort();
   }, [client, authorization, signOut]);
@@ -132,13 +145,14 @@ interface Following {
   client: Client;
   authorization: string;
   signal: AbortSignal;
-  onSnapshot: (runs: LiveRuns) => void;
-  onEvent: (event: RunEvent) => void;
+  onRuns: (runs: LiveRuns) => void;
   onConnected: (isConnected: boolean) => void;
+  onBehind: (seconds: number) => void;
 }
 
 /** Until it is aborted. Rejects with FeedRefused alone: another try would not help. */
-async function follow({ client, authorization, signal, onSnapshot, onEvent, onConnected }: Following): Promise<void> {
+async function follow(following: Following): Promise<void> {
+  const { client, signal, onRuns, onConnected } = following;
   while (!signal.aborted) {
     // In this order: what is written while the snapshot is read is told again by the feed.
     const end = await client.query(LogEndDocument, {}).toPromise();
@@ -149,20 +163,74 @@ async function follow({ client, authorization, signal, onSnapshot, onEvent, onCo
       continue;
     }
     if (signal.aborted) return;
-    onSnapshot(snapshotOf(data));
-    const after = end.data.events.pageInfo.endCursor ?? undefined;
-    const feed = createRunFeed({ url: socketUrl(), authorization, after, onConnected });
-    signal.addEventListener('abort', () => feed.close());
-    try {
-      for await (const event of feed) onEvent(event);
-    } catch (error) {
-      if (error instanceof FeedRefused) throw error;
-      // The log has gone on without us: what is there now is loaded.
-      if (!(error instanceof CursorExpired)) onConnected(false);
-    } finally {
-      feed.close();
-    }
+    const snapshot = snapshotOf(data);
+    onRuns(snapshot);
+    onConnected(true);
+    await followFrom(snapshot, end.data.events.pageInfo.endCursor ?? undefined, following);
   }
+}
+
+/** Until a snapshot would serve better than what comes in. */
+async function followFrom(snapshot: LiveRuns, cursor: string | undefined, following: Following): Promise<void> {
+  const { authorization, signal, onRuns, onConnected, onBehind } = following;
+  const feed = createRunFeed({
+    url: socketUrl(),
+    authorization,
+    after: cursor,
+    onConnected: (isConnected) => isWanted && onConnected(isConnected),
+  });
+  let isWanted = true;
+  const stop = () => {
+    isWanted = false;
+    feed.close();
+  };
+  const begun = performance.now();
+  let runs = snapshot;
+  const show = batched((events: readonly RunEvent[]) => {
+    if (!isWanted) return;
+    const late = serverNow() - Date.parse(events.at(-1)?.at ?? '');
+    onBehind(late > BEHIND_MS ? Math.round(late / 1_000) : 0);
+    runs = applied(runs, events);
+    onRuns(runs);
+    const isOld = performance.now() - begun > LEAST_SNAPSHOT_MS;
+    if (isOld && (late > FAR_BEHIND_MS || lacksOpen(runs))) stop();
+  });
+  signal.addEventListener('abort', stop);
+  try {
+    for await (const event of feed) show(event);
+  } catch (error) {
+    // Where the log has gone on without us, what is there now is loaded.
+    if (!(error instanceof CursorExpired)) throw error;
+  } finally {
+    signal.removeEventListener('abort', stop);
+    stop();
+  }
+}
+
+function lacksOpen({ open, hasMore }: LiveRuns): boolean {
+  if (!hasMore.queued && !hasMore.running) return false;
+  const running = [...open.values()].filter(({ state }) => state === 'RUNNING').length;
+  return (hasMore.running && running < LEAST_OPEN) || (hasMore.queued && open.size - running < LEAST_OPEN);
+}
+
+/** One load at a time, again where it is asked for meanwhile, and until one has worked: the newest answer is the last. */
+export function refresher(load: () => Promise<boolean>): () => Promise<void> {
+  let isWanted = false;
+  let loading: Promise<void> | undefined;
+  const loadWhileWanted = async () => {
+    while (isWanted) {
+      isWanted = false;
+      if (await load()) continue;
+      isWanted = true;
+      await pause(RELOAD_MS);
+    }
+    loading = undefined;
+  };
+  return () => {
+    isWanted = true;
+    loading ??= loadWhileWanted();
+    return loading;
+  };
 }
 
 export function pause(milliseconds: number): Promise<void> {

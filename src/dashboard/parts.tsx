@@ -1,6 +1,7 @@
 // Small parts that several pages show.
 import { type ReactNode, useEffect, useState } from 'react';
-import { formatDuration, formatIn, formatTime, STATE_NAMES } from './format.ts';
+import { serverNow } from './clock.ts';
+import { formatAge, formatDuration, formatIn, formatTime, STATE_NAMES } from './format.ts';
 import type { RunState } from './operations.ts';
 
 export function StateBadge({ state }: { state: RunState }) {
@@ -17,11 +18,11 @@ export function Time({ at, timeZone }: { at: string | null | undefined; timeZone
   );
 }
 
-/** The present, once a second. */
+/** The present by the server's clock, once a second. */
 export function useNow(): number {
-  const [now, setNow] = useState(Date.now);
+  const [now, setNow] = useState(serverNow);
   useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 1_000);
+    const timer = setInterval(() => setNow(serverNow()), 1_000);
     return () => clearInterval(timer);
   }, []);
   return now;
@@ -33,6 +34,16 @@ export function Countdown({ to, now, timeZone }: { to: string | null | undefined
   return (
     <time dateTime={to} title={`${formatTime(to)}\n${formatIn(to, timeZone)}`}>
       {seconds <= 0 ? 'due' : `in ${formatDuration(seconds)}`}
+    </time>
+  );
+}
+
+/** How long ago; when exactly, on hover. */
+export function Ago({ at, now, timeZone }: { at: string; now: number; timeZone?: string }) {
+  const there = timeZone === undefined ? '' : `\n${formatIn(at, timeZone)}`;
+  return (
+    <time dateTime={at} title={`${formatTime(at)}${there}`}>
+      {formatAge((now - Date.parse(at)) / 1_000)}
     </time>
   );
 }

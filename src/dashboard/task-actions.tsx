@@ -2,15 +2,10 @@
 import './task-actions.css';
 import { type FormEvent, useEffect, useId, useState } from 'react';
 import { Link, useLocation } from 'wouter';
-import { type Session, useSession } from './context.ts';
+import { mayChange, useSession } from './context.ts';
 import { Dialog, Field, faultsOf } from './form-parts.tsx';
 import { DeletedTaskDocument, type DeletedTaskQuery, DeleteTaskDocument } from './operations.ts';
 import { Empty, Failure } from './parts.tsx';
-
-/** Whether the viewer may; the server looks again. */
-export function mayChange(viewer: Session['viewer'], task: { owner: { id: string } }): boolean {
-  return viewer.role === 'ADMIN' || (viewer.role === 'OPERATOR' && viewer.id === task.owner.id);
-}
 
 export function AddTaskLink() {
   const { viewer } = useSession();
@@ -25,10 +20,10 @@ export function AddTaskLink() {
 export function TaskActions({ task }: { task: { id: string; owner: { id: string }; deletedAt: string | null } }) {
   const { viewer } = useSession();
   const [isDeleting, setIsDeleting] = useState(false);
-  if (!mayChange(viewer, task)) return null;
+  if (!mayChange(viewer, task.owner)) return null;
   const id = encodeURIComponent(task.id);
   return (
-    <span className="task-actions">
+    <>
       {!task.deletedAt && (
         <Link className="button" href={`/tasks/${id}/edit`}>
           Edit
@@ -43,7 +38,7 @@ export function TaskActions({ task }: { task: { id: string; owner: { id: string 
         </button>
       )}
       {isDeleting && <DeleteDialog id={task.id} onClose={() => setIsDeleting(false)} />}
-    </span>
+    </>
   );
 }
 

@@ -38,6 +38,8 @@ const RunSchema = defineEntity({
     attempt: p.integer().default(0),
     /** The job of the present attempt; null for a run that waits for another of its task, and for a finished one. */
     jobId: p.uuid().nullable(),
+    /** The process that took the attempt under way, or the last. No foreign key: a process signs off, what it did stays. */
+    runnerId: p.uuid().nullable(),
     /** When the next attempt is to start, for a run that waits for its retry. */
     nextAttemptAt: p.datetime().nullable(),
     queuedAt: p.datetime(),

@@ -10,6 +10,8 @@ const RunnerSchema = defineEntity({
     pid: p.integer(),
     /** The task classes whose code it has. */
     classNames: p.array(),
+    /** Attempts that it makes at once; 0 for a process of a version that did not tell. */
+    places: p.integer().default(0),
     startedAt: p.datetime().defaultRaw('now()'),
     /** It counts as alive until then; it moves this on while it is. */
     livesUntil: p.datetime().index(),

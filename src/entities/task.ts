@@ -1,4 +1,4 @@
-import { type Collection, defineEntity, p } from '@mikro-orm/core';
+import { defineEntity, p } from '@mikro-orm/core';
 import { RepeatItem } from './repeat-item.ts';
 import { User } from './user.ts';
 
@@ -35,8 +35,7 @@ const TaskSchema = defineEntity({
     data: p.text().nullable(),
     owner: () => p.manyToOne(User).ref().index(),
     timeZone: p.text(),
-    repeatItems: () =>
-      p.oneToMany(RepeatItem).mappedBy('task').orphanRemoval().orderBy({ id: 'asc' }).$type<Collection<RepeatItem>>(),
+    repeatItems: () => p.oneToMany(RepeatItem).mappedBy('task').orphanRemoval().orderBy({ id: 'asc' }),
 
     overlap: p.enum(OVERLAP_POLICIES).default('SKIP'),
     /** How many runs may wait under the QUEUE policy. */

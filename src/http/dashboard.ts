@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import fastifyCompress from '@fastify/compress';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance } from 'fastify';
 
@@ -33,6 +34,7 @@ export async function dashboardPlugin(app: FastifyInstance): Promise<void> {
     app.log.warn('the dashboard is not built and not served; npm run build builds it');
     return;
   }
+  await app.register(fastifyCompress, { encodings: ['br', 'gzip'] });
   await app.register(fastifyStatic, { root: BUILT, index: false, wildcard: false, cacheControl: false });
   app.addHook('onSend', async (request, reply) => {
     reply.header('content-security-policy', CONTENT_SECURITY_POLICY);

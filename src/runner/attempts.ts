@@ -65,8 +65,10 @@ export interface Taken {
   more: boolean;
 }
 
-/** What decides which jobs a process may take. */
-export interface OwnClasses {
+/** Who takes jobs, and what decides which. */
+export interface Taker {
+  /** As it is registered; null for one that is not. */
+  runnerId: string | null;
   foreign: ForeignClasses;
   exclusive: ExclusiveClasses;
 }
@@ -76,13 +78,13 @@ export interface OwnClasses {
  * before has taken nothing. A job whose run is no longer QUEUED for it (cancelled meanwhile) is ended on the spot. Jobs
  * of classes that this process does not have stay where they are.
  */
-export async function takeAttempts(em: EntityManager, jobs: Jobs, count: number, classes: OwnClasses): Promise<Taken> {
+export async function takeAttempts(em: EntityManager, jobs: Jobs, count: number, taker: Taker): Promise<Taken> {
   let fewer = count;
   const without = new Set<string>();
   for (;;) {
     try {
       const { fetched, attempts } = await inTransaction(em, (transaction) =>
-        takeIn(transaction, jobs, fewer, classes, without),
+        takeIn(transaction, jobs, fewer, taker, without),
       );
       return { attempts, more: fetched === fewer };
     } catch (error) {
@@ -100,7 +102,7 @@ export async function takeIn(
   em: EntityManager,
   jobs: Jobs,
   count: number,
-  { foreign, exclusive }: OwnClasses,
+  { runnerId, foreign, exclusive }: Taker,
   without: ReadonlySet<string> = new Set(),
 ): Promise<{ fetched: number; attempts: Attempt[] }> {
   const left = [...foreign.names, ...(await exclusive.busy(em)), ...without];
@@ -108,7 +110,7 @@ export async function takeIn(
   if (fetched.length === 0) return { fetched: 0, attempts: [] };
   foreign.refuse(fetched);
   await exclusive.refuse(em, fetched);
-  const byJob = await startRuns(em, fetched, exclusive.names);
+  const byJob = await startRuns(em, fetched, runnerId, exclusive.names);
   const attempts: Attempt[] = [];
   const stale: Job<AttemptJob>[] = [];
   for (const job of fetched) {
@@ -126,13 +128,18 @@ export async function takeIn(
 }
 
 /** Those of the jobs' runs that are still QUEUED for them, RUNNING now, by their jobs' ids. */
-async function startRuns(em: EntityManager, jobs: readonly Job<AttemptJob>[], exclusiveNames: readonly string[]) {
+async function startRuns(
+  em: EntityManager,
+  jobs: readonly Job<AttemptJob>[],
+  runnerId: string | null,
+  exclusiveNames: readonly string[],
+) {
   const wanted = jobs.map((job) => {
     return { id: job.id, run: job.data.runId, attempt: job.data.attempt, class: classOf(job) };
   });
   const { rows } = await sql<TakenRow>`
     update run set state = 'RUNNING', attempt = j.attempt, next_attempt_at = null,
-      started_at = coalesce(run.started_at, now()),
+      started_at = coalesce(run.started_at, now()), runner_id = ${runnerId}::uuid,
       exclusive_class = case when task.class_name = any(${[...exclusiveNames]}::text[]) then task.class_name end
     from json_to_recordset(${JSON.stringify(wanted)}::json) as j (id uuid, run bigint, attempt int, class text), task
     where run.id = j.run and run.job_id = j.id and run.state = 'QUEUED' and task.id = run.task_id

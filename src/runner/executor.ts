@@ -7,7 +7,7 @@ import type { Notifications } from '../database/notifications.ts';
 import { FailureLog } from '../failure-log.ts';
 import { ABANDON_MS, runBody, type StopReason } from './attempt-body.ts';
 import { AttemptLog } from './attempt-log.ts';
-import { type Attempt, type EndedAttempt, type OwnClasses, takeAttempts } from './attempts.ts';
+import { type Attempt, type EndedAttempt, type Taker, takeAttempts } from './attempts.ts';
 import { ExclusiveClasses } from './exclusive-classes.ts';
 import { ForeignClasses } from './foreign-classes.ts';
 import type { Jobs } from './jobs.ts';
@@ -16,6 +16,8 @@ import { settleAttempts } from './settle-attempts.ts';
 import type { TaskClasses } from './tasks/index.ts';
 
 export interface ExecutorOptions {
+  /** As it is registered. */
+  runnerId: string;
   em: EntityManager;
   jobs: Jobs;
   notifications: Notifications;
@@ -65,7 +67,7 @@ export class Executor {
   readonly #stopping: Coalesced;
   readonly #recovering: Coalesced;
   readonly #settleFailures: FailureLog;
-  readonly #classes: OwnClasses;
+  readonly #taker: Taker;
   #alarm: nodeSchedule.Job | undefined;
   /** Takes no more attempts. */
   #draining = false;
@@ -77,7 +79,8 @@ export class Executor {
   constructor(options: ExecutorOptions) {
     this.#options = options;
     const { em, jobs, log, taskClasses } = options;
-    this.#classes = {
+    this.#taker = {
+      runnerId: options.runnerId,
       foreign: new ForeignClasses((name) => taskClasses.named(name) !== undefined),
       exclusive: new ExclusiveClasses(taskClasses.all.filter(({ exclusive }) => exclusive).map(({ name }) => name)),
     };
@@ -158,7 +161,7 @@ export class Executor {
     for (;;) {
       const free = concurrency - this.#active.size;
       if (free <= 0 || this.#draining) return;
-      const { attempts, more } = await takeAttempts(em, jobs, free, this.#classes);
+      const { attempts, more } = await takeAttempts(em, jobs, free, this.#taker);
       for (const attempt of attempts) this.#begin(attempt);
       if (attempts.length > 0) notifications.notify('slotkeeper_events');
       if (!more) return this.#armAlarm();

@@ -12,25 +12,28 @@ const BEAT_MS = 3_000;
  * composition root starts and stops it.
  */
 export class Registration {
+  /** The runner's, new at each start. */
+  readonly id = randomUUID();
   readonly #em: EntityManager;
   readonly #classNames: readonly string[];
+  readonly #places: number;
   readonly #leaseSeconds: number;
   readonly #announce: () => Promise<void>;
   readonly #log: Logger;
-  readonly #id = randomUUID();
   readonly #renewing: Coalesced;
   #timer: NodeJS.Timeout | undefined;
 
   /** `announce` is called whenever others may not know the classes: at the start, and after the row had been removed. */
   constructor(
     em: EntityManager,
-    classNames: readonly string[],
+    { classNames, places }: { classNames: readonly string[]; places: number },
     leaseSeconds: number,
     log: Logger,
     announce: () => Promise<void> = async () => undefined,
   ) {
     this.#em = em;
     this.#classNames = classNames;
+    this.#places = places;
     this.#leaseSeconds = leaseSeconds;
     this.#log = log;
     this.#announce = announce;
@@ -46,7 +49,7 @@ export class Registration {
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     await this.#renewing.stop();
-    await sql`delete from runner where id = ${this.#id}`
+    await sql`delete from runner where id = ${this.id}`
       .execute(this.#em.fork().getKysely())
       .catch((error: unknown) => this.#log.warn({ err: error }, 'could not sign off; the registration lapses'));
   }
@@ -56,15 +59,15 @@ export class Registration {
     if (renewed) return;
     await this.#announce();
     await sql`
-      insert into runner (id, host, pid, class_names, lives_until)
-      values (${this.#id}, ${hostname()}, ${process.pid}, ${[...this.#classNames]}::text[],
+      insert into runner (id, host, pid, class_names, places, lives_until)
+      values (${this.id}, ${hostname()}, ${process.pid}, ${[...this.#classNames]}::text[], ${this.#places},
         now() + make_interval(secs => ${this.#leaseSeconds}))
     `.execute(this.#em.fork().getKysely());
   }
 
   async #renew(): Promise<boolean> {
     const { rows } = await sql`
-      update runner set lives_until = now() + make_interval(secs => ${this.#leaseSeconds}) where id = ${this.#id} returning id
+      update runner set lives_until = now() + make_interval(secs => ${this.#leaseSeconds}) where id = ${this.id} returning id
     `.execute(this.#em.fork().getKysely());
     return rows.length > 0;
   }

@@ -44,7 +44,11 @@ RunRef.implement({
       resolve: ({ data }): unknown => (data === null ? null : JSON.parse(data)),
     }),
     queuedAt: t.expose('queued_at', { type: 'DateTime', description: 'When it was recorded.' }),
-    startedAt: t.expose('started_at', { type: 'DateTime', nullable: true, description: 'When its attempt began.' }),
+    startedAt: t.expose('started_at', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When its first attempt began.',
+    }),
     finishedAt: t.expose('finished_at', { type: 'DateTime', nullable: true, description: 'When it was settled.' }),
     nextAttemptAt: t.expose('next_attempt_at', {
       type: 'DateTime',

@@ -14,6 +14,7 @@ import type { Context } from './context.ts';
 import { readRepeatItems } from './repeat-item.ts';
 import { readTaskBy, type TaskBy } from './task-by.ts';
 import type { AddTaskInput, UpdateTaskInput } from './task-change-inputs.ts';
+import { describeTask, differencesOf } from './task-differences.ts';
 import { checkData, policyOfClass, readClass, readData, readName, readPolicy, readTimeZone } from './task-input.ts';
 
 /** The owner that a call names: an existing user, and another than the caller only for an admin. */
@@ -52,13 +53,20 @@ export async function lockForChange(
   return { task, now };
 }
 
-async function recordChange(em: EntityManager, viewer: User, task: Task, type: EventType, now: Date): Promise<number> {
+async function recordChange(
+  em: EntityManager,
+  viewer: User,
+  task: Task,
+  type: EventType,
+  now: Date,
+  data: string | null = null,
+): Promise<number> {
   if (type !== 'TASK_ADDED') {
     task.version += 1;
     task.updatedAt = now;
   }
   await em.flush();
-  await appendEvents(em, [{ type, taskId: task.id, taskName: task.name, actorId: viewer.id }]);
+  await appendEvents(em, [{ type, taskId: task.id, taskName: task.name, actorId: viewer.id, data }]);
   return task.id;
 }
 
@@ -107,6 +115,7 @@ export async function updateTask(
   input: typeof UpdateTaskInput.$inferInput,
 ): Promise<number> {
   const { task, now } = await lockForChange(context, em, input.task, input);
+  const before = describeTask(task);
   if (input.name !== undefined && input.name !== null) task.name = readName(input.name, 'input.name');
   if (input.className !== undefined && input.className !== null) {
     const { name } = await readClass(context, input.className, 'input.className');
@@ -124,7 +133,14 @@ export async function updateTask(
   }
   Object.assign(task, readPolicy(input.policy ?? {}, 'input.policy'));
   await updateSchedule(em, task, input, now);
-  const id = await recordChange(em, context.viewer, task, 'TASK_UPDATED', now);
+  const id = await recordChange(
+    em,
+    context.viewer,
+    task,
+    'TASK_UPDATED',
+    now,
+    differencesOf(before, describeTask(task)),
+  );
   // A policy that now allows overlap lets the waiting runs go.
   await releaseWaiting(em, context.jobs, [id]);
   return id;

@@ -17,6 +17,7 @@ export interface Dashboard {
   page: Page;
   /** What the browser complained of. */
   faults: string[];
+  /** A name that is text is the whole name. */
   byRole(role: 'button' | 'link' | 'heading' | 'alert', name?: string | RegExp): Locator;
   /** At the address of a gateway, with the admin's key. */
   signIn(address: string, secret?: string): Promise<void>;
@@ -38,7 +39,8 @@ export async function openTab({ context }: Pick<Browser, 'context'>): Promise<Om
   page.on('console', (message) => {
     if (message.type() === 'error') faults.push(message.text());
   });
-  const byRole: Dashboard['byRole'] = (role, name) => page.getByRole(role, name === undefined ? {} : { name });
+  const byRole: Dashboard['byRole'] = (role, name) =>
+    page.getByRole(role, name === undefined ? {} : { name, exact: true });
   return {
     page,
     faults,

@@ -23,13 +23,13 @@ export const OWN_CLASSES = ['class'];
 export function engineOf(jobs: Jobs, exclusiveNames: readonly string[] = []) {
   const exclusive = new ExclusiveClasses(exclusiveNames);
   const foreign = new ForeignClasses((name) => OWN_CLASSES.includes(name));
+  const taker = { runnerId: null, foreign, exclusive };
   const fire = (by: EntityManager, faults = new ScheduleFaults(log)) =>
     fireDue(by, jobs, { ownClasses: OWN_CLASSES, faults });
-  const take = (by: EntityManager, count: number) => takeAttempts(by, jobs, count, { foreign, exclusive });
+  const take = (by: EntityManager, count: number) => takeAttempts(by, jobs, count, taker);
 
   /** Within a transaction of the caller's, as far as a process gets that is frozen there. */
-  const takeUncommitted = async (by: EntityManager, count: number) =>
-    (await takeIn(by, jobs, count, { foreign, exclusive })).attempts;
+  const takeUncommitted = async (by: EntityManager, count: number) => (await takeIn(by, jobs, count, taker)).attempts;
 
   async function fireAll(by: EntityManager, faults?: ScheduleFaults): Promise<void> {
     while ((await fire(by, faults)) > 0);

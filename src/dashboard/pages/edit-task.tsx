@@ -1,10 +1,9 @@
 import './edit-task.css';
 import { useEffect, useState } from 'react';
 import { Link, useSearchParams } from 'wouter';
-import { useSession } from '../context.ts';
+import { mayChange, useSession } from '../context.ts';
 import { EditedTaskDocument, TaskClassesDocument } from '../operations.ts';
 import { Empty, Failure } from '../parts.tsx';
-import { mayChange } from '../task-actions.tsx';
 import { TaskEditor } from '../task-editor.tsx';
 import { EditableClasses, valuesOfNew, valuesOfTask } from '../task-form.ts';
 import type { EditedTask } from '../task-policy.ts';
@@ -88,7 +87,7 @@ export function EditTaskPage({ id }: { id: string }) {
         <Empty>
           It is deleted. <Link href={copy}>Add it as a new task</Link>
         </Empty>
-      ) : mayChange(viewer, task) ? (
+      ) : mayChange(viewer, task.owner) ? (
         <TaskEditor classes={classes} task={task} initial={valuesOfTask(task)} />
       ) : (
         <Empty>It is the task of {task.owner.name}; they and an admin may change it.</Empty>

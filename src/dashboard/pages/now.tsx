@@ -1,11 +1,18 @@
+import './now.css';
+import type { ReactNode } from 'react';
 import { Link } from 'wouter';
-import { formatDuration } from '../format.ts';
+import { formatDuration, formatSeconds } from '../format.ts';
 import { type LiveRun, useLiveRuns } from '../live-runs.ts';
-import { Empty, ProgressBar, StateBadge, Time, useNow } from '../parts.tsx';
+import { Ago, Countdown, Empty, ProgressBar, StateBadge, useNow } from '../parts.tsx';
+import { type Status, useStatus } from '../status.ts';
 
-/** What runs at this moment, what waits and what has ended. */
+/** Beyond these a list says that there are more. */
+const SHOWN = 50;
+
+/** What runs at this moment, what waits, what comes next and what went wrong. */
 export function NowPage() {
   const { runs, isConnected, behindSeconds } = useLiveRuns();
+  const status = useStatus(runs);
   const now = useNow();
   const open = [...(runs?.open.values() ?? [])];
   const running = open.filter(({ state }) => state === 'RUNNING');
@@ -16,38 +23,172 @@ export function NowPage() {
         <h1>Now</h1>
         <StreamSign isConnected={isConnected} behindSeconds={behindSeconds} />
       </header>
-      <section aria-labelledby="running">
-        <h2 id="running">Running {runs && <Count of={running.length} hasMore={runs.hasMore.running} />}</h2>
-        {running.length === 0 ? (
-          <Empty>
-            {runs === null ? 'Loading…' : 'Nothing runs. Start a task from the list of tasks, or wait for its slot.'}
-          </Empty>
-        ) : (
-          <ul className="cards">
-            {running.map((run) => (
-              <RunningCard key={run.id} run={run} now={now} />
-            ))}
-          </ul>
-        )}
-      </section>
-      <section aria-labelledby="queued">
-        <h2 id="queued">Waiting {runs && <Count of={queued.length} hasMore={runs.hasMore.queued} />}</h2>
-        {queued.length === 0 ? <Empty>No run waits.</Empty> : <RunTable runs={queued.slice(0, 50)} caption="Waiting" />}
-      </section>
-      <section aria-labelledby="ended">
-        <h2 id="ended">Ended</h2>
-        {runs?.ended.length ? (
-          <RunTable runs={runs.ended} caption="Ended, the newest first" />
-        ) : (
-          <Empty>No run has ended yet.</Empty>
-        )}
-      </section>
+      {status?.runners.length === 0 && (
+        <p className="failure" role="alert">
+          No runner is alive: nothing is started until one is.
+        </p>
+      )}
+      {status && <Figures status={status} now={now} />}
+      <div className="now">
+        <div>
+          <Part title="Running" count={status?.queue.running ?? running.length}>
+            {running.length === 0 ? (
+              <Empty>
+                {runs === null
+                  ? 'Loading…'
+                  : 'Nothing runs. Start a task from the list of tasks, or wait for its slot.'}
+              </Empty>
+            ) : (
+              <ul className="cards">
+                {running.slice(0, SHOWN).map((run) => (
+                  <RunningCard key={run.id} run={run} now={now} />
+                ))}
+              </ul>
+            )}
+          </Part>
+          <Part title="Waiting" count={status ? waiting(status) : queued.length}>
+            {queued.length === 0 ? (
+              <Empty>No run waits.</Empty>
+            ) : (
+              <RunTable runs={queued.slice(0, SHOWN)} caption="Waiting" now={now} />
+            )}
+          </Part>
+          <Part title="Ended">
+            {runs?.ended.length ? (
+              <RunTable runs={runs.ended} caption="Ended, the newest first" now={now} />
+            ) : (
+              <Empty>No run has ended yet.</Empty>
+            )}
+          </Part>
+        </div>
+        <div>
+          <Part title="Went wrong">
+            {runs?.wrong.length ? (
+              <ul className="list">
+                {runs.wrong.map((run) => (
+                  <li key={run.id}>
+                    <Link href={`/runs/${encodeURIComponent(run.id)}`}>{run.taskName}</Link>
+                    <StateBadge state={run.state} />
+                    <span className="quiet">
+                      <Ago at={run.since} now={now} />
+                    </span>
+                    {run.message && <span className="said">{run.message}</span>}
+                  </li>
+                ))}
+              </ul>
+            ) : (
+              <Empty>No run failed, and no slot was skipped.</Empty>
+            )}
+          </Part>
+          <Part title="Next">
+            <Next status={status} now={now} />
+          </Part>
+          <Part title="Runners">
+            <Runners status={status} now={now} />
+          </Part>
+        </div>
+      </div>
     </>
   );
 }
 
-function Count({ of, hasMore }: { of: number; hasMore: boolean }) {
-  return <span className="count">{hasMore ? `more than ${of}` : of}</span>;
+function Part({ title, count, children }: { title: string; count?: number; children: ReactNode }) {
+  const id = `now-${title.toLowerCase().replace(' ', '-')}`;
+  return (
+    <section aria-labelledby={id}>
+      <h2 id={id}>
+        {title} {count !== undefined && <span className="count">{count.toLocaleString()}</span>}
+      </h2>
+      {children}
+    </section>
+  );
+}
+
+function waiting({ queue }: Status): number {
+  return queue.ready + queue.delayed + queue.behind;
+}
+
+function Figures({ status, now }: { status: Status; now: number }) {
+  const { queue, lateness, runners } = status;
+  const places = runners.reduce((sum, runner) => sum + runner.places, 0);
+  const oldest = queue.readySince
+    ? `, the oldest for ${formatDuration((now - Date.parse(queue.readySince)) / 1_000)}`
+    : '';
+  return (
+    <dl className="figures">
+      <Figure name="Places taken" value={`${queue.running.toLocaleString()} of ${places.toLocaleString()}`}>
+        {runners.length === 1 ? 'of one runner' : `of ${runners.length} runners`}
+      </Figure>
+      <Figure name="Waiting" value={waiting(status).toLocaleString()}>
+        {waiting(status) === 0
+          ? 'nothing waits'
+          : [
+              queue.ready > 0 && `${queue.ready.toLocaleString()} for a place${oldest}`,
+              queue.delayed > 0 && `${queue.delayed.toLocaleString()} for their next attempt`,
+              queue.behind > 0 && `${queue.behind.toLocaleString()} for an earlier run of their task`,
+            ]
+              .filter((part) => part !== false)
+              .join('; ')}
+      </Figure>
+      <Figure name="Lateness p50" value={formatSeconds(lateness.p50Seconds)}>
+        {lateness.slots === 0
+          ? 'no slot in the last hour'
+          : `of ${lateness.slots.toLocaleString()} slots in the last hour`}
+      </Figure>
+      <Figure name="Lateness p99" value={formatSeconds(lateness.p99Seconds)}>
+        {lateness.slots > 0 && `the latest ${formatSeconds(lateness.maxSeconds)}`}
+      </Figure>
+    </dl>
+  );
+}
+
+function Figure({ name, value, children }: { name: string; value: string; children: ReactNode }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd className="value">{value}</dd>
+      <dd className="quiet">{children}</dd>
+    </div>
+  );
+}
+
+function Next({ status, now }: { status: Status | null; now: number }) {
+  const upcoming = status?.upcoming?.filter(({ at }) => Date.parse(at) > now - 60_000) ?? [];
+  if (upcoming.length === 0) return <Empty>{status === null ? 'Loading…' : 'No slot comes within a month.'}</Empty>;
+  return (
+    <ul className="list">
+      {upcoming.map(({ at, task }) => (
+        <li key={`${task.id} ${at}`}>
+          <Link href={`/tasks/${encodeURIComponent(task.id)}`}>{task.name}</Link>
+          <span className="quiet">
+            <Countdown to={at} now={now} timeZone={task.timeZone} />
+          </span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Runners({ status, now }: { status: Status | null; now: number }) {
+  if (!status?.runners.length) return <Empty>{status === null ? 'Loading…' : 'None is alive.'}</Empty>;
+  return (
+    <ul className="list">
+      {status.runners.map(({ id, host, pid, startedAt, places, running, classNames }) => (
+        <li key={id}>
+          <span className="title" title={classNames.join('\n')}>
+            {host} <span className="quiet">process {pid}</span>
+          </span>
+          <span className="quiet">
+            since <Ago at={startedAt} now={now} />
+          </span>
+          <span className="places">
+            <meter aria-label={`Places of ${host} ${pid} that are taken`} value={running} max={Math.max(places, 1)} />{' '}
+            {running} of {places}
+          </span>
+        </li>
+      ))}
+    </ul>
+  );
 }
 
 /** Whether what is on the screen is fresh. */
@@ -81,10 +222,10 @@ function RunningCard({ run, now }: { run: LiveRun; now: number }) {
   );
 }
 
-function RunTable({ runs, caption }: { runs: readonly LiveRun[]; caption: string }) {
+function RunTable({ runs, caption, now }: { runs: readonly LiveRun[]; caption: string; now: number }) {
   return (
     <div className="scroll">
-      <table>
+      <table className="stack">
         <caption className="hidden">{caption}</caption>
         <thead>
           <tr>
@@ -97,14 +238,14 @@ function RunTable({ runs, caption }: { runs: readonly LiveRun[]; caption: string
         <tbody>
           {runs.map((run) => (
             <tr key={run.id}>
-              <td>
+              <td className="name">
                 <Link href={`/runs/${encodeURIComponent(run.id)}`}>{run.taskName}</Link>
               </td>
               <td>
                 <StateBadge state={run.state} />
               </td>
-              <td>
-                <Time at={run.since} />
+              <td className="when">
+                <Ago at={run.since} now={now} />
               </td>
               <td className="message">{run.message}</td>
             </tr>

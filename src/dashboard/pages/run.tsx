@@ -1,9 +1,9 @@
-import { useEffect, useState } from 'react';
+import { memo, type UIEvent, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import { CursorExpired, createRunFeed, type RunEvent } from '../../../examples/run-feed.ts';
 import { useSession } from '../context.ts';
 import { formatClock, formatDuration, formatTime } from '../format.ts';
-import { batched, pause, progressOf, RELOAD_MS, socketUrl } from '../live-runs.ts';
+import { batched, pause, progressOf, RELOAD_MS, refresher, socketUrl } from '../live-runs.ts';
 import {
   CancelRunDocument,
   OneRunDocument,
@@ -15,17 +15,29 @@ import {
 import { Empty, Failure, ProgressBar, StateBadge, Time, useNow } from '../parts.tsx';
 import { StreamSign } from './now.tsx';
 
+/** A run may log without end; the page holds its end. */
+const MOST_LINES = 2_000;
+/** So close to the end of the log it is followed. */
+const NEAR_END_PX = 40;
+
 type Line = Pick<
   NonNullable<RunLogQuery['run']>['events']['edges'][number]['node'],
   'cursor' | 'at' | 'type' | 'attempt'
 > & { message?: string | null };
 type Run = NonNullable<OneRunQuery['run']>;
 
-/** A run and its log: what is there, then what comes, once and in order. */
+interface LogPart {
+  /** In order, the newest MOST_LINES at most unless earlier ones were asked for. */
+  lines: readonly Line[];
+  /** Whether the log has lines before the first. */
+  hasEarlier: boolean;
+}
+
+/** A run and the end of its log: what is there, then what comes, once and in order. */
 function useRun(id: string) {
   const { client, authorization, signOut } = useSession();
   const [run, setRun] = useState<Run | null | undefined>(undefined);
-  const [lines, setLines] = useState<readonly Line[]>([]);
+  const [log, setLog] = useState<LogPart>({ lines: [], hasEarlier: false });
   const [isConnected, setConnected] = useState(true);
   useEffect(() => {
     const ended = new AbortController();
@@ -37,7 +49,7 @@ function useRun(id: string) {
     });
     const show = batched((events: readonly RunEvent[]) => {
       if (signal.aborted) return;
-      setLines((known) => [...known, ...events]);
+      setLog((known) => withLines(known, events));
       const progress = events.map(progressOf).findLast((each) => each !== null);
       if (progress !== undefined) setRun((known) => known && { ...known, progress });
       // What a run logs does not change what else it is.
@@ -45,16 +57,23 @@ function useRun(id: string) {
     });
     const follow = async () => {
       while (!signal.aborted) {
-        const after = await loadLog(client, id, signal, setLines);
+        const end = await loadLines(client, id, null, signal);
+        if (end !== null) setLog(end);
         // In this order: what the run becomes from here on is told by the feed.
         await refresh();
-        if (signal.aborted || after === undefined) return;
-        const feed = createRunFeed({ url: socketUrl(), authorization, run: id, after, onConnected: setConnected });
+        if (signal.aborted || end === null) return;
+        const feed = createRunFeed({
+          url: socketUrl(),
+          authorization,
+          run: id,
+          after: end.endCursor,
+          onConnected: setConnected,
+        });
         signal.addEventListener('abort', () => feed.close());
         try {
           for await (const event of feed) show(event);
         } catch (error) {
-          // The log has gone on without us: all of it is loaded anew.
+          // The log has gone on without us: its end is loaded anew.
           if (!(error instanceof CursorExpired)) throw error;
         } finally {
           feed.close();
@@ -64,56 +83,51 @@ function useRun(id: string) {
     follow().catch((error: unknown) => signOut(error instanceof Error ? error.message : String(error)));
     return () => ended.abort();
   }, [client, authorization, signOut, id]);
-  return { run, lines, isConnected };
+  const [first] = log.lines;
+  const showEarlier = async () => {
+    const earlier = await loadLines(client, id, first?.cursor ?? null, new AbortController().signal);
+    if (earlier === null) return;
+    setLog((known) => {
+      // Unless the lines that they come before have gone from the page meanwhile.
+      if (known.lines[0]?.cursor !== first?.cursor) return known;
+      return { lines: [...earlier.lines, ...known.lines], hasEarlier: earlier.hasEarlier };
+    });
+  };
+  return { run, log, isConnected, showEarlier };
 }
 
-/** One load at a time, again where it is asked for meanwhile, and until one has worked: the newest answer is the last. */
-function refresher(load: () => Promise<boolean>): () => Promise<void> {
-  let isWanted = false;
-  let loading: Promise<void> | undefined;
-  const loadWhileWanted = async () => {
-    while (isWanted) {
-      isWanted = false;
-      if (await load()) continue;
-      isWanted = true;
-      await pause(RELOAD_MS);
-    }
-    loading = undefined;
-  };
-  return () => {
-    isWanted = true;
-    loading ??= loadWhileWanted();
-    return loading;
-  };
+function withLines({ lines, hasEarlier }: LogPart, more: readonly Line[]): LogPart {
+  const all = [...lines, ...more];
+  const most = Math.max(MOST_LINES, lines.length);
+  return all.length <= most ? { lines: all, hasEarlier } : { lines: all.slice(-most), hasEarlier: true };
 }
 
-/** All pages of the log that is there; returns where it ends, and undefined for a run that there is not. */
-async function loadLog(
+/** The last lines of the log, or those before a cursor, and where they end; null for a run that there is not. */
+async function loadLines(
   client: ReturnType<typeof useSession>['client'],
   id: string,
+  before: string | null,
   signal: AbortSignal,
-  setLines: (lines: readonly Line[]) => void,
-): Promise<string | undefined> {
-  let lines: Line[] = [];
-  let after: string | undefined;
+): Promise<(LogPart & { endCursor: string | undefined }) | null> {
   while (!signal.aborted) {
-    const { data, error } = await client.query(RunLogDocument, { id, after: after ?? null }).toPromise();
-    if (error !== undefined) {
+    const { data } = await client.query(RunLogDocument, { id, before }).toPromise();
+    if (data === undefined) {
       await pause(RELOAD_MS);
       continue;
     }
-    const events = data?.run?.events;
-    if (!events) return undefined;
-    lines = [...lines, ...events.edges.map(({ node }) => node)];
-    after = events.pageInfo.endCursor ?? after;
-    setLines(lines);
-    if (!events.pageInfo.hasNextPage) return after;
+    if (!data.run) return null;
+    const { edges, pageInfo } = data.run.events;
+    return {
+      lines: edges.map(({ node }) => node),
+      hasEarlier: pageInfo.hasPreviousPage,
+      endCursor: pageInfo.endCursor ?? undefined,
+    };
   }
-  return after;
+  return null;
 }
 
 export function RunPage({ id }: { id: string }) {
-  const { run, lines, isConnected } = useRun(id);
+  const { run, log, isConnected, showEarlier } = useRun(id);
   const now = useNow();
   const [failure, setFailure] = useState<string | null>(null);
   if (run === undefined) return <Empty>Loading…</Empty>;
@@ -146,6 +160,14 @@ export function RunPage({ id }: { id: string }) {
           <Time at={run.startedAt} timeZone={run.task.timeZone} />
           {run.startedAt && `, ${formatDuration((end - Date.parse(run.startedAt)) / 1_000)}`}
         </dd>
+        {run.runner && (
+          <>
+            <dt>Runner</dt>
+            <dd>
+              {run.runner.host}, process {run.runner.pid}
+            </dd>
+          </>
+        )}
         {run.nextAttemptAt && (
           <>
             <dt>Next attempt</dt>
@@ -165,7 +187,7 @@ export function RunPage({ id }: { id: string }) {
       </dl>
       {run.state === 'RUNNING' && <ProgressBar value={run.progress} label="Progress" />}
       {run.message && <p className="outcome">{run.message}</p>}
-      <Log lines={lines} />
+      <Log log={log} showEarlier={() => void showEarlier()} />
     </>
   );
 }
@@ -198,14 +220,19 @@ function RunActions({ run, onFailure }: { run: Run; onFailure: (message: string 
 }
 
 /** Follows its end, unless whoever reads has scrolled away from it. */
-function Log({ lines }: { lines: readonly Line[] }) {
+function Log({ log: { lines, hasEarlier }, showEarlier }: { log: LogPart; showEarlier: () => void }) {
   const [search, setSearch] = useState('');
-  const [list, setList] = useState<HTMLOListElement | null>(null);
+  const list = useRef<HTMLOListElement>(null);
+  const isFollowing = useRef(true);
   const shown = lines.filter(({ type, message }) => type !== 'PROGRESS' && matches(type, message, search));
   // biome-ignore lint/correctness/useExhaustiveDependencies: it scrolls whenever there are more lines
-  useEffect(() => {
-    if (list && list.scrollHeight - list.scrollTop - list.clientHeight < 200) list.scrollTop = list.scrollHeight;
-  }, [list, shown.length]);
+  useLayoutEffect(() => {
+    if (list.current && isFollowing.current) list.current.scrollTop = list.current.scrollHeight;
+  }, [shown.length]);
+  const onScroll = ({ currentTarget }: UIEvent<HTMLOListElement>) => {
+    const { scrollHeight, scrollTop, clientHeight } = currentTarget;
+    isFollowing.current = scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
+  };
   return (
     <section aria-labelledby="log">
       <header className="section-head">
@@ -215,19 +242,18 @@ function Log({ lines }: { lines: readonly Line[] }) {
           <input type="search" value={search} onChange={(event) => setSearch(event.target.value)} />
         </label>
       </header>
+      {hasEarlier && (
+        <button type="button" className="more" onClick={showEarlier}>
+          Show earlier lines
+        </button>
+      )}
       {shown.length === 0 ? (
-        <Empty>{search === '' ? 'Nothing was logged yet.' : 'No line holds that.'}</Empty>
+        <Empty>{search === '' ? 'Nothing was logged yet.' : 'No line that is shown holds that.'}</Empty>
       ) : (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by the keyboard
-        <ol className="lines" ref={setList} tabIndex={0} aria-labelledby="log">
-          {shown.map(({ cursor, at, type, message, attempt }) => (
-            <li key={cursor} className={type.toLowerCase()}>
-              <time dateTime={at} title={formatTime(at)}>
-                {formatClock(at)}
-              </time>
-              <span className="type">{type === 'LOG' ? attemptName(attempt) : type.toLowerCase()}</span>
-              <span className="text">{message}</span>
-            </li>
+        <ol className="lines" ref={list} onScroll={onScroll} tabIndex={0} aria-labelledby="log">
+          {shown.map((line) => (
+            <LogLine key={line.cursor} line={line} />
           ))}
         </ol>
       )}
@@ -235,9 +261,27 @@ function Log({ lines }: { lines: readonly Line[] }) {
   );
 }
 
+/** Drawn once, however many follow. */
+const LogLine = memo(({ line: { at, type, message, attempt } }: { line: Line }) => (
+  <li className={type.toLowerCase()}>
+    <time dateTime={at} title={formatTime(at)}>
+      {formatClock(at)}
+    </time>
+    <span>
+      {type !== 'LOG' && (
+        <span className="type">
+          {type.toLowerCase()}
+          {attemptName(type, attempt)}
+        </span>
+      )}{' '}
+      <span className="text">{message}</span>
+    </span>
+  </li>
+));
+
 /** Most runs have one. */
-function attemptName(attempt: number | null | undefined): string {
-  return attempt && attempt > 1 ? `attempt ${attempt}` : '';
+function attemptName(type: string, attempt: number | null | undefined): string {
+  return type === 'STARTED' && attempt && attempt > 1 ? ` attempt ${attempt}` : '';
 }
 
 function matches(type: string, message: string | null | undefined, search: string): boolean {

@@ -1,213 +1,303 @@
-import { useCallback, useEffect, useState } from 'react';
-import { Link } from 'wouter';
+import './tasks.css';
+import { useEffect, useMemo, useRef, useState } from 'react';
+import { Link, useSearchParams } from 'wouter';
 import { useSession } from '../context.ts';
-import {
-  ExecuteTaskDocument,
-  PauseTaskDocument,
-  ResumeTaskDocument,
-  TasksDocument,
-  type TasksQuery,
-  type TasksQueryVariables,
-} from '../operations.ts';
-import { Countdown, Empty, Failure, Time, useNow } from '../parts.tsx';
+import { ClassNamesDocument, type ClassNamesQuery } from '../operations.ts';
+import { Ago, Countdown, Empty, Failure, StateBadge, useNow } from '../parts.tsx';
+import { Sparkline } from '../sparkline.tsx';
 import { AddTaskLink } from '../task-actions.tsx';
+import { TaskButtons } from '../task-buttons.tsx';
+import { type TaskLine, useTasks, type Wanted } from '../use-tasks.ts';
 
-const PAGE = 50;
 const TYPED_MS = 250;
+/** Where the order has changed, the list is loaded again no sooner than this. */
+const REORDER_MS = 5_000;
 
-type Task = TasksQuery['tasks']['edges'][number]['node'];
-type Order = NonNullable<TasksQueryVariables['orderBy']>;
+const BY_NEXT_RUN = { label: 'Next run', orderBy: { field: 'NEXT_RUN_AT', direction: 'ASC' } } as const;
+const ORDERS: Record<string, { label: string; orderBy: Wanted['orderBy'] }> = {
+  next: BY_NEXT_RUN,
+  name: { label: 'Name', orderBy: { field: 'NAME', direction: 'ASC' } },
+  last: { label: 'Last success', orderBy: { field: 'LAST_RUN_AT', direction: 'DESC' } },
+  newest: { label: 'Newest', orderBy: { field: 'ID', direction: 'DESC' } },
+};
 
-const ORDERS: { label: string; order: Order }[] = [
-  { label: 'Next run', order: { field: 'NEXT_RUN_AT', direction: 'ASC' } },
-  { label: 'Name', order: { field: 'NAME', direction: 'ASC' } },
-  { label: 'Last success', order: { field: 'LAST_RUN_AT', direction: 'DESC' } },
-  { label: 'Newest', order: { field: 'ID', direction: 'DESC' } },
-];
+const FILTERS: Record<string, { label: string; filter: Wanted['filter'] }> = {
+  all: { label: 'All', filter: {} },
+  mine: { label: 'My own', filter: {} },
+  active: { label: 'Active', filter: { active: true } },
+  paused: { label: 'Paused', filter: { active: false } },
+  failed: { label: 'Last run failed', filter: { lastRunState: 'FAILED' } },
+  running: { label: 'Running', filter: { lastRunState: 'RUNNING' } },
+};
 
-const FILTERS: { label: string; filter: { active?: boolean; lastRunState?: 'FAILED' } }[] = [
-  { label: 'All', filter: {} },
-  { label: 'Active', filter: { active: true } },
-  { label: 'Paused', filter: { active: false } },
-  { label: 'Last run failed', filter: { lastRunState: 'FAILED' } },
-];
-
-/** A page of tasks as the server has them, and how to load the next. */
-function useTasks(name: string, filter: number, order: number) {
-  const { client } = useSession();
-  const [tasks, setTasks] = useState<Task[] | null>(null);
-  const [next, setNext] = useState<string | null>(null);
-  const [failure, setFailure] = useState<string | null>(null);
-  const load = useCallback(
-    async (after: string | null, isWanted: () => boolean) => {
-      const { data, error } = await client
-        .query(TasksDocument, {
-          first: PAGE,
-          after,
-          filter: { ...FILTERS[filter]?.filter, ...(name === '' ? {} : { name }) },
-          orderBy: ORDERS[order]?.order ?? null,
-        })
-        .toPromise();
-      if (!isWanted()) return;
-      setFailure(error?.message ?? null);
-      if (data === undefined) return;
-      const page = data.tasks.edges.map(({ node }) => node);
-      setTasks((known) => (after === null ? page : [...(known ?? []), ...page]));
-      setNext(data.tasks.pageInfo.hasNextPage ? (data.tasks.pageInfo.endCursor ?? null) : null);
-    },
-    [client, name, filter, order],
-  );
-  useEffect(() => {
-    let isWanted = true;
-    const timer = setTimeout(() => void load(null, () => isWanted), name === '' ? 0 : TYPED_MS);
-    return () => {
-      isWanted = false;
-      clearTimeout(timer);
+/** What is wanted, as the address says it. */
+function useWanted(): [Wanted, URLSearchParams, (changes: Record<string, string>) => void] {
+  const { viewer } = useSession();
+  const [address, setAddress] = useSearchParams();
+  const text = address.toString();
+  const wanted = useMemo(() => {
+    const said = new URLSearchParams(text);
+    const show = said.get('show') ?? 'all';
+    const name = said.get('q') ?? '';
+    const className = said.get('class') ?? '';
+    return {
+      filter: {
+        ...FILTERS[show]?.filter,
+        ...(show === 'mine' ? { owner: viewer.id } : {}),
+        ...(name === '' ? {} : { name }),
+        ...(className === '' ? {} : { className }),
+      },
+      orderBy: (ORDERS[said.get('order') ?? 'next'] ?? BY_NEXT_RUN).orderBy,
+      after: said.get('after'),
+      before: said.get('before'),
     };
-  }, [load, name]);
-  return { tasks, next, failure, load, setFailure };
+  }, [text, viewer.id]);
+  const change = (changes: Record<string, string>) =>
+    setAddress(
+      (known) => {
+        const next = new URLSearchParams(known);
+        // Another list begins at its beginning.
+        for (const place of ['after', 'before']) next.delete(place);
+        for (const [key, value] of Object.entries(changes)) {
+          if (value === '') next.delete(key);
+          else next.set(key, value);
+        }
+        return next;
+      },
+      { replace: !('after' in changes || 'before' in changes) },
+    );
+  return [wanted, address, change];
 }
 
 export function TasksPage() {
-  const [name, setName] = useState('');
-  const [filter, setFilter] = useState(0);
-  const [order, setOrder] = useState(0);
-  const { tasks, next, failure, load, setFailure } = useTasks(name, filter, order);
+  const [wanted, address, change] = useWanted();
+  const { page, failure, reload } = useTasks(wanted);
+  const [refused, setRefused] = useState<string | null>(null);
   const now = useNow();
-  const reload = () => load(null, () => true);
+  const used = useReordering(page?.tasks, wanted, reload);
+  const isFiltered = Object.keys(wanted.filter).length > 0;
   return (
     <>
       <header className="page-head">
         <h1>Tasks</h1>
         <AddTaskLink />
       </header>
-      <form className="filters" onSubmit={(event) => event.preventDefault()}>
-        <label>
-          Search
-          <input type="search" value={name} onChange={(event) => setName(event.target.value)} placeholder="Name" />
-        </label>
-        <label>
-          Show
-          <select value={filter} onChange={(event) => setFilter(Number(event.target.value))}>
-            {FILTERS.map(({ label }, index) => (
-              <option key={label} value={index}>
-                {label}
-              </option>
-            ))}
-          </select>
-        </label>
-        <label>
-          Order by
-          <select value={order} onChange={(event) => setOrder(Number(event.target.value))}>
-            {ORDERS.map(({ label }, index) => (
-              <option key={label} value={index}>
-                {label}
-              </option>
-            ))}
-          </select>
-        </label>
-      </form>
-      <Failure message={failure} />
-      {tasks?.length ? (
-        <div className="scroll">
-          <table>
-            <caption className="hidden">Tasks</caption>
-            <thead>
-              <tr>
-                <th scope="col">Name</th>
-                <th scope="col">Class</th>
-                <th scope="col">Next run</th>
-                <th scope="col">Last success</th>
-                <th scope="col">Owner</th>
-                <th scope="col">
-                  <span className="hidden">Actions</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {tasks.map((task) => (
-                <TaskRow key={task.id} task={task} now={now} onChanged={reload} onFailure={setFailure} />
-              ))}
-            </tbody>
-          </table>
-          {next !== null && (
-            <button type="button" className="more" onClick={() => void load(next, () => true)}>
-              Show more
-            </button>
-          )}
-        </div>
+      <Filters address={address} change={change} />
+      <Failure message={failure ?? refused} />
+      {page?.tasks.length ? (
+        <>
+          <div className="scroll" {...used}>
+            <table className="stack">
+              <caption className="hidden">Tasks</caption>
+              <thead>
+                <tr>
+                  <th scope="col">Name</th>
+                  <th scope="col">Next run</th>
+                  <th scope="col">Last run</th>
+                  <th scope="col">Last runs</th>
+                  <th scope="col">Class</th>
+                  <th scope="col">Owner</th>
+                  <th scope="col">
+                    <span className="hidden">Actions</span>
+                  </th>
+                </tr>
+              </thead>
+              <tbody>
+                {page.tasks.map((task) => (
+                  <TaskRow key={task.id} task={task} now={now} onFailure={setRefused} />
+                ))}
+              </tbody>
+            </table>
+          </div>
+          <nav className="pages" aria-label="Pages of the list">
+            {page.pageInfo.hasPreviousPage && (
+              <button type="button" onClick={() => change({ before: page.pageInfo.startCursor ?? '' })}>
+                Previous
+              </button>
+            )}
+            {page.pageInfo.hasNextPage && (
+              <button type="button" onClick={() => change({ after: page.pageInfo.endCursor ?? '' })}>
+                Next
+              </button>
+            )}
+          </nav>
+        </>
       ) : (
         <Empty>
-          {tasks === null
+          {page === null
             ? 'Loading…'
-            : name === '' && filter === 0
-              ? ['There is no task yet. ', <AddTaskLink key="add" />]
-              : 'No task fits.'}
+            : isFiltered
+              ? 'No task fits.'
+              : ['There is no task yet. ', <AddTaskLink key="add" />]}
         </Empty>
       )}
     </>
   );
 }
 
+/**
+ * Loads the list again where runs have changed its order, unless somebody points at it or has the focus in it: what
+ * they are about to press must not move.
+ */
+function useReordering(tasks: readonly TaskLine[] | undefined, { orderBy }: Wanted, reload: () => void) {
+  const isPointed = useRef(false);
+  const isFocused = useRef(false);
+  const isOrdered = useMemo(() => orderBy.field !== 'NEXT_RUN_AT' || isByNextRun(tasks ?? []), [orderBy, tasks]);
+  useEffect(() => {
+    if (isOrdered) return;
+    const timer = setInterval(() => {
+      if (!isPointed.current && !isFocused.current && !document.hidden) reload();
+    }, REORDER_MS);
+    return () => clearInterval(timer);
+  }, [isOrdered, reload]);
+  return {
+    onPointerEnter: () => {
+      isPointed.current = true;
+    },
+    onPointerLeave: () => {
+      isPointed.current = false;
+    },
+    onFocus: () => {
+      isFocused.current = true;
+    },
+    onBlur: () => {
+      isFocused.current = false;
+    },
+  };
+}
+
+function isByNextRun(tasks: readonly TaskLine[]): boolean {
+  const instants = tasks.map(({ nextRunAt }) => (nextRunAt ? Date.parse(nextRunAt) : Number.POSITIVE_INFINITY));
+  return instants.every((instant, index) => index === 0 || (instants[index - 1] ?? 0) <= instant);
+}
+
+interface FiltersProps {
+  address: URLSearchParams;
+  change: (changes: Record<string, string>) => void;
+}
+
+function Filters({ address, change }: FiltersProps) {
+  const { client } = useSession();
+  const [classes, setClasses] = useState<ClassNamesQuery['taskClasses']>([]);
+  useEffect(() => {
+    let isWanted = true;
+    void client
+      .query(ClassNamesDocument, {})
+      .toPromise()
+      .then(({ data }) => {
+        if (data !== undefined && isWanted) setClasses(data.taskClasses);
+      });
+    return () => {
+      isWanted = false;
+    };
+  }, [client]);
+  return (
+    <form className="filters" onSubmit={(event) => event.preventDefault()}>
+      <Search said={address.get('q') ?? ''} onSearch={(q) => change({ q })} />
+      <Choice
+        label="Show"
+        value={address.get('show') ?? 'all'}
+        options={Object.entries(FILTERS).map(([value, { label }]) => [value, label])}
+        onChoice={(show) => change({ show: show === 'all' ? '' : show })}
+      />
+      <Choice
+        label="Class"
+        value={address.get('class') ?? ''}
+        options={[['', 'All'], ...classes.map(({ name, title }): [string, string] => [name, title])]}
+        onChoice={(className) => change({ class: className })}
+      />
+      <Choice
+        label="Order by"
+        value={address.get('order') ?? 'next'}
+        options={Object.entries(ORDERS).map(([value, { label }]) => [value, label])}
+        onChoice={(order) => change({ order: order === 'next' ? '' : order })}
+      />
+    </form>
+  );
+}
+
+/** Searches once no more is typed. */
+function Search({ said, onSearch }: { said: string; onSearch: (text: string) => void }) {
+  const [typed, setTyped] = useState(said);
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const type = (text: string) => {
+    setTyped(text);
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => onSearch(text), TYPED_MS);
+  };
+  return (
+    <label>
+      Search
+      <input type="search" value={typed} onChange={(event) => type(event.target.value)} placeholder="Name" />
+    </label>
+  );
+}
+
+interface ChoiceProps {
+  label: string;
+  value: string;
+  options: readonly (readonly [value: string, label: string])[];
+  onChoice: (value: string) => void;
+}
+
+function Choice({ label, value, options, onChoice }: ChoiceProps) {
+  return (
+    <label>
+      {label}
+      <select value={value} onChange={(event) => onChoice(event.target.value)}>
+        {options.map(([each, name]) => (
+          <option key={each} value={each}>
+            {name}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
 interface TaskRowProps {
-  task: Task;
+  task: TaskLine;
   now: number;
-  onChanged: () => void;
   onFailure: (message: string | null) => void;
 }
 
-function TaskRow({ task, now, onChanged, onFailure }: TaskRowProps) {
-  const { client, viewer } = useSession();
-  const [started, setStarted] = useState<string | null>(null);
-  const mayChange = viewer.role === 'ADMIN' || (viewer.role === 'OPERATOR' && task.owner.id === viewer.id);
-  const toggle = async () => {
-    const document = task.active ? PauseTaskDocument : ResumeTaskDocument;
-    const { error } = await client.mutation(document, { id: task.id }).toPromise();
-    onFailure(error?.message ?? null);
-    onChanged();
-  };
-  const run = async () => {
-    // Sent twice, by a network that repeats, it runs once.
-    const { data, error } = await client
-      .mutation(ExecuteTaskDocument, { id: task.id, key: crypto.randomUUID() })
-      .toPromise();
-    onFailure(error?.message ?? null);
-    setStarted(data?.executeTask?.run?.id ?? null);
-  };
+function TaskRow({ task, now, onFailure }: TaskRowProps) {
+  const runs = task.runs.edges.map(({ node }) => node);
+  const [last] = runs;
   return (
     <tr>
-      <th scope="row">
+      <th scope="row" className="name">
         <Link href={`/tasks/${encodeURIComponent(task.id)}`}>{task.name}</Link>
       </th>
-      <td>
-        {task.className.split('\\').at(-1)}
-        {!task.hasRunner && <span className="badge failed">no runner</span>}
+      <td className="when">
+        <NextRun task={task} now={now} />
       </td>
-      <td>
-        {task.active ? (
-          <Countdown to={task.nextRunAt} now={now} timeZone={task.timeZone} />
+      <td className="when">
+        {last === undefined ? (
+          <span className="quiet">never</span>
         ) : (
-          <span className="badge">Paused</span>
+          <Link href={`/runs/${encodeURIComponent(last.id)}`} className="last">
+            <StateBadge state={last.state} /> <Ago at={last.finishedAt ?? last.startedAt ?? last.queuedAt} now={now} />
+          </Link>
         )}
       </td>
       <td>
-        <Time at={task.lastRunAt} timeZone={task.timeZone} />
+        <Sparkline runs={runs} name={task.name} />
+      </td>
+      <td>
+        {task.className.split('\\').at(-1)} {!task.hasRunner && <span className="badge failed">no runner</span>}
       </td>
       <td>{task.owner.name}</td>
       <td className="actions">
-        {mayChange && (
-          <>
-            <button type="button" onClick={() => void run()}>
-              Run now<span className="hidden">: {task.name}</span>
-            </button>
-            <button type="button" onClick={() => void toggle()}>
-              {task.active ? 'Pause' : 'Resume'}
-              <span className="hidden">: {task.name}</span>
-            </button>
-          </>
-        )}
-        {started !== null && <Link href={`/runs/${encodeURIComponent(started)}`}>Watch</Link>}
+        <TaskButtons task={task} onFailure={onFailure} />
       </td>
     </tr>
   );
+}
+
+function NextRun({ task, now }: { task: TaskLine; now: number }) {
+  if (task.deletedAt) return <span className="badge failed">Deleted</span>;
+  if (!task.active) return <span className="badge">Paused</span>;
+  return <Countdown to={task.nextRunAt} now={now} timeZone={task.timeZone} />;
 }
