@@ -25,5 +25,6 @@ export const PAGES: readonly Page[] = [
   { path: '/tasks/new', page: later(() => import('./pages/edit-task.tsx'), 'NewTaskPage') },
   { path: '/tasks/:id/edit', page: later(() => import('./pages/edit-task.tsx'), 'EditTaskPage') },
   { path: '/tasks/:id', page: later(() => import('./pages/task.tsx'), 'TaskPage') },
+  { path: '/timeline', label: 'Timeline', page: later(() => import('./pages/timeline.tsx'), 'TimelinePage') },
   { path: '/runs/:id', page: later(() => import('./pages/run.tsx'), 'RunPage') },
 ];

@@ -81,7 +81,8 @@ const RunSchema = defineEntity({
   indexes: [
     { name: 'run_by_task', properties: ['task', 'id'] },
     { name: 'run_by_state', properties: ['state', 'id'] },
-
+    // What became of the slots of a stretch of time. All that is counted is in it, so no row is read; equal keys are stored once.
+    { name: 'run_by_slot', properties: ['slot', 'trigger', 'state'], where: 'slot is not null' },
     // When the executor's alarm is due.
     { name: 'run_delayed', properties: ['nextAttemptAt'], where: 'next_attempt_at is not null' },
     // The overlap policy's question: which runs of this task are not finished?

@@ -26,6 +26,8 @@ import './runner.ts';
 import './scalars.ts';
 import './secret.ts';
 import './secret-mutations.ts';
+import './slot-lanes.ts';
+import './slot-load.ts';
 import './task.ts';
 import './task-class.ts';
 import './task-mutations.ts';

@@ -35,9 +35,12 @@ export function keysetPage<Database, Table extends keyof Database, Output>(
     if (cursor !== null) paged = paged.where(beyond(table, ordering, decodePosition(cursor, ordering, side), side));
   }
   const ascending = (ordering.direction === 'ASC') !== page.backward;
-  if (ordering.by !== null) {
-    paged = paged.orderBy(sql.ref(`${table}.${ordering.by.column}`), (order) => {
+  const { by } = ordering;
+  if (by !== null) {
+    paged = paged.orderBy(sql.ref(`${table}.${by.column}`), (order) => {
       const way = ascending ? order.asc() : order.desc();
+      // An index is read backwards only where it is not said where nulls come.
+      if (!by.nullable) return way;
       return page.backward ? way.nullsFirst() : way.nullsLast();
     });
   }
@@ -75,7 +78,7 @@ function encodePosition(row: { id: number }, ordering: Ordering): string {
   return Buffer.from(JSON.stringify([orderingName(ordering), value, row.id])).toString('base64url');
 }
 
-function decodePosition(cursor: string, ordering: Ordering, side: Side): Position {
+export function decodePosition(cursor: string, ordering: Ordering, side: Side): Position {
   const parts = parseParts(cursor);
   if (parts === null || !isPosition(parts, ordering)) {
     throw badInput(side, 'it is no cursor of this list in this order; accepted is one that a page of it gave');

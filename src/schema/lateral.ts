@@ -6,7 +6,11 @@ import { readRows } from '../database/rows.ts';
 export interface Nesting {
   parent: string;
   order: string;
+  /** What decides between equals. */
+  tieBreaker?: string;
   ascending: boolean;
+  /** Where rows without a value come; last unless given. */
+  nullsFirst?: boolean;
 }
 
 /**
@@ -17,13 +21,14 @@ export async function pagesOfParents<Child extends object>(
   em: EntityManager,
   parentIds: readonly number[],
   page: (parentId: RawBuilder<number>) => Expression<Child>,
-  { parent, order, ascending }: Nesting,
+  { parent, order, tieBreaker = order, ascending, nullsFirst = false }: Nesting,
 ): Promise<Child[][]> {
+  const way = sql`${ascending ? sql`asc` : sql`desc`} ${nullsFirst ? sql`nulls first` : sql`nulls last`}`;
   const { rows } = await sql<Child>`
     select child.*
     from unnest(${[...new Set(parentIds)]}::bigint[]) as parent (id)
     cross join lateral ${page(sql<number>`parent.id`)} as child
-    order by ${sql.ref(`child.${order}`)} ${ascending ? sql`asc` : sql`desc`}
+    order by ${sql.join([order, tieBreaker].map((column) => sql`${sql.ref(`child.${column}`)} ${way}`))}
   `.execute(readRows(em));
   const pages = Map.groupBy(rows, (row) => Number(Reflect.get(row, parent)));
   return parentIds.map((id) => pages.get(id) ?? []);

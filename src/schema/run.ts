@@ -7,7 +7,7 @@ import { type Page, readPage } from './connection.ts';
 import { type OrderDirection, OrderDirectionEnum, RunStateEnum, SkipReasonEnum, TriggerEnum } from './enums.ts';
 import { readGlobalId, toGlobalId } from './global-id.ts';
 import { readList } from './input.ts';
-import { keysetConnection, keysetPage } from './keyset.ts';
+import { keysetConnection, keysetPage, type Ordering } from './keyset.ts';
 import { pagesOfParents } from './lateral.ts';
 import { RunRef, TaskRef, UserRef } from './refs.ts';
 import { readTaskBy, TaskByInput } from './task-by.ts';
@@ -82,14 +82,28 @@ const RunFilter = builder.inputType('RunFilter', {
   }),
 });
 
+const RunOrderField = builder.enumType('RunOrderField', {
+  description: 'What runs are ordered by; the order in which they were recorded decides between equals.',
+  values: {
+    ID: { description: 'The order in which they were recorded.' },
+    SLOT: { description: 'The slot; runs without one come last.' },
+  } as const,
+});
+
 const RunOrder = builder.inputType('RunOrder', {
   description: 'In which order runs are listed.',
   fields: (t) => ({
+    field: t.field({
+      type: RunOrderField,
+      required: true,
+      defaultValue: 'ID',
+      description: 'What they are ordered by.',
+    }),
     direction: t.field({
       type: OrderDirectionEnum,
       required: true,
       defaultValue: 'DESC',
-      description: 'DESC is newest first, by when they were recorded.',
+      description: 'DESC is newest first.',
     }),
   }),
 });
@@ -127,9 +141,11 @@ function isOneOf(field: keyof typeof LISTED, values: readonly string[]): Express
   return sql<boolean>`${sql.ref(LISTED[field])} = any(${readList(values, `filter.${field}`)}::text[])`;
 }
 
-function orderOf({ orderBy }: RunArgs) {
+function orderOf({ orderBy, filter }: RunArgs): Ordering {
   const direction: OrderDirection = orderBy?.direction ?? 'DESC';
-  return { field: 'ID', direction, by: null };
+  if (orderBy?.field !== 'SLOT') return { field: 'ID', direction, by: null };
+  const nullable = filter?.slotFrom == null && filter?.slotTo == null;
+  return { field: 'SLOT', direction, by: { column: 'slot', type: 'timestamptz', nullable } };
 }
 
 function pageQuery<Output>(query: RunQuery<Output>, args: RunArgs, page: Page): RunQuery<Output> {
@@ -181,7 +197,13 @@ builder.objectField(TaskRef, 'runs', (t) =>
         em,
         taskIds,
         (taskId) => pageQuery(runs.where('run.task_id', '=', taskId), args, page),
-        { parent: 'task_id', order: 'id', ascending: (ordering.direction === 'ASC') !== page.backward },
+        {
+          parent: 'task_id',
+          order: ordering.by?.column ?? 'id',
+          tieBreaker: 'id',
+          ascending: (ordering.direction === 'ASC') !== page.backward,
+          nullsFirst: page.backward,
+        },
       );
       return pages.map((rows) => keysetConnection(rows, ordering, page));
     },

@@ -1,0 +1,312 @@
+import './timeline.css';
+import { useEffect, useState } from 'react';
+import { Link, useLocation, useSearchParams } from 'wouter';
+import { useSession } from '../context.ts';
+import { SlotLoadDocument } from '../operations.ts';
+import { Empty, Failure, Time } from '../parts.tsx';
+import { LoadChart, minuteName, rangeName, stepName } from '../timeline/chart.tsx';
+import { Lanes } from '../timeline/lanes.tsx';
+import { countOf, formatCount, inWords, type Load, STATES, totalOf } from '../timeline/states.ts';
+import { Troubles } from '../timeline/troubles.tsx';
+import { centred, type Range, rangeOf, readView, type View, writeView, ZOOM_NAMES, ZOOMS } from '../timeline/view.ts';
+
+const MINUTE = 60_000;
+/** So many times as long as an answer took nothing more is asked. */
+const REST = 10;
+
+interface Shown {
+  load: Load;
+  range: Range;
+}
+
+/** The load of the view's range, looked at again at the pace of its zoom, or slower where the server has much to count. */
+function useLoad({ zoom, from }: View) {
+  const { client } = useSession();
+  const [shown, setShown] = useState<Shown | null>(null);
+  const [failure, setFailure] = useState<string | null>(null);
+  useEffect(() => {
+    let isWanted = true;
+    let timer: ReturnType<typeof setTimeout>;
+    const look = async () => {
+      const range = rangeOf({ zoom, from }, Date.now());
+      const begun = performance.now();
+      const { data, error } = document.hidden
+        ? {}
+        : await client
+            .query(SlotLoadDocument, {
+              from: new Date(range.from).toISOString(),
+              to: new Date(range.to).toISOString(),
+              step: range.stepMinutes,
+            })
+            .toPromise();
+      if (!isWanted) return;
+      if (data) setShown({ load: data.slotLoad, range });
+      if (data || error) setFailure(error?.message ?? null);
+      const took = performance.now() - begun;
+      timer = setTimeout(() => void look(), Math.max(ZOOMS[zoom].reloadMs, took * REST));
+    };
+    void look();
+    return () => {
+      isWanted = false;
+      clearTimeout(timer);
+    };
+  }, [client, zoom, from]);
+  return { shown, failure };
+}
+
+/** Past and coming slots of all tasks on one axis. */
+export function TimelinePage() {
+  const [search] = useSearchParams();
+  const [, navigate] = useLocation();
+  const view = readView(search);
+  const { zoom, at } = view;
+  const { shown, failure } = useLoad(view);
+  // What is shown belongs to the view before until its load is there.
+  const isFresh = shown !== null && shown.range.stepMinutes === ZOOMS[zoom].step;
+  const go = (change: Partial<View>) => navigate(`/timeline?${writeView({ ...view, ...change })}`);
+  return (
+    <div className="timeline">
+      <header className="page-head">
+        <h1>Timeline</h1>
+        <Controls view={view} onGo={go} />
+      </header>
+      <Failure message={failure} />
+      {!isFresh ? (
+        !failure && <Empty>Loading…</Empty>
+      ) : (
+        <>
+          <p className="range">
+            {rangeName(shown.range)}
+            <span className="quiet"> · each bar {stepWords(shown.range.stepMinutes)}</span>
+          </p>
+          <Notes load={shown.load} range={shown.range} />
+          {shown.load.buckets.length === 0 ? (
+            <Empty>
+              No task has a slot here. Give a task a repeat item, go to another time, or zoom out to see more of it.
+            </Empty>
+          ) : (
+            <LoadChart {...shown} zoom={zoom} selected={at} onSelect={(picked) => go({ at: picked })} />
+          )}
+          <Legend buckets={shown.load.buckets} />
+          <div className="columns">
+            <Busiest load={shown.load} />
+            <AsTable {...shown} view={view} />
+          </div>
+          <Tasks {...shown} view={view} onGo={go} />
+          <section aria-labelledby="troubles">
+            <h2 id="troubles">Failed and skipped</h2>
+            <Troubles range={shown.range} gaps={shown.load.gaps} version={versionOf(shown.load)} />
+          </section>
+        </>
+      )}
+    </div>
+  );
+}
+
+/** What is listed is loaded anew when the counts are others. */
+function versionOf({ buckets }: Load): string {
+  return STATES.map(({ field }) => countOf(buckets, field)).join();
+}
+
+function stepWords(minutes: number): string {
+  if (minutes === 1) return 'a minute';
+  if (minutes < 60) return `${minutes} minutes`;
+  return minutes === 60 ? 'an hour' : `${minutes / 60} hours`;
+}
+
+type Go = (change: Partial<View>) => void;
+
+function Controls({ view, onGo }: { view: View; onGo: Go }) {
+  const { zoom, at, from } = view;
+  const range = rangeOf(view, Date.now());
+  const half = (range.to - range.from) / 2;
+  const middle = range.from + half;
+  return (
+    <div className="controls">
+      <fieldset className="zooms">
+        <legend className="hidden">Zoom</legend>
+        {ZOOM_NAMES.map((name) => (
+          <button
+            key={name}
+            type="button"
+            aria-pressed={name === zoom}
+            onClick={() =>
+              onGo({ zoom: name, from: from === null && at === null ? null : centred(name, at ?? middle), at: null })
+            }
+          >
+            {ZOOMS[name].label}
+          </button>
+        ))}
+      </fieldset>
+      <fieldset className="zooms">
+        <legend className="hidden">Time</legend>
+        <button type="button" onClick={() => onGo({ from: range.from - half, at: null })}>
+          Earlier
+        </button>
+        <button type="button" aria-pressed={from === null} onClick={() => onGo({ from: null, at: null })}>
+          Now
+        </button>
+        <button type="button" onClick={() => onGo({ from: range.from + half, at: null })}>
+          Later
+        </button>
+      </fieldset>
+    </div>
+  );
+}
+
+/** What the chart does not hold. */
+function Notes({ load, range }: { load: Load; range: Range }) {
+  const { from, plannedUntil, gapsLeftOut } = load;
+  return (
+    <>
+      {Date.parse(from) > range.from && (
+        <p className="note">
+          The records of slots before <Time at={from} /> have been removed.
+        </p>
+      )}
+      {Date.parse(plannedUntil) < range.to && (
+        <p className="note">
+          The tasks have too many different schedules to count every coming slot: up to <Time at={plannedUntil} /> all
+          are here, later ones in part.
+        </p>
+      )}
+      {gapsLeftOut > 0 && (
+        <p className="note">{formatCount(gapsLeftOut)} gaps have too many skipped slots to be drawn.</p>
+      )}
+    </>
+  );
+}
+
+function Legend({ buckets }: { buckets: Load['buckets'] }) {
+  return (
+    <ul className="legend" aria-label="Slots of this range">
+      {STATES.map(({ field, name }) => (
+        <li key={field}>
+          <span className={`swatch ${field}`}>{name}</span> <strong>{formatCount(countOf(buckets, field))}</strong>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Busiest({ load }: { load: Load }) {
+  const [most] = load.busiest;
+  // A pile-up is what stands out.
+  const minutes = load.busiest.filter(({ count }) => count > 1 && count * 4 >= (most?.count ?? 0));
+  return (
+    <section aria-labelledby="busiest">
+      <h2 id="busiest">Busiest minutes</h2>
+      {minutes.length === 0 ? (
+        <Empty>No minute has more than one slot.</Empty>
+      ) : (
+        <ol className="busiest">
+          {minutes.map(({ at, count }) => {
+            const minute = Date.parse(at);
+            return (
+              <li key={at}>
+                <Link href={`/timeline?${writeView({ zoom: 'hour', from: centred('hour', minute), at: minute })}`}>
+                  <time dateTime={at}>{minuteName(minute)}</time>
+                </Link>{' '}
+                <strong>{formatCount(count)}</strong> slots
+              </li>
+            );
+          })}
+        </ol>
+      )}
+    </section>
+  );
+}
+
+/** The chart in words, for who cannot use it and for copying. */
+function AsTable({ load, range, view }: Shown & { view: View }) {
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <details className="as-table" onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>The chart as a table</summary>
+      {isOpen && (
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is to be scrolled by keys
+        <section className="scroll tall" tabIndex={0} aria-label="The chart as a table">
+          <table>
+            <caption className="hidden">Slots by time</caption>
+            <thead>
+              <tr>
+                <th scope="col">Time</th>
+                <th scope="col">All</th>
+                {STATES.map(({ field, name }) => (
+                  <th key={field} scope="col">
+                    {name}
+                  </th>
+                ))}
+                <th scope="col">Most in a minute</th>
+              </tr>
+            </thead>
+            <tbody>
+              {load.buckets.map((bucket) => (
+                <tr key={bucket.at}>
+                  <th scope="row">
+                    <Link href={`/timeline?${writeView({ ...view, at: Date.parse(bucket.at) })}`}>
+                      {stepName(Date.parse(bucket.at), range.stepMinutes, view.zoom)}
+                    </Link>
+                  </th>
+                  <td>{formatCount(totalOf(bucket))}</td>
+                  {STATES.map(({ field }) => (
+                    <td key={field}>{bucket[field] === 0 ? '' : formatCount(bucket[field])}</td>
+                  ))}
+                  <td>{formatCount(bucket.busiest.count)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </section>
+      )}
+    </details>
+  );
+}
+
+/** Those of the step that is picked; else of the whole range where that is short. */
+function Tasks({ load, range, view, onGo }: Shown & { view: View; onGo: Go }) {
+  const { zoom, at } = view;
+  const end = at === null ? 0 : at + range.stepMinutes * MINUTE;
+  const bucket = load.buckets.find((each) => Date.parse(each.at) === at);
+  const isShort = range.to - range.from <= 360 * MINUTE;
+  return (
+    <section aria-labelledby="tasks">
+      <div className="section-head">
+        <h2 id="tasks">{at === null ? 'Tasks' : `Tasks at ${stepName(at, range.stepMinutes, zoom)}`}</h2>
+        {at !== null && zoom !== 'hour' && (
+          <button
+            type="button"
+            onClick={() => {
+              const nearer = ZOOM_NAMES[ZOOM_NAMES.indexOf(zoom) - 1] ?? 'hour';
+              onGo({ zoom: nearer, from: centred(nearer, (at + end) / 2), at: null });
+            }}
+          >
+            Zoom in here
+          </button>
+        )}
+        {at !== null && (
+          <button type="button" onClick={() => onGo({ at: null })}>
+            {isShort ? 'Show all tasks' : 'Close'}
+          </button>
+        )}
+      </div>
+      {at !== null ? (
+        <>
+          {bucket && <p className="quiet">{inWords(bucket)}</p>}
+          <Lanes
+            key={at}
+            range={{ from: at, to: end, stepMinutes: range.stepMinutes }}
+            zoom={zoom}
+            now={Date.parse(load.now)}
+            isStep
+            version={bucket === undefined ? '' : inWords(bucket)}
+          />
+        </>
+      ) : isShort ? (
+        <Lanes range={range} zoom={zoom} now={Date.parse(load.now)} isStep={false} version={versionOf(load)} />
+      ) : (
+        <Empty>Pick a bar to see its tasks, or zoom in to six hours.</Empty>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,86 @@
+// Which stretch of time the timeline shows, and how the address says so.
+
+const MINUTE = 60_000;
+
+/** From near to far: how long a stretch is, in which steps it is counted and how often it is looked at again. */
+export const ZOOMS = {
+  hour: { label: 'Hour', minutes: 60, step: 1, reloadMs: 5_000 },
+  '6h': { label: '6 hours', minutes: 360, step: 5, reloadMs: 10_000 },
+  day: { label: 'Day', minutes: 1_440, step: 15, reloadMs: 30_000 },
+  week: { label: 'Week', minutes: 7 * 1_440, step: 60, reloadMs: 60_000 },
+  month: { label: 'Month', minutes: 31 * 1_440, step: 360, reloadMs: 60_000 },
+} as const;
+export type Zoom = keyof typeof ZOOMS;
+export const ZOOM_NAMES = Object.keys(ZOOMS) as Zoom[];
+
+/** Instants in milliseconds since 1970, whole minutes. */
+export interface View {
+  zoom: Zoom;
+  /** Where it begins; null where it follows the present. */
+  from: number | null;
+  /** The step that is looked at. */
+  at: number | null;
+}
+
+export interface Range {
+  from: number;
+  to: number;
+  stepMinutes: number;
+}
+
+export function readView(search: URLSearchParams): View {
+  const zoom = ZOOM_NAMES.find((name) => name === search.get('zoom')) ?? 'hour';
+  return { zoom, from: readMinute(search.get('from')), at: readMinute(search.get('at')) };
+}
+
+function readMinute(text: string | null): number | null {
+  const time = Date.parse(text ?? '');
+  // The server takes four digits of years.
+  return time >= 0 && time < Date.UTC(9_999, 0) ? Math.floor(time / MINUTE) * MINUTE : null;
+}
+
+export function writeView({ zoom, from, at }: View): string {
+  const search = new URLSearchParams({ zoom });
+  if (from !== null) search.set('from', minuteText(from));
+  if (at !== null) search.set('at', minuteText(at));
+  return search.toString().replaceAll('%3A', ':');
+}
+
+/** `2026-03-01T08:30Z` */
+function minuteText(time: number): string {
+  return `${new Date(time).toISOString().slice(0, 16)}Z`;
+}
+
+export function rangeOf({ zoom, from }: Pick<View, 'zoom' | 'from'>, now: number): Range {
+  const { minutes, step } = ZOOMS[zoom];
+  const begin = from ?? centred(zoom, now);
+  return { from: begin, to: begin + minutes * MINUTE, stepMinutes: step };
+}
+
+/** Where a stretch of that length begins that has the instant in its middle. */
+export function centred(zoom: Zoom, instant: number): number {
+  const { minutes, step } = ZOOMS[zoom];
+  return alignedDown(instant - (minutes / 2) * MINUTE, step);
+}
+
+/** Steps begin at whole hours and days on the clock of whoever looks. */
+function alignedDown(instant: number, stepMinutes: number): number {
+  const offset = new Date(instant).getTimezoneOffset();
+  const wall = Math.floor(instant / MINUTE) - offset;
+  return (Math.floor(wall / stepMinutes) * stepMinutes + offset) * MINUTE;
+}
+
+/** Where the clock of whoever looks shows something round, to be written below the chart. */
+export function ticksOf(zoom: Zoom, { from, to, stepMinutes }: Range): number[] {
+  const ticks: number[] = [];
+  for (let at = from; at < to; at += stepMinutes * MINUTE) if (isRound(zoom, new Date(at))) ticks.push(at);
+  return ticks;
+}
+
+function isRound(zoom: Zoom, at: Date): boolean {
+  const [day, hour, minute] = [at.getDay(), at.getHours(), at.getMinutes()];
+  if (zoom === 'hour') return minute % 10 === 0;
+  if (zoom === '6h') return minute === 0;
+  if (zoom === 'day') return minute === 0 && hour % 3 === 0;
+  return minute === 0 && hour < 6 && (zoom === 'week' ? hour === 0 : day === 1);
+}

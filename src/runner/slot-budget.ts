@@ -1,0 +1,37 @@
+// How much work one question about many slots may be: what is left out is told, and other requests get their turn.
+import { setImmediate as otherWork } from 'node:timers/promises';
+
+/** Milliseconds of computing before other requests get their turn. */
+const SLICE_MS = 10;
+
+/** To be asked between two pieces of work of about a millisecond or less. */
+export class Turns {
+  #since = performance.now();
+
+  async pass(): Promise<void> {
+    if (performance.now() - this.#since < SLICE_MS) return;
+    await otherWork();
+    this.#since = performance.now();
+  }
+}
+
+/** Shares a number of slots out fairly among many schedules: what one of them leaves, those after it get. */
+export class SlotShares {
+  #left: number;
+  #takers: number;
+
+  constructor(slots: number, takers: number) {
+    this.#left = slots;
+    this.#takers = takers;
+  }
+
+  /** What the next one may take. */
+  next(): number {
+    return Math.floor(this.#left / Math.max(this.#takers, 1));
+  }
+
+  took(slots: number): void {
+    this.#left -= slots;
+    this.#takers -= 1;
+  }
+}
