@@ -19,9 +19,10 @@ export function faultsOf(error: CombinedError | undefined): Faults {
   const byField = new Map<string, string>();
   const other: string[] = [];
   for (const { message, extensions } of error.graphQLErrors) {
-    const { field } = extensions;
-    if (typeof field === 'string') byField.set(field, message.replace(`${field}: `, ''));
-    else other.push(message);
+    const field = extensions.field ?? fieldOfType(message);
+    if (typeof field === 'string') {
+      byField.set(field, message.replace(`${field}: `, '').replace(/^Variable .* at "[^"]*"; /, ''));
+    } else other.push(message);
   }
   return { byField, other: other.length === 0 ? null : other.join(' ') };
 }
@@ -55,6 +56,11 @@ export function submitting(work: () => Promise<unknown>) {
 export function Unplaced({ faults, placed }: { faults: Faults; placed: readonly string[] }) {
   const rest = [...faults.byField].filter(([field]) => !placed.includes(field)).map((fault) => fault.join(': '));
   return <Failure message={[...(faults.other === null ? [] : [faults.other]), ...rest].join(' ')} />;
+}
+
+/** `input.repeatItems.0.hour` of a value that is not of its type, which GraphQL itself finds. */
+function fieldOfType(message: string): string | undefined {
+  return /^Variable .* at "([^"]*)"; /.exec(message)?.[1]?.replaceAll(/\[(\d+)\]/g, '.$1');
 }
 
 interface FieldProps {

@@ -22,6 +22,8 @@ function later<Name extends string>(load: () => Promise<Record<Name, ComponentTy
 export const PAGES: readonly Page[] = [
   { path: '/', label: 'Now', page: NowPage },
   { path: '/tasks', label: 'Tasks', page: later(() => import('./pages/tasks.tsx'), 'TasksPage') },
+  { path: '/tasks/new', page: later(() => import('./pages/edit-task.tsx'), 'NewTaskPage') },
+  { path: '/tasks/:id/edit', page: later(() => import('./pages/edit-task.tsx'), 'EditTaskPage') },
   { path: '/tasks/:id', page: later(() => import('./pages/task.tsx'), 'TaskPage') },
   { path: '/timeline', label: 'Timeline', page: later(() => import('./pages/timeline.tsx'), 'TimelinePage') },
   { path: '/runs/:id', page: later(() => import('./pages/run.tsx'), 'RunPage') },

@@ -1,19 +1,15 @@
 import './task.css';
 import { useState } from 'react';
+import { DST_NOTES } from '../dst-notes.ts';
 import { Durations } from '../durations.tsx';
 import { formatDuration } from '../format.ts';
-import type { DstNote } from '../operations.ts';
 import { Ago, Countdown, Empty, Failure, Time, useNow } from '../parts.tsx';
 import { rulesInWords } from '../rule-words.ts';
+import { TaskActions } from '../task-actions.tsx';
 import { TaskButtons } from '../task-buttons.tsx';
 import { History, Runs } from '../task-records.tsx';
 import { type LoadedTask, type Task, useTask } from '../use-task.ts';
 import { Why } from '../why.tsx';
-
-const DST_NOTES: Record<DstNote, string> = {
-  SKIPPED_WALL_TIME: 'the clock skips that time; it fires right after',
-  REPEATED_WALL_TIME: 'that time occurs twice; it fires the first time',
-};
 
 export function TaskPage({ id }: { id: string }) {
   const loaded = useTask(id);
@@ -31,6 +27,7 @@ export function TaskPage({ id }: { id: string }) {
         {!task.hasRunner && <span className="badge failed">no runner has its class</span>}
         <span className="buttons-inline">
           <TaskButtons task={task} onFailure={setFailure} />
+          <TaskActions task={task} />
         </span>
       </header>
       <Failure message={failure} />

@@ -5,6 +5,7 @@ import { useSession } from '../context.ts';
 import { ClassNamesDocument, type ClassNamesQuery } from '../operations.ts';
 import { Ago, Countdown, Empty, Failure, StateBadge, useNow } from '../parts.tsx';
 import { Sparkline } from '../sparkline.tsx';
+import { AddTaskLink } from '../task-actions.tsx';
 import { TaskButtons } from '../task-buttons.tsx';
 import { type TaskLine, useTasks, type Wanted } from '../use-tasks.ts';
 
@@ -79,6 +80,7 @@ export function TasksPage() {
     <>
       <header className="page-head">
         <h1>Tasks</h1>
+        <AddTaskLink />
       </header>
       <Filters address={address} change={change} />
       <Failure message={failure ?? refused} />
@@ -121,7 +123,13 @@ export function TasksPage() {
           </nav>
         </>
       ) : (
-        <Empty>{page === null ? 'Loading…' : isFiltered ? 'No task fits.' : 'There is no task yet.'}</Empty>
+        <Empty>
+          {page === null
+            ? 'Loading…'
+            : isFiltered
+              ? 'No task fits.'
+              : ['There is no task yet. ', <AddTaskLink key="add" />]}
+        </Empty>
       )}
     </>
   );

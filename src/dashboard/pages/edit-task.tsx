@@ -1,0 +1,97 @@
+import './edit-task.css';
+import { useEffect, useState } from 'react';
+import { Link, useSearchParams } from 'wouter';
+import { mayChange, useSession } from '../context.ts';
+import { EditedTaskDocument, TaskClassesDocument } from '../operations.ts';
+import { Empty, Failure } from '../parts.tsx';
+import { TaskEditor } from '../task-editor.tsx';
+import { EditableClasses, valuesOfNew, valuesOfTask } from '../task-form.ts';
+import type { EditedTask } from '../task-policy.ts';
+
+/** The classes, and the task that is edited or copied: null for none, undefined until both are loaded. */
+function useEditable(id: string | null) {
+  const { client } = useSession();
+  const [loaded, setLoaded] = useState<{ classes: EditableClasses; task: EditedTask | null } | null>(null);
+  const [failure, setFailure] = useState<string | null>(null);
+  useEffect(() => {
+    let isWanted = true;
+    const load = async () => {
+      const [classes, task] = await Promise.all([
+        client.query(TaskClassesDocument, {}).toPromise(),
+        id === null ? null : client.query(EditedTaskDocument, { id }).toPromise(),
+      ]);
+      if (!isWanted) return;
+      const error = classes.error ?? task?.error;
+      setFailure(error?.message ?? null);
+      if (error === undefined && classes.data !== undefined) {
+        setLoaded({ classes: new EditableClasses(classes.data.taskClasses), task: task?.data?.task ?? null });
+      }
+    };
+    void load();
+    return () => {
+      isWanted = false;
+    };
+  }, [client, id]);
+  return { loaded, failure };
+}
+
+/** A new task; with `from` in the address a copy of that one. */
+export function NewTaskPage() {
+  const { viewer } = useSession();
+  const [search] = useSearchParams();
+  const from = search.get('from');
+  const { loaded, failure } = useEditable(from);
+  if (viewer.role === 'VIEWER') return <Empty>Only an operator or an admin adds tasks.</Empty>;
+  return (
+    <>
+      <header className="page-head">
+        <h1>Add task</h1>
+      </header>
+      <Failure message={failure} />
+      {loaded === null && failure === null && <Empty>Loading…</Empty>}
+      {loaded && (
+        <>
+          {from !== null && loaded.task === null && <Empty>There is no task to copy; this one begins empty.</Empty>}
+          <TaskEditor
+            key={from}
+            classes={loaded.classes}
+            task={null}
+            initial={loaded.task === null ? valuesOfNew(loaded.classes) : copyOf(loaded.task, viewer.role === 'ADMIN')}
+          />
+        </>
+      )}
+    </>
+  );
+}
+
+/** The copy of an operator is their own. */
+function copyOf(task: EditedTask, isAdmin: boolean) {
+  const values = valuesOfTask(task);
+  return { ...values, name: `${task.name} (copy)`, ownerLegacyId: isAdmin ? values.ownerLegacyId : null };
+}
+
+export function EditTaskPage({ id }: { id: string }) {
+  const { viewer } = useSession();
+  const { loaded, failure } = useEditable(id);
+  if (failure !== null) return <Failure message={failure} />;
+  if (loaded === null) return <Empty>Loading…</Empty>;
+  const { classes, task } = loaded;
+  if (task === null) return <Empty>There is no such task.</Empty>;
+  const copy = `/tasks/new?from=${encodeURIComponent(id)}`;
+  return (
+    <>
+      <header className="page-head">
+        <h1>Edit {task.name}</h1>
+      </header>
+      {task.deletedAt ? (
+        <Empty>
+          It is deleted. <Link href={copy}>Add it as a new task</Link>
+        </Empty>
+      ) : mayChange(viewer, task.owner) ? (
+        <TaskEditor classes={classes} task={task} initial={valuesOfTask(task)} />
+      ) : (
+        <Empty>It is the task of {task.owner.name}; they and an admin may change it.</Empty>
+      )}
+    </>
+  );
+}
