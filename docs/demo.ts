@@ -129,6 +129,13 @@ export async function fillDemo(app: TestApp, databaseUrl: string): Promise<void>
     ids.set(name, addTask.task.id);
   }
   await addHistory(databaseUrl);
+  const { addUser } = await app.query<{ addUser: { user: { id: string } } }>(
+    'mutation { addUser(input: { name: "noc", role: OPERATOR }) { user { id } } }',
+  );
+  await app.query('mutation ($user: ID!) { createApiKey(input: { user: $user }) { apiKey { key } } }', {
+    user: addUser.user.id,
+  });
+  for (const action of ['getTasks', 'getTaskHistory']) await app.legacy(`target=scheduler&action=${action}`);
   const run = (name: string, data?: unknown) =>
     app.query(
       'mutation ($id: ID!, $data: JSON) { executeTask(input: { task: { id: $id }, data: $data }) { run { id } } }',

@@ -31,7 +31,13 @@ async function picturesOf(app: TestApp): Promise<Picture[]> {
     { name: 'now', path: '/', isShown: true },
     { name: 'tasks', path: '/tasks' },
     { name: 'task', path: `/tasks/${task}` },
+    { name: 'edit', path: `/tasks/${task}/edit` },
+    { name: 'timeline', path: '/timeline?zoom=day', isShown: true },
+    { name: 'timeline-hour', path: '/timeline' },
     { name: 'run', path: `/runs/${run}` },
+    { name: 'log', path: '/log' },
+    { name: 'legacy-callers', path: '/legacy-callers' },
+    { name: 'api-keys', path: '/api-keys' },
   ];
 }
 

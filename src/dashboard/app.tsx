@@ -1,5 +1,6 @@
-import { Suspense, useCallback, useEffect, useMemo, useState } from 'react';
-import { Link, Redirect, Route, Switch } from 'wouter';
+import { type ReactNode, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { Link, Redirect, Route, Switch, useLocation } from 'wouter';
+import { Broken } from './broken.tsx';
 import { createGraphQLClient } from './client.ts';
 import { type Session, SessionContext } from './context.ts';
 import { ViewerDocument, type ViewerQuery } from './operations.ts';
@@ -7,6 +8,10 @@ import { Empty } from './parts.tsx';
 import { PAGES } from './routes.tsx';
 import { authorizationOf, type Credentials, storeCredentials, storedCredentials } from './session.ts';
 import { SignIn } from './sign-in.tsx';
+
+/** How soon it is asked again who one is, and whether the runners are held. */
+const VIEWER_MS = 30_000;
+const RETRY_MS = 2_000;
 
 export function App() {
   const [credentials, setCredentials] = useState<Credentials | null>(storedCredentials);
@@ -37,19 +42,22 @@ function SignedIn({ credentials, signOut }: { credentials: Credentials; signOut:
   );
   const [known, setKnown] = useState<ViewerQuery | null>(null);
   useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
     let isWanted = true;
     const load = async () => {
       const { data } = await client.query(ViewerDocument, {}).toPromise();
       if (!isWanted) return;
       if (data?.viewer) setKnown(data);
-      else setTimeout(() => void load(), 2_000);
+      timer = setTimeout(() => void load(), data?.viewer ? VIEWER_MS : RETRY_MS);
     };
     void load();
     return () => {
       isWanted = false;
+      clearTimeout(timer);
     };
   }, [client]);
-  const viewer = known?.viewer;
+  const told = JSON.stringify(known?.viewer ?? null);
+  const viewer = useMemo(() => JSON.parse(told) as Session['viewer'] | null, [told]);
   const session = useMemo(
     () => (viewer ? { client, authorization, apiKey: credentials.key, viewer, signOut } : null),
     [client, authorization, credentials.key, viewer, signOut],
@@ -83,7 +91,7 @@ function SignedIn({ credentials, signOut }: { credentials: Credentials; signOut:
           No task runs: the runners of this installation are held. {known.installation.heldBecause}
         </p>
       )}
-      <main id="content">
+      <Content>
         <Suspense fallback={<Empty>Loading…</Empty>}>
           <Switch>
             {pages.map(({ path, page: Page }) => (
@@ -96,7 +104,23 @@ function SignedIn({ credentials, signOut }: { credentials: Credentials; signOut:
             </Route>
           </Switch>
         </Suspense>
-      </main>
+      </Content>
     </SessionContext>
+  );
+}
+
+/** Whoever goes to another page by the keyboard goes on from its beginning. */
+function Content({ children }: { children: ReactNode }) {
+  const [path] = useLocation();
+  const main = useRef<HTMLElement>(null);
+  const last = useRef(path);
+  useEffect(() => {
+    if (last.current !== path) main.current?.focus();
+    last.current = path;
+  }, [path]);
+  return (
+    <main id="content" ref={main} tabIndex={-1}>
+      <Broken key={path}>{children}</Broken>
+    </main>
   );
 }

@@ -4,6 +4,21 @@ import { serverNow } from './clock.ts';
 import { formatAge, formatDuration, formatIn, formatTime, STATE_NAMES } from './format.ts';
 import type { RunState } from './operations.ts';
 
+interface PageTitleProps {
+  /** For the tab, where it is not what the heading says. */
+  name?: string;
+  children: ReactNode;
+}
+
+/** The heading of a page, which names the browser's tab too. */
+export function PageTitle({ name, children }: PageTitleProps) {
+  const title = name ?? String(children);
+  useEffect(() => {
+    document.title = `${title} – Slotkeeper`;
+  }, [title]);
+  return <h1>{children}</h1>;
+}
+
 export function StateBadge({ state }: { state: RunState }) {
   return <span className={`badge ${state.toLowerCase()}`}>{STATE_NAMES[state]}</span>;
 }

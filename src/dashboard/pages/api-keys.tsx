@@ -3,7 +3,7 @@ import { useCallback, useEffect, useState } from 'react';
 import { useSearchParams } from 'wouter';
 import { useSession } from '../context.ts';
 import { type KeyLineFragment, KeysOfUserDocument, UsersDocument, type UsersQuery } from '../operations.ts';
-import { Empty, Failure, Time } from '../parts.tsx';
+import { Empty, Failure, PageTitle, Time } from '../parts.tsx';
 import { CreateKey, ImportKey, RevokeKey } from './key-dialogs.tsx';
 import { EditUser } from './user-dialog.tsx';
 
@@ -69,7 +69,7 @@ export function ApiKeysPage() {
   return (
     <>
       <header className="page-head">
-        <h1>API keys</h1>
+        <PageTitle>API keys</PageTitle>
         <button type="button" className="primary" onClick={() => open({ what: 'add' })}>
           Add user
         </button>

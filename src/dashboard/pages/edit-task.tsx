@@ -3,7 +3,7 @@ import { useEffect, useState } from 'react';
 import { Link, useSearchParams } from 'wouter';
 import { mayChange, useSession } from '../context.ts';
 import { EditedTaskDocument, TaskClassesDocument } from '../operations.ts';
-import { Empty, Failure } from '../parts.tsx';
+import { Empty, Failure, PageTitle } from '../parts.tsx';
 import { TaskEditor } from '../task-editor.tsx';
 import { EditableClasses, valuesOfNew, valuesOfTask } from '../task-form.ts';
 import type { EditedTask } from '../task-policy.ts';
@@ -45,7 +45,7 @@ export function NewTaskPage() {
   return (
     <>
       <header className="page-head">
-        <h1>Add task</h1>
+        <PageTitle>Add task</PageTitle>
       </header>
       <Failure message={failure} />
       {loaded === null && failure === null && <Empty>Loading…</Empty>}
@@ -81,7 +81,7 @@ export function EditTaskPage({ id }: { id: string }) {
   return (
     <>
       <header className="page-head">
-        <h1>Edit {task.name}</h1>
+        <PageTitle>{`Edit ${task.name}`}</PageTitle>
       </header>
       {task.deletedAt ? (
         <Empty>

@@ -3,7 +3,7 @@ import { useCallback, useState } from 'react';
 import { Link, useSearchParams } from 'wouter';
 import { useSession } from '../context.ts';
 import { LegacyCallersDocument, type LegacyCallersQuery } from '../operations.ts';
-import { Empty, Failure, Time } from '../parts.tsx';
+import { Empty, Failure, PageTitle, Time } from '../parts.tsx';
 import { usePolling } from '../polling.ts';
 
 const POLL_MS = 5_000;
@@ -51,7 +51,7 @@ export function LegacyCallersPage() {
   return (
     <>
       <header className="page-head">
-        <h1>Legacy callers</h1>
+        <PageTitle>Legacy callers</PageTitle>
       </header>
       <div className="what-to-do">
         <p>Each key that has called the old api.php, and what it called. To close the old door for a caller:</p>

@@ -14,7 +14,7 @@ import {
   LogNamesDocument,
   LogTasksDocument,
 } from '../operations.ts';
-import { Empty, Failure } from '../parts.tsx';
+import { Empty, Failure, PageTitle } from '../parts.tsx';
 import { usePolling } from '../polling.ts';
 import { StreamSign } from './now.tsx';
 
@@ -117,7 +117,7 @@ export function LogPage() {
   return (
     <>
       <header className="page-head">
-        <h1>Log</h1>
+        <PageTitle>Log</PageTitle>
         {hasEnd ? (
           <p className="sign stale">Of a time that is over</p>
         ) : isPaused ? (

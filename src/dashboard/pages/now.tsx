@@ -3,7 +3,7 @@ import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { formatDuration, formatSeconds } from '../format.ts';
 import { type LiveRun, useLiveRuns } from '../live-runs.ts';
-import { Ago, Countdown, Empty, ProgressBar, StateBadge, useNow } from '../parts.tsx';
+import { Ago, Countdown, Empty, PageTitle, ProgressBar, StateBadge, useNow } from '../parts.tsx';
 import { type Status, useStatus } from '../status.ts';
 
 /** Beyond these a list says that there are more. */
@@ -20,7 +20,7 @@ export function NowPage() {
   return (
     <>
       <header className="page-head">
-        <h1>Now</h1>
+        <PageTitle>Now</PageTitle>
         <StreamSign isConnected={isConnected} behindSeconds={behindSeconds} />
       </header>
       {status?.runners.length === 0 && (

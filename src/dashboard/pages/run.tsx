@@ -12,7 +12,7 @@ import {
   RunLogDocument,
   type RunLogQuery,
 } from '../operations.ts';
-import { Empty, Failure, ProgressBar, StateBadge, Time, useNow } from '../parts.tsx';
+import { Empty, Failure, PageTitle, ProgressBar, StateBadge, Time, useNow } from '../parts.tsx';
 import { StreamSign } from './now.tsx';
 
 /** A run may log without end; the page holds its end. */
@@ -136,9 +136,9 @@ export function RunPage({ id }: { id: string }) {
   return (
     <>
       <header className="page-head">
-        <h1>
+        <PageTitle name={`Run of ${run.task.name}`}>
           <Link href={`/tasks/${encodeURIComponent(run.task.id)}`}>{run.task.name}</Link>
-        </h1>
+        </PageTitle>
         <StateBadge state={run.state} />
         {!run.finishedAt && <StreamSign isConnected={isConnected} behindSeconds={0} />}
         <RunActions run={run} onFailure={setFailure} />

@@ -3,7 +3,7 @@ import { useState } from 'react';
 import { DST_NOTES } from '../dst-notes.ts';
 import { Durations } from '../durations.tsx';
 import { formatDuration } from '../format.ts';
-import { Ago, Countdown, Empty, Failure, Time, useNow } from '../parts.tsx';
+import { Ago, Countdown, Empty, Failure, PageTitle, Time, useNow } from '../parts.tsx';
 import { rulesInWords } from '../rule-words.ts';
 import { TaskActions } from '../task-actions.tsx';
 import { TaskButtons } from '../task-buttons.tsx';
@@ -21,7 +21,7 @@ export function TaskPage({ id }: { id: string }) {
   return (
     <>
       <header className="page-head">
-        <h1>{task.name}</h1>
+        <PageTitle>{task.name}</PageTitle>
         {task.deletedAt && <span className="badge failed">Deleted</span>}
         {!task.active && !task.deletedAt && <span className="badge">Paused</span>}
         {!task.hasRunner && <span className="badge failed">no runner has its class</span>}

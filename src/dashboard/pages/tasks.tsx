@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef, useState } from 'react';
 import { Link, useSearchParams } from 'wouter';
 import { useSession } from '../context.ts';
 import { ClassNamesDocument, type ClassNamesQuery } from '../operations.ts';
-import { Ago, Countdown, Empty, Failure, StateBadge, useNow } from '../parts.tsx';
+import { Ago, Countdown, Empty, Failure, PageTitle, StateBadge, useNow } from '../parts.tsx';
 import { Sparkline } from '../sparkline.tsx';
 import { AddTaskLink } from '../task-actions.tsx';
 import { TaskButtons } from '../task-buttons.tsx';
@@ -79,7 +79,7 @@ export function TasksPage() {
   return (
     <>
       <header className="page-head">
-        <h1>Tasks</h1>
+        <PageTitle>Tasks</PageTitle>
         <AddTaskLink />
       </header>
       <Filters address={address} change={change} />

@@ -3,7 +3,7 @@ import { useEffect, useState } from 'react';
 import { Link, useLocation, useSearchParams } from 'wouter';
 import { useSession } from '../context.ts';
 import { SlotLoadDocument } from '../operations.ts';
-import { Empty, Failure, Time } from '../parts.tsx';
+import { Empty, Failure, PageTitle, Time } from '../parts.tsx';
 import { LoadChart, minuteName, rangeName, stepName } from '../timeline/chart.tsx';
 import { Lanes } from '../timeline/lanes.tsx';
 import { countOf, formatCount, inWords, type Load, STATES, totalOf } from '../timeline/states.ts';
@@ -67,7 +67,7 @@ export function TimelinePage() {
   return (
     <div className="timeline">
       <header className="page-head">
-        <h1>Timeline</h1>
+        <PageTitle>Timeline</PageTitle>
         <Controls view={view} onGo={go} />
       </header>
       <Failure message={failure} />
