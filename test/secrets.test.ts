@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { storeSecret } from '../src/credentials/secrets.ts';
 import { Vault } from '../src/credentials/vault.ts';
 import { startTestApp, type TestApp } from './support/app.ts';
+import { textOf } from './support/contents.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { refusal } from './support/query.ts';
 
@@ -52,22 +53,6 @@ const remove = (name: string, idempotencyKey?: string) =>
     { input: { name, idempotencyKey } },
   );
 
-/** Everything that the database holds, as text. */
-async function dump(): Promise<string> {
-  const connection = database.orm.em.getConnection();
-  const tables = await connection.execute<{ name: string }[]>(
-    `select quote_ident(schemaname) || '.' || quote_ident(tablename) as name from pg_tables
-     where schemaname in ('public', 'pgboss')`,
-  );
-  const texts = await Promise.all(
-    tables.map(({ name }) => connection.execute<{ text: string }[]>(`select t::text as text from ${name} t`)),
-  );
-  return texts
-    .flat()
-    .map(({ text }) => text)
-    .join('\n');
-}
-
 test('a secret is set, listed without its value, replaced and deleted', async () => {
   const { data } = await set({ allowedHosts: ['Example.ORG', '*.bücher.example', '::1', '[::1]', '010.0.0.1'] });
   const secret = data?.setSecret?.secret;
@@ -94,7 +79,7 @@ test('the value is nowhere in the database, not in a digest that could be guesse
   const { data } = await set({ name: 'PIN', value, idempotencyKey: 'a key' });
   expect(JSON.stringify(data)).not.toContain(value);
   await set({ name: 'LONG', value: VALUE });
-  const text = await dump();
+  const text = await textOf(database.orm);
   expect(text).toContain('PIN');
   for (const form of [VALUE, Buffer.from(VALUE).toString('hex'), Buffer.from(VALUE).toString('base64')]) {
     expect(text).not.toContain(form);

@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import type { EntityManager } from '../database/orm.ts';
 import { StartupError } from '../database/startup-error.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { ApiKey, User } from '../entities/index.ts';
 import type { KeyAndSecret } from './credentials.ts';
+import { newPair } from './new-pair.ts';
 import type { Vault } from './vault.ts';
 
 const ADMIN_ID = 1;
@@ -25,10 +25,8 @@ export async function makeFirstAdmin(
     );
     if (inserted.length === 0) return null;
     await transaction.execute("select setval(pg_get_serial_sequence('app_user', 'id'), ?)", [ADMIN_ID]);
-    const pair = {
-      key: wanted.key ?? `admin-${randomBytes(8).toString('hex')}`,
-      secret: wanted.secret ?? randomBytes(24).toString('hex'),
-    };
+    const made = newPair('admin');
+    const pair = { key: wanted.key ?? made.key, secret: wanted.secret ?? made.secret };
     const user = transaction.getReference(User, ADMIN_ID, { wrapped: true });
     transaction.create(ApiKey, { key: pair.key, sealedSecret: vault.seal(pair.secret), user });
     return pair;

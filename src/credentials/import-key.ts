@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import type { Role } from '../entities/user.ts';
 import { badInput, conflict } from '../errors.ts';
 import type { KeyAndSecret } from './credentials.ts';
+import { insertUser, lockUsers } from './users.ts';
 import type { Vault } from './vault.ts';
 
 export interface KeyToImport extends KeyAndSecret {
@@ -51,21 +52,13 @@ export async function importApiKey(em: EntityManager, vault: Vault, imported: Ke
 }
 
 async function findOrMakeUser(em: EntityManager, { id, name, role }: KeyToImport['user']): Promise<number> {
-  const database = em.getKysely();
   if (name !== null) {
-    const { rows } = await sql`
-      insert into app_user (id, name, role) values (${id}, ${name}, ${role}) on conflict do nothing returning id
-    `.execute(database);
-    // The next user that gets an id by itself gets a higher one.
-    if (rows.length > 0) {
-      await sql`
-        select setval(pg_get_serial_sequence('app_user', 'id'), greatest(max(id), 1)) from app_user
-      `.execute(database);
-    }
+    await lockUsers(em);
+    await insertUser(em, { id, name, role });
   }
   const { rows } = await sql<{ id: number; name: string }>`
     select id, name from app_user where id = ${id} or name = ${name}
-  `.execute(database);
+  `.execute(em.getKysely());
   const [user] = rows;
   if (user === undefined)
     throw badInput('input.userName', `there is no user ${id} yet; accepted is the name to give them`);

@@ -51,8 +51,8 @@ function SignedIn({ credentials, signOut }: { credentials: Credentials; signOut:
   }, [client]);
   const viewer = known?.viewer;
   const session = useMemo(
-    () => (viewer ? { client, authorization, viewer, signOut } : null),
-    [client, authorization, viewer, signOut],
+    () => (viewer ? { client, authorization, apiKey: credentials.key, viewer, signOut } : null),
+    [client, authorization, credentials.key, viewer, signOut],
   );
   if (session === null) return <Empty>Loading…</Empty>;
   const pages = PAGES.filter(({ role }) => role === undefined || role === session.viewer.role);

@@ -5,6 +5,8 @@ import type { ViewerQuery } from './operations.ts';
 export interface Session {
   client: Client;
   authorization: string;
+  /** The public half of the key that they signed in with. */
+  apiKey: string;
   viewer: NonNullable<ViewerQuery['viewer']>;
   signOut: (because?: string) => void;
 }

@@ -1,6 +1,7 @@
 // What forms are made of.
-import type { CombinedError } from '@urql/core';
-import { type ReactNode, useEffect, useId, useRef } from 'react';
+import type { CombinedError, OperationResult, OperationResultSource } from '@urql/core';
+import { type FormEvent, type ReactNode, useCallback, useEffect, useId, useRef, useState } from 'react';
+import { Failure } from './parts.tsx';
 
 /** What the server finds wrong: by the path of the input, such as `input.repeatItems.0.hour`, and what belongs to none. */
 export interface Faults {
@@ -29,6 +30,37 @@ export function faultsOf(error: CombinedError | undefined): Faults {
 /** `input.repeatItems.0.hour` of a value that is not of its type, which GraphQL itself finds. */
 function fieldOfType(message: string): string | undefined {
   return /^Variable .* at "([^"]*)"; /.exec(message)?.[1]?.replaceAll(/\[(\d+)\]/g, '.$1');
+}
+
+/** Sends what a form holds, and keeps what the server finds wrong. `send` resolves with the answer; null for a refusal. */
+export function useSending() {
+  const [faults, setFaults] = useState(NO_FAULTS);
+  const [isBusy, setBusy] = useState(false);
+  const send = useCallback(
+    async <Answer extends OperationResult>(ask: () => OperationResultSource<Answer>): Promise<Answer | null> => {
+      setBusy(true);
+      const answer = await ask().toPromise();
+      setBusy(false);
+      setFaults(faultsOf(answer.error));
+      return answer.error === undefined ? answer : null;
+    },
+    [],
+  );
+  return { faults, isBusy, send };
+}
+
+/** For `onSubmit`: the page stays, and does this. */
+export function submitting(work: () => Promise<unknown>) {
+  return (event: FormEvent) => {
+    event.preventDefault();
+    void work();
+  };
+}
+
+/** What is wrong and has no field of its own in the form. */
+export function Unplaced({ faults, placed }: { faults: Faults; placed: readonly string[] }) {
+  const rest = [...faults.byField].filter(([field]) => !placed.includes(field)).map((fault) => fault.join(': '));
+  return <Failure message={[...(faults.other === null ? [] : [faults.other]), ...rest].join(' ')} />;
 }
 
 interface FieldProps {

@@ -21,6 +21,21 @@ export function formatClock(instant: string): string {
   return CLOCK.format(new Date(instant));
 }
 
+const STAMP = new Intl.DateTimeFormat(undefined, {
+  month: 'short',
+  day: '2-digit',
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  fractionalSecondDigits: 3,
+  hourCycle: 'h23',
+});
+
+/** The day and the time to the millisecond, in the zone of whoever looks. */
+export function formatStamp(instant: string): string {
+  return STAMP.format(new Date(instant));
+}
+
 /** In the zone of the task, for the hover text. */
 export function formatIn(instant: string, timeZone: string): string {
   const there = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'long', timeZone });

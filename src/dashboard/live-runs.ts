@@ -113,7 +113,7 @@ function after(event: RunEvent, id: string, known: LiveRun | undefined, state: R
   };
 }
 
-export function progressOf({ type, data }: RunEvent): number | null {
+export function progressOf({ type, data }: { type: string; data?: unknown }): number | null {
   if (type !== 'PROGRESS' || typeof data !== 'object' || data === null || !('progress' in data)) return null;
   return Number(data.progress);
 }

@@ -27,4 +27,17 @@ export const PAGES: readonly Page[] = [
   { path: '/tasks/:id', page: later(() => import('./pages/task.tsx'), 'TaskPage') },
   { path: '/timeline', label: 'Timeline', page: later(() => import('./pages/timeline.tsx'), 'TimelinePage') },
   { path: '/runs/:id', page: later(() => import('./pages/run.tsx'), 'RunPage') },
+  { path: '/log', label: 'Log', page: later(() => import('./pages/log.tsx'), 'LogPage') },
+  {
+    path: '/legacy-callers',
+    label: 'Legacy callers',
+    role: 'ADMIN',
+    page: later(() => import('./pages/legacy-callers.tsx'), 'LegacyCallersPage'),
+  },
+  {
+    path: '/api-keys',
+    label: 'API keys',
+    role: 'ADMIN',
+    page: later(() => import('./pages/api-keys.tsx'), 'ApiKeysPage'),
+  },
 ];

@@ -6,7 +6,7 @@ import { FailureLog } from '../failure-log.ts';
 /**
  * `slotkeeper_events`: the log has new events. `slotkeeper_schedule`: a task's next slot changed.
  * `slotkeeper_jobs`: a job can be fetched. `slotkeeper_cancel`: a running attempt is to stop. `slotkeeper_keys`: a key
- * was revoked. `slotkeeper_installation`: held runners may begin.
+ * was revoked, or a user got another role. `slotkeeper_installation`: held runners may begin.
  */
 export const CHANNELS = [
   'slotkeeper_events',

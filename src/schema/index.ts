@@ -1,6 +1,7 @@
 // The schema: every file is imported for what it adds to the builder. Mutations and subscriptions are files of their own.
 import { builder } from './builder.ts';
 import './api-key.ts';
+import './api-key-mutations.ts';
 import './backfill.ts';
 import './coverage.ts';
 import './dns-record.ts';
@@ -14,6 +15,7 @@ import './explain-slot.ts';
 import './installation.ts';
 import './ip-block.ts';
 import './ip-block-mutations.ts';
+import './legacy-caller.ts';
 import './node.ts';
 import './preview-schedule.ts';
 import './queue.ts';
@@ -33,5 +35,6 @@ import './task-class.ts';
 import './task-mutations.ts';
 import './upcoming.ts';
 import './user.ts';
+import './user-mutations.ts';
 
 export const schema = builder.toSchema();

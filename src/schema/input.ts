@@ -11,6 +11,11 @@ export function readText(text: string, path: string, { least = 0, most = 255 } =
   return text;
 }
 
+/** The pattern of LIKE for a text that holds `part`, whatever marks are in it. */
+export function containing(part: string, path: string): string {
+  return `%${readText(part, path).replace(/[\\%_]/g, '\\$&')}%`;
+}
+
 /** `items`, unless there are more than `most` or fewer than `least`. */
 export function readList<Item>(items: readonly Item[], path: string, { least = 0, most = 500 } = {}): readonly Item[] {
   if (items.length >= least && items.length <= most) return items;

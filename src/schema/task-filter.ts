@@ -4,7 +4,7 @@ import { toText } from '../database/timestamp.ts';
 import { builder } from './builder.ts';
 import { RunStateEnum } from './enums.ts';
 import { readGlobalId } from './global-id.ts';
-import { readList, readText } from './input.ts';
+import { containing, readList, readText } from './input.ts';
 
 export const TaskFilter = builder.inputType('TaskFilter', {
   description: 'Which tasks: those that meet every condition given.',
@@ -46,10 +46,7 @@ export function whereTask<Output>(
 
 function whereText<Output>(query: TaskQuery<Output>, filter: TaskFilterInput, path: string): TaskQuery<Output> {
   let found = query;
-  if (filter.name != null) {
-    const part = readText(filter.name, `${path}.name`).replace(/[\\%_]/g, '\\$&');
-    found = found.where('task.name', 'ilike', `%${part}%`);
-  }
+  if (filter.name != null) found = found.where('task.name', 'ilike', containing(filter.name, `${path}.name`));
   if (filter.className != null) {
     found = found.where('task.class_name', '=', readText(filter.className, `${path}.className`));
   }

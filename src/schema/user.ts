@@ -1,6 +1,10 @@
+import { readRows } from '../database/rows.ts';
 import { builder } from './builder.ts';
+import { readPage } from './connection.ts';
 import { RoleEnum } from './enums.ts';
 import { toGlobalId } from './global-id.ts';
+import { containing } from './input.ts';
+import { keysetConnection, keysetPage, type Ordering } from './keyset.ts';
 import { UserRef } from './refs.ts';
 
 UserRef.implement({
@@ -21,4 +25,38 @@ builder.queryField('viewer', (t) =>
     description: 'The user who asks.',
     resolve: (_root, _args, { viewer: { id, name, role } }) => ({ id, name, role }),
   }),
+);
+
+const BY_NAME: Ordering = { field: 'NAME', direction: 'ASC', by: { column: 'name', type: 'text', nullable: false } };
+
+const UserConnection = builder.connectionObject(
+  { type: UserRef, name: 'UserConnection', description: 'A page of users.' },
+  { name: 'UserEdge', description: 'A user of a page.' },
+);
+
+const UserFilter = builder.inputType('UserFilter', {
+  description: 'Which users: those that meet every condition given.',
+  fields: (t) => ({
+    name: t.string({ description: 'The name holds this text, in capitals or not.' }),
+    role: t.field({ type: RoleEnum, description: 'Of this role.' }),
+  }),
+});
+
+builder.queryField('users', (t) =>
+  t.connection(
+    {
+      type: UserRef,
+      authScopes: { admin: true },
+      description: 'The users in the order of their names; for admins.',
+      args: { filter: t.arg({ type: UserFilter, description: 'Which ones; every one unless given.' }) },
+      resolve: async (_root, { filter, ...args }, { em }) => {
+        const page = readPage(args);
+        let query = readRows(em).selectFrom('app_user').select(['id', 'name', 'role']);
+        if (filter?.name != null) query = query.where('name', 'ilike', containing(filter.name, 'filter.name'));
+        if (filter?.role != null) query = query.where('role', '=', filter.role);
+        return keysetConnection(await keysetPage(query, 'app_user', BY_NAME, page).execute(), BY_NAME, page);
+      },
+    },
+    UserConnection,
+  ),
 );

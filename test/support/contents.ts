@@ -43,6 +43,22 @@ export async function contentsOf(orm: MikroORM): Promise<Record<string, TableCon
   return contents;
 }
 
+/** Everything that the database holds, as text. */
+export async function textOf(orm: MikroORM): Promise<string> {
+  const connection = orm.em.getConnection();
+  const tables = await connection.execute<{ name: string }[]>(
+    `select quote_ident(schemaname) || '.' || quote_ident(tablename) as name from pg_tables
+     where schemaname in ('public', 'pgboss')`,
+  );
+  const texts = await Promise.all(
+    tables.map(({ name }) => connection.execute<{ text: string }[]>(`select t::text as text from ${name} t`)),
+  );
+  return texts
+    .flat()
+    .map(({ text }) => text)
+    .join('\n');
+}
+
 export interface StillDatabase {
   app: TestApp;
   /** That nothing was stored or changed since it was started. */

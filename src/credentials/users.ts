@@ -1,0 +1,63 @@
+// Users: who is made, and that somebody always has an admin's access.
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { sql } from 'kysely';
+import type { Role } from '../entities/user.ts';
+import { badInput, conflict } from '../errors.ts';
+
+/** As wide as the column. */
+export const MAX_USER_ID = 2_147_483_647;
+
+export interface NewUser {
+  /** The id by which old callers know the user; null for the next after the highest. */
+  id: number | null;
+  name: string;
+  role: Role;
+}
+
+/**
+ * Until the transaction of `em` ends, nobody else makes users, changes their roles or revokes keys: one advisory lock
+ * for all of it. To be taken before a statement that reads what it protects, since a statement sees what was committed
+ * when it began.
+ */
+export async function lockUsers(em: EntityManager): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtextextended('slotkeeper users', 0))`.execute(em.getKysely());
+}
+
+/**
+ * Inserts a user, unless the id or the name is taken; returns their id, or null. To be called under `lockUsers`, which
+ * keeps two from getting the same id. The sequence is moved along for whoever inserts users by SQL.
+ */
+export async function insertUser(em: EntityManager, user: NewUser): Promise<number | null> {
+  const database = em.getKysely();
+  const id = user.id ?? (await nextUserId(em));
+  const { rows } = await sql`
+    insert into app_user (id, name, role) values (${id}, ${user.name}, ${user.role}) on conflict do nothing returning id
+  `.execute(database);
+  if (rows.length === 0) return null;
+  await sql`
+    select setval(pg_get_serial_sequence('app_user', 'id'), greatest(max(id), 1)) from app_user
+  `.execute(database);
+  return id;
+}
+
+async function nextUserId(em: EntityManager): Promise<number> {
+  const { rows } = await sql<{ id: number }>`select coalesce(max(id), 0)::bigint + 1 as id from app_user`.execute(
+    em.getKysely(),
+  );
+  const id = Number(rows[0]?.id);
+  if (id <= MAX_USER_ID) return id;
+  throw badInput('input.legacyId', `it is not given, and no id is left after ${MAX_USER_ID}; accepted is a free one`);
+}
+
+/**
+ * CONFLICT at `field` where what the transaction of `em` has done leaves no admin with a key that opens anything: nobody
+ * could ever undo it. Under `lockUsers` two that each take away the other's access cannot both pass.
+ */
+export async function checkAdminLeft(em: EntityManager, field: string): Promise<void> {
+  const { rows } = await sql`
+    select from api_key join app_user on app_user.id = api_key.user_id
+    where app_user.role = 'ADMIN' and api_key.revoked_at is null limit 1
+  `.execute(em.getKysely());
+  if (rows.length > 0) return;
+  throw conflict('it would leave no admin with a key; give another admin one first', field);
+}

@@ -1,0 +1,79 @@
+import { useEffect, useId, useState } from 'react';
+
+export interface Found {
+  id: string;
+  label: string;
+}
+
+interface FinderProps {
+  label: string;
+  /** What was chosen; null for none. */
+  chosen: Found | null;
+  find: (text: string) => Promise<readonly Found[]>;
+  onChoose: (found: Found | null) => void;
+}
+
+const TYPED_MS = 250;
+
+/** Chooses one of many by a part of its name. `find` is to be stable. */
+export function Finder({ label, chosen, find, onChoose }: FinderProps) {
+  const id = useId();
+  const [text, setText] = useState('');
+  const [found, setFound] = useState<readonly Found[] | null>(null);
+  useEffect(() => {
+    let isWanted = text !== '';
+    if (!isWanted) setFound(null);
+    const timer = setTimeout(async () => {
+      if (!isWanted) return;
+      const answer = await find(text).catch(() => []);
+      if (isWanted) setFound(answer);
+    }, TYPED_MS);
+    return () => {
+      isWanted = false;
+      clearTimeout(timer);
+    };
+  }, [text, find]);
+  const choose = (each: Found) => {
+    setText('');
+    onChoose(each);
+  };
+  if (chosen !== null) {
+    return (
+      <div className="field">
+        <span className="label">{label}</span>
+        <span className="chosen">
+          <span>{chosen.label}</span>
+          <button type="button" aria-label={`Any ${label.toLowerCase()}`} onClick={() => onChoose(null)}>
+            ×
+          </button>
+        </span>
+      </div>
+    );
+  }
+  return (
+    <div className="field finder">
+      <label htmlFor={id}>{label}</label>
+      <input
+        id={id}
+        type="search"
+        value={text}
+        placeholder="Part of its name"
+        autoComplete="off"
+        onChange={(event) => setText(event.target.value)}
+        onKeyDown={(event) => event.key === 'Escape' && setText('')}
+      />
+      {text !== '' && found !== null && (
+        <ul aria-label={`Found for ${label.toLowerCase()}`}>
+          {found.length === 0 && <li className="quiet">Nothing has that in its name.</li>}
+          {found.map((each) => (
+            <li key={each.id}>
+              <button type="button" onClick={() => choose(each)}>
+                {each.label}
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  );
+}

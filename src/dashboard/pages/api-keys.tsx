@@ -1,0 +1,232 @@
+import './api-keys.css';
+import { useCallback, useEffect, useState } from 'react';
+import { useSearchParams } from 'wouter';
+import { useSession } from '../context.ts';
+import { type KeyLineFragment, KeysOfUserDocument, UsersDocument, type UsersQuery } from '../operations.ts';
+import { Empty, Failure, Time } from '../parts.tsx';
+import { CreateKey, ImportKey, RevokeKey } from './key-dialogs.tsx';
+import { EditUser } from './user-dialog.tsx';
+
+const PAGE = 50;
+/** As many as the server gives at once; whoever is beyond is found by searching. */
+const MOST = 500;
+const TYPED_MS = 250;
+
+export type User = UsersQuery['users']['edges'][number]['node'];
+
+/** What is open over the page. */
+type Opened =
+  | { what: 'add' | 'import' }
+  | { what: 'edit' | 'create'; user: User }
+  | { what: 'revoke'; user: User; apiKey: string };
+
+/** The first so many users, as the server has them. */
+function useUsers(search: string, withRevoked: boolean) {
+  const { client } = useSession();
+  const [count, setCount] = useState(PAGE);
+  const [users, setUsers] = useState<UsersQuery['users'] | null>(null);
+  const [failure, setFailure] = useState<string | null>(null);
+  const load = useCallback(
+    async (isWanted: () => boolean = () => true) => {
+      const { data, error } = await client
+        .query(UsersDocument, { first: count, name: search, revoked: withRevoked ? null : false })
+        .toPromise();
+      if (!isWanted()) return;
+      setFailure(error?.message ?? null);
+      if (data !== undefined) setUsers(data.users);
+    },
+    [client, count, search, withRevoked],
+  );
+  useEffect(() => {
+    let isWanted = true;
+    const timer = setTimeout(() => void load(() => isWanted), search === '' ? 0 : TYPED_MS);
+    return () => {
+      isWanted = false;
+      clearTimeout(timer);
+    };
+  }, [load, search]);
+  return { users, failure, load, count, showMore: () => setCount(Math.min(count + PAGE, MOST)) };
+}
+
+/** Users and the keys with which they come in. */
+export function ApiKeysPage() {
+  const [params, setParams] = useSearchParams();
+  const search = params.get('search') ?? '';
+  const withRevoked = params.has('revoked');
+  const { users, failure, load, count, showMore } = useUsers(search, withRevoked);
+  const [opened, open] = useState<Opened | null>(null);
+  const set = (name: string, value: string | null) =>
+    setParams(
+      (known) => {
+        const next = new URLSearchParams(known);
+        if (value) next.set(name, value);
+        else next.delete(name);
+        return next;
+      },
+      { replace: true },
+    );
+  const shown = users?.edges.map(({ node }) => node) ?? [];
+  return (
+    <>
+      <header className="page-head">
+        <h1>API keys</h1>
+        <button type="button" className="primary" onClick={() => open({ what: 'add' })}>
+          Add user
+        </button>
+        <button type="button" onClick={() => open({ what: 'import' })}>
+          Import key of the old installation
+        </button>
+      </header>
+      <form className="filters" onSubmit={(event) => event.preventDefault()}>
+        <label>
+          Search
+          <input
+            type="search"
+            value={search}
+            placeholder="User"
+            onChange={({ target }) => set('search', target.value)}
+          />
+        </label>
+        <label className="check">
+          <input
+            type="checkbox"
+            checked={withRevoked}
+            onChange={({ target }) => set('revoked', target.checked ? '1' : null)}
+          />
+          Show revoked keys
+        </label>
+      </form>
+      <Failure message={failure} />
+      {shown.length === 0 && (
+        <Empty>{users === null ? 'Loading…' : 'No user has that in their name. Add one, or search for less.'}</Empty>
+      )}
+      {shown.map((user) => (
+        <UserCard key={user.id} user={user} withRevoked={withRevoked} open={open} />
+      ))}
+      {users?.pageInfo.hasNextPage &&
+        (count < MOST ? (
+          <button type="button" className="more" onClick={showMore}>
+            Show more
+          </button>
+        ) : (
+          <p className="quiet">There are more: search for them.</p>
+        ))}
+      <Dialogs opened={opened} onDone={load} onClose={() => open(null)} />
+    </>
+  );
+}
+
+interface DialogsProps {
+  opened: Opened | null;
+  /** Something was changed. */
+  onDone: () => void;
+  onClose: () => void;
+}
+
+function Dialogs({ opened, onDone, onClose }: DialogsProps) {
+  switch (opened?.what) {
+    case 'add':
+      return <EditUser user={null} onDone={onDone} onClose={onClose} />;
+    case 'edit':
+      return <EditUser user={opened.user} onDone={onDone} onClose={onClose} />;
+    case 'import':
+      return <ImportKey onDone={onDone} onClose={onClose} />;
+    case 'create':
+      return <CreateKey user={opened.user} onDone={onDone} onClose={onClose} />;
+    case 'revoke':
+      return <RevokeKey user={opened.user} apiKey={opened.apiKey} onDone={onDone} onClose={onClose} />;
+    default:
+      return null;
+  }
+}
+
+interface UserCardProps {
+  user: User;
+  withRevoked: boolean;
+  open: (opened: Opened) => void;
+}
+
+function UserCard({ user, withRevoked, open }: UserCardProps) {
+  const { client, viewer } = useSession();
+  const { edges, pageInfo } = user.apiKeys;
+  const [all, setAll] = useState<readonly KeyLineFragment[] | null>(null);
+  // What is loaded anew is newer than what was unfolded.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it folds whenever the keys were loaded
+  useEffect(() => setAll(null), [user.apiKeys]);
+  const unfold = async () => {
+    const { data } = await client
+      .query(KeysOfUserDocument, { user: user.id, revoked: withRevoked ? null : false })
+      .toPromise();
+    if (data !== undefined) setAll(data.apiKeys.edges.map(({ node }) => node));
+  };
+  const keys = all ?? edges.map(({ node }) => node);
+  return (
+    <section className="user" aria-label={user.name}>
+      <header>
+        <h2>{user.name}</h2>
+        <span className="badge">{user.role.toLowerCase()}</span>
+        <span className="quiet">user_id {user.legacyId}</span>
+        {user.id === viewer.id && <span className="quiet">you</span>}
+        <div className="buttons">
+          <button type="button" onClick={() => open({ what: 'edit', user })}>
+            Change<span className="hidden">: {user.name}</span>
+          </button>
+          <button type="button" onClick={() => open({ what: 'create', user })}>
+            Create key<span className="hidden">: {user.name}</span>
+          </button>
+        </div>
+      </header>
+      {keys.length === 0 ? (
+        <Empty>No key opens anything for them. Create one, or leave them outside.</Empty>
+      ) : (
+        <ul className="keys" aria-label={`Keys of ${user.name}`}>
+          {keys.map((each) => (
+            <KeyLine key={each.key} apiKey={each} onRevoke={() => open({ what: 'revoke', user, apiKey: each.key })} />
+          ))}
+        </ul>
+      )}
+      {pageInfo.hasNextPage && all === null && (
+        <button type="button" className="more" onClick={() => void unfold()}>
+          Show all keys<span className="hidden"> of {user.name}</span>
+        </button>
+      )}
+    </section>
+  );
+}
+
+function KeyLine({
+  apiKey: { key, createdAt, revokedAt },
+  onRevoke,
+}: {
+  apiKey: KeyLineFragment;
+  onRevoke: () => void;
+}) {
+  const { apiKey: own } = useSession();
+  return (
+    <li className={revokedAt ? 'revoked' : ''}>
+      <code>{key}</code>
+      <span className="quiet">
+        {revokedAt ? (
+          <>
+            revoked <Time at={revokedAt} />
+          </>
+        ) : (
+          <>
+            since <Time at={createdAt} />
+          </>
+        )}
+        {key === own && (
+          <>
+            {' '}
+            <strong className="badge running">You are signed in with it</strong>
+          </>
+        )}
+      </span>
+      {!revokedAt && (
+        <button type="button" className="danger" onClick={onRevoke}>
+          Revoke<span className="hidden">: {key}</span>
+        </button>
+      )}
+    </li>
+  );
+}

@@ -1,0 +1,145 @@
+import './legacy-callers.css';
+import { useCallback, useState } from 'react';
+import { Link, useSearchParams } from 'wouter';
+import { useSession } from '../context.ts';
+import { LegacyCallersDocument, type LegacyCallersQuery } from '../operations.ts';
+import { Empty, Failure, Time } from '../parts.tsx';
+import { usePolling } from '../polling.ts';
+
+const POLL_MS = 5_000;
+/** As many as the server tells of at most. */
+const MOST = 500;
+const DAY_MS = 86_400_000;
+const SILENT_DAYS = 30;
+
+type Use = LegacyCallersQuery['legacyCallers'][number];
+
+interface Caller {
+  apiKey: Use['apiKey'];
+  /** The last to be called first. */
+  uses: Use[];
+}
+
+function callersOf(uses: readonly Use[], search: string): Caller[] {
+  const sought = search.toLowerCase();
+  const wanted = uses.filter(({ action, apiKey }) =>
+    [action, apiKey.key, apiKey.user.name].some((text) => text.toLowerCase().includes(sought)),
+  );
+  // The order of the server is kept: the caller who called last comes first.
+  const byKey = Map.groupBy(wanted, ({ apiKey }) => apiKey.key);
+  return [...byKey.values()].flatMap((own) => (own[0] ? [{ apiKey: own[0].apiKey, uses: own }] : []));
+}
+
+function isSilent(use: Use | undefined): boolean {
+  return use !== undefined && Date.now() - Date.parse(use.lastCalledAt) > SILENT_DAYS * DAY_MS;
+}
+
+/** Who still calls api.php. */
+export function LegacyCallersPage() {
+  const { client } = useSession();
+  const [params, setParams] = useSearchParams();
+  const search = params.get('search') ?? '';
+  const [uses, setUses] = useState<readonly Use[] | null>(null);
+  const [failure, setFailure] = useState<string | null>(null);
+  const load = useCallback(async () => {
+    const { data, error } = await client.query(LegacyCallersDocument, {}).toPromise();
+    setFailure(error ? `This is not fresh: ${error.message}` : null);
+    if (data !== undefined) setUses(data.legacyCallers);
+  }, [client]);
+  usePolling(load, POLL_MS);
+  const callers = callersOf(uses ?? [], search);
+  return (
+    <>
+      <header className="page-head">
+        <h1>Legacy callers</h1>
+      </header>
+      <div className="what-to-do">
+        <p>Each key that has called the old api.php, and what it called. To close the old door for a caller:</p>
+        <ol>
+          <li>Move the caller over to GraphQL; give it a new key on the page of API keys.</li>
+          <li>Watch here that its old key falls silent.</li>
+          <li>Revoke the old key: it opens nothing any more, here or there.</li>
+        </ol>
+      </div>
+      <form className="filters" onSubmit={(event) => event.preventDefault()}>
+        <label>
+          Search
+          <input
+            type="search"
+            value={search}
+            placeholder="Key, user or action"
+            onChange={({ target }) => setParams(target.value === '' ? {} : { search: target.value }, { replace: true })}
+          />
+        </label>
+      </form>
+      <Failure message={failure} />
+      {callers.length === 0 && (
+        <Empty>
+          {uses === null
+            ? 'Loading…'
+            : search === ''
+              ? 'Nobody has called api.php. Whoever does is listed here within seconds.'
+              : 'No key, user or action has that in its name.'}
+        </Empty>
+      )}
+      {callers.map((caller) => (
+        <CallerCard key={caller.apiKey.key} caller={caller} />
+      ))}
+      {uses?.length === MOST && <p className="quiet">Those who called last; there may be more.</p>}
+    </>
+  );
+}
+
+function CallerCard({ caller: { apiKey, uses } }: { caller: Caller }) {
+  const calls = uses.reduce((sum, use) => sum + use.calls, 0);
+  return (
+    <section className="caller" aria-label={`Calls with ${apiKey.key}`}>
+      <header>
+        <h2>
+          <code>{apiKey.key}</code>
+        </h2>
+        <span>{apiKey.user.name}</span>
+        {apiKey.revokedAt ? (
+          <span className="badge">Revoked</span>
+        ) : (
+          isSilent(uses[0]) && <span className="badge skipped">Silent for {SILENT_DAYS} days</span>
+        )}
+        <span className="quiet">
+          {calls.toLocaleString()} {calls === 1 ? 'call' : 'calls'}
+        </span>
+        {!apiKey.revokedAt && (
+          <Link href={`/api-keys?search=${encodeURIComponent(apiKey.user.name)}`}>
+            Their keys
+            <span className="hidden">
+              {' '}
+              of {apiKey.user.name}, to revoke {apiKey.key}
+            </span>
+          </Link>
+        )}
+      </header>
+      <table>
+        <caption className="hidden">What {apiKey.key} calls</caption>
+        <thead>
+          <tr>
+            <th scope="col">Action</th>
+            <th scope="col" className="number">
+              Calls
+            </th>
+            <th scope="col">Last call</th>
+          </tr>
+        </thead>
+        <tbody>
+          {uses.map((use) => (
+            <tr key={use.action}>
+              <th scope="row">{use.action}</th>
+              <td className="number">{use.calls.toLocaleString()}</td>
+              <td>
+                <Time at={use.lastCalledAt} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}

@@ -1,0 +1,337 @@
+import './log.css';
+import { memo, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { Link, useSearchParams } from 'wouter';
+import { useSession } from '../context.ts';
+import { Finder, type Found } from '../finder.tsx';
+import { Field } from '../form-parts.tsx';
+import { formatIn, formatStamp, formatTime } from '../format.ts';
+import { progressOf } from '../live-runs.ts';
+import { type LogLine, LogReader, type LogState, MOST_LINES, OLDER } from '../log-window.ts';
+import {
+  type EventFilter,
+  type EventType,
+  LogActorsDocument,
+  LogNamesDocument,
+  LogTasksDocument,
+} from '../operations.ts';
+import { Empty, Failure } from '../parts.tsx';
+import { usePolling } from '../polling.ts';
+import { StreamSign } from './now.tsx';
+
+/** How soon a new event is seen at the latest, beside what the request takes. */
+const POLL_MS = 1_000;
+
+const TYPE_NAMES: Record<EventType, string> = {
+  QUEUED: 'Queued',
+  STARTED: 'Started',
+  LOG: 'Line',
+  PROGRESS: 'Progress',
+  RETRYING: 'Retrying',
+  SUCCEEDED: 'Succeeded',
+  FAILED: 'Failed',
+  CANCELLED: 'Cancelled',
+  SKIPPED: 'Skipped',
+  TASK_ADDED: 'Task added',
+  TASK_UPDATED: 'Task changed',
+  TASK_PAUSED: 'Task paused',
+  TASK_RESUMED: 'Task resumed',
+  TASK_DELETED: 'Task deleted',
+  TASK_RESCHEDULED: 'Rescheduled',
+};
+const TYPES = Object.keys(TYPE_NAMES) as EventType[];
+
+/** The filter is in the address, so that it can be shared and outlives a reload. */
+function useLogFilter() {
+  const [params, setParams] = useSearchParams();
+  const text = params.toString();
+  const filter = useMemo((): EventFilter => {
+    const given = new URLSearchParams(text);
+    const types = given.getAll('type').filter((type): type is EventType => type in TYPE_NAMES);
+    const task = given.get('task');
+    return {
+      ...(types.length === 0 ? {} : { types }),
+      ...(task === null ? {} : { task: { id: task } }),
+      actor: given.get('actor'),
+      from: instantOf(given.get('from')),
+      to: instantOf(given.get('to')),
+    };
+  }, [text]);
+  const set = useCallback(
+    (name: string, values: readonly string[]) =>
+      setParams(
+        (known) => {
+          const next = new URLSearchParams(known);
+          next.delete(name);
+          for (const value of values) if (value !== '') next.append(name, value);
+          return next;
+        },
+        { replace: true },
+      ),
+    [setParams],
+  );
+  return { filter, set, isEmpty: text === '' };
+}
+
+function instantOf(text: string | null): string | null {
+  const at = Date.parse(text ?? '');
+  return Number.isNaN(at) ? null : new Date(at).toISOString();
+}
+
+/** The log that meets the filter, kept fresh while it is followed. */
+function useLog(filter: EventFilter, isFollowing: boolean) {
+  const { client } = useSession();
+  const [state, setState] = useState<LogState>({ held: null, isConnected: true, failure: null });
+  const reader = useRef<LogReader | null>(null);
+  useEffect(() => {
+    setState({ held: null, isConnected: true, failure: null });
+    const made = new LogReader(client, filter, setState);
+    reader.current = made;
+    return () => made.close();
+  }, [client, filter]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another filter is loaded at once
+  const poll = useCallback(async () => {
+    if (isFollowing || reader.current?.isOpen === false) await reader.current?.newer();
+  }, [isFollowing, client, filter]);
+  usePolling(poll, POLL_MS);
+  const showOlder = useCallback(() => reader.current?.older(), []);
+  return { ...state, showOlder };
+}
+
+/** What happened, the newest first. */
+export function LogPage() {
+  const { filter, set, isEmpty } = useLogFilter();
+  const [isPaused, setPaused] = useState(false);
+  const hasEnd = filter.to != null && Date.parse(filter.to) < Date.now();
+  const isFollowing = !isPaused && !hasEnd;
+  const { held, isConnected, failure, showOlder } = useLog(filter, isFollowing);
+  const [isLoading, setLoading] = useState(false);
+  const lines = held?.lines ?? [];
+  const older = async () => {
+    // What comes in would push out again what is asked for.
+    if (lines.length + OLDER > MOST_LINES) setPaused(true);
+    setLoading(true);
+    await showOlder();
+    setLoading(false);
+  };
+  const byActor = useCallback((id: string) => set('actor', [id]), [set]);
+  return (
+    <>
+      <header className="page-head">
+        <h1>Log</h1>
+        {hasEnd ? (
+          <p className="sign stale">Of a time that is over</p>
+        ) : isPaused ? (
+          <p className="sign stale" role="status">
+            Paused
+          </p>
+        ) : (
+          <StreamSign isConnected={isConnected} behindSeconds={0} />
+        )}
+        {!hasEnd && (
+          <button type="button" onClick={() => setPaused(!isPaused)}>
+            {isPaused ? 'Follow' : 'Pause'}
+          </button>
+        )}
+      </header>
+      <Filters filter={filter} set={set} />
+      <Failure message={failure} />
+      {held?.wasCut === 'newer' && (
+        <p className="quiet">
+          Newer lines were taken off this page, which holds {MOST_LINES.toLocaleString()}; follow the log to see them.
+        </p>
+      )}
+      {lines.length === 0 ? (
+        <Empty>{emptyText(held === null, isEmpty)}</Empty>
+      ) : (
+        <ol className="event-log" aria-label="Events, the newest first">
+          {lines.map((line) => (
+            <Line key={line.cursor} line={line} onActor={byActor} />
+          ))}
+        </ol>
+      )}
+      {held?.wasCut === 'older' && (
+        <p className="quiet">Older lines were taken off this page, which holds {MOST_LINES.toLocaleString()}.</p>
+      )}
+      {held?.hasOlder && (
+        <button type="button" className="more" disabled={isLoading} onClick={() => void older()}>
+          Show older
+        </button>
+      )}
+    </>
+  );
+}
+
+function emptyText(isLoading: boolean, isUnfiltered: boolean): string {
+  if (isLoading) return 'Loading…';
+  return isUnfiltered
+    ? 'Nothing has happened yet. Add a task and run it: what happens is told here as it happens.'
+    : 'No event meets these conditions. What meets them from now on is told here as it happens.';
+}
+
+interface FiltersProps {
+  filter: EventFilter;
+  set: (name: string, values: readonly string[]) => void;
+}
+
+function Filters({ filter, set }: FiltersProps) {
+  const { client, viewer } = useSession();
+  const taskId = filter.task?.id?.toString();
+  const actorId = filter.actor?.toString();
+  const names = useNames([taskId, actorId]);
+  const findTasks = useCallback(
+    async (name: string): Promise<Found[]> => {
+      const { data } = await client.query(LogTasksDocument, { name }).toPromise();
+      return (data?.tasks.edges ?? []).map(({ node }) => ({
+        id: node.id,
+        label: `${node.name} (${node.legacyId}${node.deletedAt ? ', deleted' : ''})`,
+      }));
+    },
+    [client],
+  );
+  const findActors = useCallback(
+    async (name: string): Promise<Found[]> => {
+      const { data } = await client.query(LogActorsDocument, { name }).toPromise();
+      return (data?.users.edges ?? []).map(({ node }) => ({ id: node.id, label: node.name }));
+    },
+    [client],
+  );
+  const chosen = (id: string | undefined): Found | null => (id ? { id, label: names.get(id) ?? '…' } : null);
+  const types = filter.types ?? [];
+  const actor = chosen(actorId);
+  return (
+    <form className="filters log-filters" onSubmit={(event) => event.preventDefault()}>
+      <Finder
+        label="Task"
+        chosen={chosen(taskId)}
+        find={findTasks}
+        onChoose={(found) => set('task', [found?.id ?? ''])}
+      />
+      {/* Admins alone may list users; everybody may pick one from a line. */}
+      {(viewer.role === 'ADMIN' || actor !== null) && (
+        <Finder label="User" chosen={actor} find={findActors} onChoose={(found) => set('actor', [found?.id ?? ''])} />
+      )}
+      <details>
+        <summary>
+          Types: {types.length === 0 ? 'all' : types.map((type) => TYPE_NAMES[type]).join(', ')} · Time:{' '}
+          {timeInWords(filter)}
+        </summary>
+        <fieldset>
+          <legend className="hidden">Types of events</legend>
+          {TYPES.map((type) => (
+            <label key={type}>
+              <input
+                type="checkbox"
+                checked={types.includes(type)}
+                onChange={({ target }) =>
+                  set('type', target.checked ? [...types, type] : types.filter((each) => each !== type))
+                }
+              />
+              {TYPE_NAMES[type]}
+            </label>
+          ))}
+        </fieldset>
+        <div className="filters">
+          <Moment label="From" at={filter.from} onChange={(at) => set('from', [at])} />
+          <Moment label="Before" at={filter.to} onChange={(at) => set('to', [at])} />
+        </div>
+      </details>
+    </form>
+  );
+}
+
+function timeInWords({ from, to }: EventFilter): string {
+  const parts = [from ? `from ${formatTime(from)}` : '', to ? `before ${formatTime(to)}` : ''];
+  return parts.filter((part) => part !== '').join(', ') || 'any';
+}
+
+interface MomentProps {
+  label: string;
+  at: string | null | undefined;
+  onChange: (at: string) => void;
+}
+
+/** An instant as the clock of whoever looks shows it. */
+function Moment({ label, at, onChange }: MomentProps) {
+  return (
+    <Field label={label}>
+      {(ties) => (
+        <input
+          {...ties}
+          type="datetime-local"
+          defaultValue={at ? localTime(at) : ''}
+          onChange={({ target }) => onChange(instantOf(target.value) ?? '')}
+        />
+      )}
+    </Field>
+  );
+}
+
+function localTime(instant: string): string {
+  const at = new Date(instant);
+  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
+/** The names of these ids, once they are known. */
+function useNames(ids: readonly (string | undefined)[]): ReadonlyMap<string, string> {
+  const { client } = useSession();
+  const [names, setNames] = useState<ReadonlyMap<string, string>>(new Map());
+  const wanted = ids.filter((id) => id && !names.has(id)).join();
+  useEffect(() => {
+    if (wanted === '') return;
+    let isWanted = true;
+    const load = async () => {
+      const { data } = await client.query(LogNamesDocument, { ids: wanted.split(',') }).toPromise();
+      const found = (data?.nodes ?? []).flatMap((node) =>
+        node && 'name' in node ? [[node.id, node.name] as const] : [],
+      );
+      if (isWanted) setNames((known) => new Map([...known, ...found]));
+    };
+    void load();
+    return () => {
+      isWanted = false;
+    };
+  }, [client, wanted]);
+  return names;
+}
+
+/** Drawn once: a line of the log never changes. */
+const Line = memo(function Line({ line, onActor }: { line: LogLine; onActor: (id: string) => void }) {
+  const { at, type, message, data, attempt, taskName, task, run, actor } = line;
+  const [isOpen, setOpen] = useState(false);
+  const progress = progressOf(line);
+  return (
+    <li className={type.toLowerCase()} data-cursor={line.cursor}>
+      <time dateTime={at} title={formatIn(at, task.timeZone)}>
+        {formatStamp(at)}
+      </time>
+      <span className="what">{TYPE_NAMES[type]}</span>
+      <span className="of">
+        <Link href={`/tasks/${encodeURIComponent(task.id)}`}>{taskName}</Link>
+        {run && (
+          <>
+            {' · '}
+            <Link href={`/runs/${encodeURIComponent(run.id)}`}>
+              run<span className="hidden"> of {taskName}</span>
+            </Link>
+          </>
+        )}
+      </span>
+      <span className="text">
+        {attempt && attempt > 1 ? <span className="quiet">attempt {attempt} </span> : null}
+        {message ?? (progress === null ? '' : `${Math.round(progress * 100)} %`)}
+      </span>
+      <span className="data">
+        {data != null && progress === null && (
+          <button type="button" className="plain" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+            Data
+          </button>
+        )}
+      </span>
+      <button type="button" className="plain by" title="Only theirs" onClick={() => onActor(actor.id)}>
+        <span className="hidden">Only what is by </span>
+        {actor.name}
+      </button>
+      {isOpen && <pre>{JSON.stringify(data, null, 2)}</pre>}
+    </li>
+  );
+});

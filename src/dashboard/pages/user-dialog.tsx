@@ -1,0 +1,106 @@
+import { useState } from 'react';
+import { useSession } from '../context.ts';
+import { Dialog, Field, submitting, Unplaced, useSending } from '../form-parts.tsx';
+import { AddUserDocument, type Role, UpdateUserDocument } from '../operations.ts';
+import type { User } from './api-keys.tsx';
+
+const ROLES: Record<Role, string> = {
+  VIEWER: 'Viewer: reads',
+  OPERATOR: 'Operator: writes own tasks',
+  ADMIN: 'Admin: everything',
+};
+
+export function RoleSelect({ value, onChange, ...ties }: { value: Role; onChange: (role: Role) => void }) {
+  return (
+    <select {...ties} value={value} onChange={({ target }) => onChange(target.value as Role)}>
+      {Object.entries(ROLES).map(([role, text]) => (
+        <option key={role} value={role}>
+          {text}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+interface EditUserProps {
+  /** Null for one who is to be added. */
+  user: User | null;
+  onDone: () => void;
+  onClose: () => void;
+}
+
+/** Adds a user or changes one. */
+export function EditUser({ user, onDone, onClose }: EditUserProps) {
+  const { client, viewer } = useSession();
+  const [name, setName] = useState(user?.name ?? '');
+  const [role, setRole] = useState<Role>(user?.role ?? 'OPERATOR');
+  const [legacyId, setLegacyId] = useState('');
+  const { faults, isBusy, send } = useSending();
+  const isOther = user !== null && role !== user.role;
+  const add = () =>
+    client.mutation(AddUserDocument, {
+      input: { name: name.trim(), role, legacyId: legacyId === '' ? null : Number(legacyId) },
+    });
+  const update = (id: string) => client.mutation(UpdateUserDocument, { input: { user: id, name: name.trim(), role } });
+  const submit = async () => {
+    const answer = user === null ? await send(add) : await send(() => update(user.id));
+    if (answer === null) return;
+    // Another role of one's own opens other pages.
+    if (isOther && user?.id === viewer.id) return location.reload();
+    onDone();
+    onClose();
+  };
+  return (
+    <Dialog title={user === null ? 'Add user' : `Change ${user.name}`} onClose={onClose}>
+      <form onSubmit={submitting(submit)}>
+        <Field label="Name" fault={faults.byField.get('input.name')}>
+          {(ties) => (
+            <input
+              {...ties}
+              value={name}
+              required
+              maxLength={255}
+              autoComplete="off"
+              onChange={({ target }) => setName(target.value)}
+            />
+          )}
+        </Field>
+        <Field
+          label="Role"
+          hint={isOther ? 'It counts at once: what they have open ends, and they sign in again.' : undefined}
+          fault={faults.byField.get('input.role')}
+        >
+          {(ties) => <RoleSelect {...ties} value={role} onChange={setRole} />}
+        </Field>
+        {isOther && user.id === viewer.id && <p className="notice">This is you: you will lose this page.</p>}
+        {user === null && (
+          <Field
+            label="user_id of the old API"
+            hint="Only for one whom old callers know already; the next free one unless given."
+            fault={faults.byField.get('input.legacyId')}
+          >
+            {(ties) => (
+              <input
+                {...ties}
+                type="number"
+                min={1}
+                max={2_147_483_647}
+                value={legacyId}
+                onChange={({ target }) => setLegacyId(target.value)}
+              />
+            )}
+          </Field>
+        )}
+        <Unplaced faults={faults} placed={['input.name', 'input.role', 'input.legacyId']} />
+        <div className="buttons">
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" className="primary" disabled={isBusy}>
+            {user === null ? 'Add' : 'Save'}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
