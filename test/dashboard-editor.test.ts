@@ -112,7 +112,7 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
 
   test('adds what its form says: a rule for each weekday, data by the schema of the class, and the policy', async () => {
     await page.goto(`${app.address}/tasks`);
-    await byRole('link', 'Add task').last().waitFor();
+    await page.getByText('There is no task yet.').waitFor();
     expect(await byRole('link', 'Add task').count()).toBe(2);
     await byRole('link', 'Add task').last().click();
     await page.getByLabel('Name', { exact: true }).fill('Report');
