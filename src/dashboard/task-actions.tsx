@@ -16,8 +16,14 @@ export function AddTaskLink() {
   );
 }
 
-/** Edit, duplicate and delete, on the task's page. */
-export function TaskActions({ task }: { task: { id: string; owner: { id: string }; deletedAt: string | null } }) {
+interface TaskActionsProps {
+  task: { id: string; name: string; owner: { id: string }; deletedAt: string | null };
+  /** In a row of a list: without what is for one task alone. */
+  isRow?: boolean;
+}
+
+/** Edit, duplicate and delete. */
+export function TaskActions({ task, isRow = false }: TaskActionsProps) {
   const { viewer } = useSession();
   const [isDeleting, setIsDeleting] = useState(false);
   if (!mayChange(viewer, task.owner)) return null;
@@ -27,19 +33,28 @@ export function TaskActions({ task }: { task: { id: string; owner: { id: string 
       {!task.deletedAt && (
         <Link className="button" href={`/tasks/${id}/edit`}>
           Edit
+          <Of task={task} isRow={isRow} />
         </Link>
       )}
-      <Link className="button" href={`/tasks/new?from=${id}`}>
-        Duplicate
-      </Link>
+      {!isRow && (
+        <Link className="button" href={`/tasks/new?from=${id}`}>
+          Duplicate
+        </Link>
+      )}
       {!task.deletedAt && (
         <button type="button" className="danger" onClick={() => setIsDeleting(true)}>
           Delete
+          <Of task={task} isRow={isRow} />
         </button>
       )}
       {isDeleting && <DeleteDialog id={task.id} onClose={() => setIsDeleting(false)} />}
     </>
   );
+}
+
+/** Tells the rows' buttons apart for those who hear them. */
+function Of({ task: { name }, isRow }: Required<Pick<TaskActionsProps, 'isRow'>> & Pick<TaskActionsProps, 'task'>) {
+  return isRow && <span className="hidden">: {name}</span>;
 }
 
 type DeletedTask = NonNullable<DeletedTaskQuery['task']>;

@@ -5,7 +5,7 @@ import { useSession } from '../context.ts';
 import { ClassNamesDocument, type ClassNamesQuery } from '../operations.ts';
 import { Ago, Countdown, Empty, Failure, PageTitle, StateBadge, useNow } from '../parts.tsx';
 import { Sparkline } from '../sparkline.tsx';
-import { AddTaskLink } from '../task-actions.tsx';
+import { AddTaskLink, TaskActions } from '../task-actions.tsx';
 import { TaskButtons } from '../task-buttons.tsx';
 import { type TaskLine, useTasks, type Wanted } from '../use-tasks.ts';
 
@@ -95,8 +95,6 @@ export function TasksPage() {
                   <th scope="col">Next run</th>
                   <th scope="col">Last run</th>
                   <th scope="col">Last runs</th>
-                  <th scope="col">Class</th>
-                  <th scope="col">Owner</th>
                   <th scope="col">
                     <span className="hidden">Actions</span>
                   </th>
@@ -269,6 +267,10 @@ function TaskRow({ task, now, onFailure }: TaskRowProps) {
     <tr>
       <th scope="row" className="name">
         <Link href={`/tasks/${encodeURIComponent(task.id)}`}>{task.name}</Link>
+        <div className="kind">
+          {task.className.split('\\').at(-1)}, {task.owner.name}{' '}
+          {!task.hasRunner && <span className="badge failed">no runner</span>}
+        </div>
       </th>
       <td className="when">
         <NextRun task={task} now={now} />
@@ -285,12 +287,9 @@ function TaskRow({ task, now, onFailure }: TaskRowProps) {
       <td>
         <Sparkline runs={runs} name={task.name} />
       </td>
-      <td>
-        {task.className.split('\\').at(-1)} {!task.hasRunner && <span className="badge failed">no runner</span>}
-      </td>
-      <td>{task.owner.name}</td>
       <td className="actions">
         <TaskButtons task={task} onFailure={onFailure} />
+        <TaskActions task={task} isRow />
       </td>
     </tr>
   );

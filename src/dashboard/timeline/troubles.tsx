@@ -29,7 +29,7 @@ export function Troubles({ range, gaps, version }: TroublesProps) {
       <Failure message={failure} />
       {runs.length > 0 && (
         <div className="scroll">
-          <table>
+          <table className="stack">
             <caption className="hidden">Failed and skipped, the newest first</caption>
             <thead>
               <tr>
@@ -47,7 +47,7 @@ export function Troubles({ range, gaps, version }: TroublesProps) {
                       {slot && <SlotTime at={slot} timeZone={task.timeZone} />}
                     </Link>
                   </td>
-                  <th scope="row">
+                  <th scope="row" className="name">
                     <Link href={`/tasks/${encodeURIComponent(task.id)}`}>{task.name}</Link>
                   </th>
                   <td>
