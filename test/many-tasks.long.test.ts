@@ -136,3 +136,47 @@ test('what is to come is told of 100,000 tasks, now and after all of them were d
   const shift = (at: string) => new Date(new Date(at).getTime() + 10 * DAY).toISOString();
   expect(later.slice(0, 80)).toEqual(first.slice(0, 80).map(({ at, legacyId }) => ({ at: shift(at), legacyId })));
 });
+
+test('the load of 100,000 tasks and of a million runs is told for an hour and for a month', async () => {
+  const [large] = databases as [TestDatabase];
+  await addDailyTasks(large, MANY);
+  // Each task ran on the ten days before its next slot.
+  await rows(
+    large.orm.em,
+    `insert into run (task_id, slot, trigger, state, actor_id, queued_at, finished_at)
+     select task.id, next_run_at - make_interval(days => day), 'SCHEDULE', 'SUCCEEDED', 1, now(), now()
+     from task, generate_series(10, 1, -1) as day`,
+  );
+  await rows(large.orm.em, 'vacuum analyze run');
+  const app = await startProcess(large.url);
+  processes.push(app);
+  interface Load {
+    plannedUntil: string;
+    buckets: { succeeded: number; planned: number }[];
+  }
+  const load = async (from: number, to: number, stepMinutes: number) => {
+    const begun = performance.now();
+    const { slotLoad } = await app.query<{ slotLoad: Load }>(
+      `query ($from: DateTime!, $to: DateTime!, $step: Int!) {
+        slotLoad(from: $from, to: $to, stepMinutes: $step) { plannedUntil buckets { succeeded planned } } }`,
+      { from: new Date(from).toISOString(), to: new Date(to).toISOString(), step: stepMinutes },
+    );
+    const sum = (field: 'succeeded' | 'planned') => slotLoad.buckets.reduce((total, each) => total + each[field], 0);
+    process.stdout.write(
+      `load of ${(to - from) / 3_600_000} hours of ${MANY} tasks: ${Math.round(performance.now() - begun)} ms\n`,
+    );
+    expect(slotLoad.plannedUntil).toBe(new Date(to).toISOString());
+    return { succeeded: sum('succeeded'), planned: sum('planned') };
+  };
+  const now = Math.floor(Date.now() / 60_000) * 60_000;
+  const hours = (count: number) => now + count * 3_600_000;
+  // A day's slots lie in 1,200 minutes, evenly, from the third hour from now on.
+  const perHour = (MANY / 1_200) * 60;
+  const hour = await load(hours(4), hours(5), 1);
+  expect(hour.succeeded).toBe(0);
+  expect(Math.abs(hour.planned - perHour)).toBeLessThan(perHour / 50);
+  const past = await load(hours(4 - 48), hours(5 - 48), 1);
+  expect(past).toEqual({ succeeded: hour.planned, planned: 0 });
+  const month = await load(now - 15 * DAY, now + 16 * DAY, 360);
+  expect(month).toEqual({ succeeded: 10 * MANY, planned: 16 * MANY });
+});
