@@ -294,7 +294,7 @@ describe('slotLoad and slotLanes', () => {
         expect(await lanes(from, to, 1)).toEqual(slots);
         expect(await lanes(from, to, 2, true)).toEqual(slots);
       }),
-      { numRuns: 60 },
+      { numRuns: 20 },
     );
     expect(gaps).toBeGreaterThan(0);
   });

@@ -11,8 +11,6 @@ import { addTasks, everyHourAt, rows } from './support/races.ts';
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-if (!hasBrowser) process.stdout.write('no chromium: the tests of the timeline are skipped\n');
-
 describe.skipIf(!hasBrowser)('the timeline', () => {
   const now = Math.floor(Date.now() / MINUTE) * MINUTE;
   const inMinutes = (minutes: number) => new Date(now + minutes * MINUTE);

@@ -7,8 +7,6 @@ import { type Dashboard, openDashboard, openTab } from './support/dashboard.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { rows } from './support/races.ts';
 
-if (!hasBrowser) process.stdout.write('no chromium: the tests of the dashboard are skipped\n');
-
 describe.skipIf(!hasBrowser)('the dashboard of an admin', () => {
   let database: TestDatabase;
   let app: TestApp;
