@@ -8,7 +8,16 @@ const require = createRequire(import.meta.url);
 const alias = { graphql: require.resolve('graphql') };
 
 /** Files that take longest, most of it waiting; begun last, one of them would run alone at the end. */
-const LONGEST = ['chaos', 'due-minute', 'start-stop', 'gateway-runner', 'runner-races', 'embedded', 'database-away'];
+const LONGEST = [
+  'due-minute',
+  'start-stop',
+  'gateway-runner',
+  'embedded',
+  'runner-races',
+  'database-away',
+  'dashboard',
+  'dashboard-editor',
+];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
