@@ -37,14 +37,7 @@ describe.skipIf(!hasBrowser)('the dashboard of an admin', () => {
   const closed = () => dialog().waitFor({ state: 'detached' });
   const inDialog = (name: string) => dialog().getByRole('button', { name, exact: true });
 
-  /** What axe-core finds on the page as it is, in light and in dark. */
-  async function violations(): Promise<string[]> {
-    const found = await dashboard.violations();
-    await page.emulateMedia({ colorScheme: 'dark' });
-    found.push(...(await dashboard.violations(['color-contrast'])));
-    await page.emulateMedia({ colorScheme: 'light' });
-    return found;
-  }
+  const violations = () => dashboard.violationsInBoth();
 
   test('adds a user, makes a key that lets them in, changes their role and revokes the key: their tab follows at once', async () => {
     await byRole('link', 'API keys').click();

@@ -43,14 +43,7 @@ describe.skipIf(!hasBrowser)('the log on the dashboard', () => {
 
   const byRole: Dashboard['byRole'] = (...args) => dashboard.byRole(...args);
 
-  /** What axe-core finds on the page as it is, in light and in dark. */
-  async function violations(): Promise<string[]> {
-    const found = await dashboard.violations();
-    await page.emulateMedia({ colorScheme: 'dark' });
-    found.push(...(await dashboard.violations(['color-contrast'])));
-    await page.emulateMedia({ colorScheme: 'light' });
-    return found;
-  }
+  const violations = () => dashboard.violationsInBoth();
 
   const lines = () => page.locator('.event-log > li');
   /** The positions in the log of the lines that are shown. */

@@ -13,6 +13,7 @@ import {
   withKind,
 } from '../src/dashboard/rule-form.ts';
 import type { RuleFields } from '../src/dashboard/rule-words.ts';
+import { EVERY } from './support/calendar-oracle.ts';
 
 const orNull = <Value>(values: fc.Arbitrary<Value>) => fc.option(values, { freq: 2 });
 const between = (min: number, max: number) => orNull(fc.integer({ min, max }));
@@ -34,18 +35,6 @@ const rules = fc.array(
   { maxLength: 12 },
 );
 
-const NOTHING: Required<RuleFields> = {
-  start: null,
-  end: null,
-  intervalDays: null,
-  year: null,
-  month: null,
-  dayOfMonth: null,
-  weekOfMonth: null,
-  dayOfWeek: null,
-  hour: null,
-  minute: null,
-};
 const FIVE = { hour: 5, minute: 0 };
 
 const KINDS: [RuleFields, RuleKind][] = [
@@ -75,7 +64,7 @@ describe('rules in a form', () => {
       expect(drafts.flatMap((draft) => [...itemsOf(draft).faults])).toEqual([]);
       const items = allItemsOf(drafts);
       expect(sameRules(items, given)).toBe(true);
-      const texts = (of: readonly RuleFields[]) => of.map((rule) => JSON.stringify({ ...NOTHING, ...rule })).toSorted();
+      const texts = (of: readonly RuleFields[]) => of.map((rule) => JSON.stringify({ ...EVERY, ...rule })).toSorted();
       expect(texts(items)).toEqual(texts(given));
     });
     fc.assert(unchanged, { numRuns: 1_000 });
@@ -101,7 +90,7 @@ describe('rules in a form', () => {
     expect(draft?.days).toEqual([1, 3, 5]);
     expect(others.length).toBe(1);
     expect(itemsOf({ ...newRule(1), kind: 'weekly', days: [1, 2] }).items).toEqual(
-      [1, 2].map((dayOfWeek) => ({ ...NOTHING, hour: 9, minute: 0, dayOfWeek })),
+      [1, 2].map((dayOfWeek) => ({ ...EVERY, hour: 9, minute: 0, dayOfWeek })),
     );
   });
 
@@ -116,7 +105,7 @@ describe('rules in a form', () => {
 
   test('once is a day that is the first and the last; as another kind it has no last day', () => {
     const once = { ...newRule(1), kind: 'once' as const, start: '2026-03-01', end: '2030-01-01' };
-    expect(itemsOf(once).items).toEqual([{ ...NOTHING, hour: 9, minute: 0, start: '2026-03-01', end: '2026-03-01' }]);
+    expect(itemsOf(once).items).toEqual([{ ...EVERY, hour: 9, minute: 0, start: '2026-03-01', end: '2026-03-01' }]);
     const [read] = draftsOf(itemsOf(once).items);
     expect(read && withKind(read, 'daily')).toMatchObject({ start: '2026-03-01', end: '' });
   });

@@ -1,6 +1,7 @@
 // The log says what a user changed of a task, not only that they did.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { HOLDING, startTestApp, type TestApp } from './support/app.ts';
+import { EVERY } from './support/calendar-oracle.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 
 let database: TestDatabase;
@@ -39,17 +40,7 @@ async function changed(id: string, input: object): Promise<unknown> {
   return task.events.edges[0]?.node.data;
 }
 
-const every = {
-  start: null,
-  end: null,
-  intervalDays: null,
-  year: null,
-  month: null,
-  dayOfMonth: null,
-  weekOfMonth: null,
-  dayOfWeek: null,
-  minute: 0,
-};
+const every = { ...EVERY, minute: 0 };
 
 test('an update is on record with each field that differs, as it was and as it is', async () => {
   const id = await addTask();

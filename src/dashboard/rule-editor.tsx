@@ -5,7 +5,7 @@ import { DST_NOTES } from './dst-notes.ts';
 import { Fault } from './editor-parts.tsx';
 import { faultsOf } from './form-parts.tsx';
 import { formatTime } from './format.ts';
-import { PreviewRulesDocument, type PreviewRulesQuery } from './operations.ts';
+import { NextSlotsDocument, type NextSlotsQuery } from './operations.ts';
 import { Empty } from './parts.tsx';
 import { RuleCard } from './rule-card.tsx';
 import {
@@ -19,12 +19,14 @@ import {
 } from './rule-form.ts';
 import { ruleField } from './task-faults.ts';
 
+/** That are shown of those to come. */
+const SLOTS = 6;
 const DEBOUNCE_MS = 300;
 /** As the server has it. */
 const MAX_ITEMS = 100;
 
 interface Preview {
-  slots: PreviewRulesQuery['previewSchedule']['slots'];
+  slots: NextSlotsQuery['previewSchedule']['slots'];
   /** Why there are none. */
   message: string | null;
   faults: ReadonlyMap<number, RuleFaults>;
@@ -45,7 +47,7 @@ function usePreview(rules: readonly RuleDraft[], timeZone: string): Preview {
     const ask = async () => {
       const zone = timeZone.trim();
       const input = { repeatItems: allItemsOf(rules), ...(zone === '' ? {} : { timeZone: zone }) };
-      const { data, error } = await client.query(PreviewRulesDocument, { input }).toPromise();
+      const { data, error } = await client.query(NextSlotsDocument, { input, count: SLOTS }).toPromise();
       if (!isWanted) return;
       const told = faultsOf(error);
       const never = data?.previewSchedule.neverFires ?? null;

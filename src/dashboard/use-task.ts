@@ -14,6 +14,8 @@ import {
 
 /** However much is told of it. */
 const LEAST_MS = 1_000;
+/** That are shown of those to come. */
+const SLOTS = 8;
 
 export type Task = NonNullable<OneTaskQuery['task']>;
 
@@ -52,7 +54,9 @@ export function useTask(id: string): LoadedTask {
     });
     const loadSlots = async ({ active, repeatItems, timeZone }: Task) => {
       if (!active || repeatItems.length === 0) return null;
-      const { data } = await client.query(NextSlotsDocument, { input: { repeatItems, timeZone } }).toPromise();
+      const { data } = await client
+        .query(NextSlotsDocument, { input: { repeatItems, timeZone }, count: SLOTS })
+        .toPromise();
       return data?.previewSchedule ?? null;
     };
     // The feed begins with the task as it is, so that the first load comes with it too; a deleted one has no feed.

@@ -23,6 +23,8 @@ export interface Dashboard {
   signIn(address: string, secret?: string): Promise<void>;
   /** What axe-core finds, of all its rules unless told otherwise; nothing on a page that everybody can use. */
   violations(rules?: readonly string[]): Promise<string[]>;
+  /** The same in light and then in dark. */
+  violationsInBoth(): Promise<string[]>;
   close(): Promise<void>;
 }
 
@@ -41,6 +43,15 @@ export async function openTab({ context }: Pick<Browser, 'context'>): Promise<Om
   });
   const byRole: Dashboard['byRole'] = (role, name) =>
     page.getByRole(role, name === undefined ? {} : { name, exact: true });
+  const violations: Dashboard['violations'] = async (rules) => {
+    // As the debugger does; the page's own policy lets no script in.
+    if (await page.evaluate(() => !('axe' in window))) await page.evaluate(await readFile(AXE, 'utf8'));
+    return page.evaluate(async (runOnly) => {
+      const { axe } = window as unknown as { axe: { run(options: object): Promise<{ violations: Violation[] }> } };
+      const { violations: found } = await axe.run(runOnly === undefined ? {} : { runOnly });
+      return found.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes[0]?.html}`);
+    }, rules);
+  };
   return {
     page,
     faults,
@@ -51,14 +62,13 @@ export async function openTab({ context }: Pick<Browser, 'context'>): Promise<Om
       await page.getByLabel('Secret').fill(secret);
       await byRole('button', 'Sign in').click();
     },
-    violations: async (rules) => {
-      // As the debugger does; the page's own policy lets no script in.
-      if (await page.evaluate(() => !('axe' in window))) await page.evaluate(await readFile(AXE, 'utf8'));
-      return page.evaluate(async (runOnly) => {
-        const { axe } = window as unknown as { axe: { run(options: object): Promise<{ violations: Violation[] }> } };
-        const { violations } = await axe.run(runOnly === undefined ? {} : { runOnly });
-        return violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes[0]?.html}`);
-      }, rules);
+    violations,
+    violationsInBoth: async () => {
+      const found = await violations();
+      await page.emulateMedia({ colorScheme: 'dark' });
+      found.push(...(await violations(['color-contrast'])));
+      await page.emulateMedia({ colorScheme: 'light' });
+      return found;
     },
   };
 }
