@@ -86,7 +86,7 @@ describe.skipIf(!hasBrowser)('the dashboard of 100,000 tasks', () => {
           .nth(49)
           .waitFor(),
     ],
-    ['/tasks?order=name&q=9999', () => page.getByRole('rowheader', { name: 'Task 9999', exact: true }).waitFor()],
+    ['/tasks?order=name&q=9999', () => page.getByRole('link', { name: 'Task 9999', exact: true }).waitFor()],
     [
       '/tasks/VGFzazo3Nzc3Nw==',
       () =>
