@@ -4,6 +4,7 @@ import { useSession } from './context.ts';
 import { DataInput, Members } from './data-editor.tsx';
 import { Fault } from './editor-parts.tsx';
 import { Field } from './form-parts.tsx';
+import { OwnerField } from './owner-field.tsx';
 import { PolicyEditor } from './policy-editor.tsx';
 import { RulesEditor } from './rule-editor.tsx';
 import type { FormFaults } from './task-faults.ts';
@@ -80,22 +81,12 @@ export function TaskFields({ form, initial, classes, isNew, faults, onChange }: 
           onChange={(value) => onChange({ timeZone: value }, 'input.timeZone')}
         />
         {viewer.role === 'ADMIN' && (
-          <Field
-            label="Owner, by user id"
-            hint={isNew ? 'The id of the old API, a number. You unless given.' : 'The id of the old API, a number.'}
+          <OwnerField
+            value={owner}
+            isNew={isNew}
             fault={faults.byField.get('input.ownerLegacyId')}
-          >
-            {(ties) => (
-              <input
-                {...ties}
-                className="short"
-                inputMode="numeric"
-                autoComplete="off"
-                value={owner}
-                onChange={(event) => onChange({ owner: event.target.value }, 'input.ownerLegacyId')}
-              />
-            )}
-          </Field>
+            onChange={(value) => onChange({ owner: value }, 'input.ownerLegacyId')}
+          />
         )}
         <label className="check">
           <input
