@@ -1,5 +1,5 @@
 // What is on record of a task: its runs, and what users did to it.
-import { useCallback, useEffect, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 import { Link } from 'wouter';
 import { useSession } from './context.ts';
 import { formatDuration, formatSeconds } from './format.ts';
@@ -15,7 +15,9 @@ const PAGE = 20;
 function usePages<Item, Place>(
   load: (place: Place | null) => Promise<{ items: readonly Item[]; next: Place | null } | null>,
   changes: number,
+  keyOf: (item: Item) => string,
 ) {
+  const first = useRef<readonly Item[]>([]);
   const [newest, setNewest] = useState<readonly Item[] | null>(null);
   const [older, setOlder] = useState<readonly Item[]>([]);
   const [next, setNext] = useState<Place | null>(null);
@@ -26,15 +28,22 @@ function usePages<Item, Place>(
     const refresh = async () => {
       const page = await load(null);
       if (!isWanted || page === null) return;
+      const before = first.current;
+      first.current = page.items;
       setNewest(page.items);
-      // What was opened goes on from where it ended.
-      if (!isOpened) setNext(page.next);
+      if (!isOpened) return setNext(page.next);
+      // What was pushed off the first page stays between it and what was opened.
+      const known = new Set(page.items.map(keyOf));
+      if (before.some((item) => known.has(keyOf(item)))) return setOlder((opened) => [...before, ...opened]);
+      // More than a page came at once: what lies between is not known, so what was opened is closed.
+      setOlder([]);
+      setNext(page.next);
     };
     void refresh();
     return () => {
       isWanted = false;
     };
-  }, [load, changes, isOpened]);
+  }, [load, changes, isOpened, keyOf]);
   const showOlder = async () => {
     const page = next === null ? null : await load(next);
     if (page === null) return;
@@ -56,7 +65,7 @@ export function Runs({ task, changes, now }: { task: Task; changes: number; now:
     },
     [client, task.id],
   );
-  const { newest, older, hasOlder, showOlder } = usePages(load, changes);
+  const { newest, older, hasOlder, showOlder } = usePages(load, changes, runKey);
   // Of a run that has moved from the first page to the others, the newer word counts.
   const runs = [...new Map([...older, ...(newest ?? [])].map((run) => [run.id, run])).values()].toSorted(byAge);
   return (
@@ -108,6 +117,9 @@ export function Runs({ task, changes, now }: { task: Task; changes: number; now:
   );
 }
 
+const runKey = ({ id }: RunLineFragment) => id;
+const eventKey = ({ cursor }: HistoryEvent) => cursor;
+
 function byAge(left: RunLineFragment, right: RunLineFragment): number {
   return Date.parse(right.queuedAt) - Date.parse(left.queuedAt);
 }
@@ -153,7 +165,7 @@ export function History({ task, changes }: { task: Task; changes: number }) {
     },
     [client, task.id],
   );
-  const { newest, older, hasOlder, showOlder } = usePages(load, changes);
+  const { newest, older, hasOlder, showOlder } = usePages(load, changes, eventKey);
   const events = [...new Map([...(newest ?? []), ...older].map((event) => [event.cursor, event])).values()];
   return (
     <section aria-labelledby="history">
