@@ -34,7 +34,8 @@ function usePages<Item, Place>(
       if (!isOpened) return setNext(page.next);
       // What was pushed off the first page stays between it and what was opened.
       const known = new Set(page.items.map(keyOf));
-      if (before.some((item) => known.has(keyOf(item)))) return setOlder((opened) => [...before, ...opened]);
+      const pushedOff = before.filter((item) => !known.has(keyOf(item)));
+      if (pushedOff.length < before.length) return setOlder((opened) => [...pushedOff, ...opened]);
       // More than a page came at once: what lies between is not known, so what was opened is closed.
       setOlder([]);
       setNext(page.next);
