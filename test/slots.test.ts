@@ -187,12 +187,14 @@ describe('explainSlot', () => {
 describe('coverage', () => {
   test('counts what ran, was skipped, alone or in a gap, and is to come; together all that was due', async () => {
     const from = inHours(-12);
+    // Measured from the same instant, since a minute may pass in between.
+    const to = new Date(from.getTime() + 14 * HOUR);
     await addTasks(em, { count: 600, rule: hourly(), from, catchUp: 'LATEST' });
     const [minutely = 0] = await addTasks(em, { count: 1, rule: EVERY, from });
     await engine.fireAll(em);
     await engine.runEverything(em);
-    const counts = await coverage(from, inHours(2));
-    const perMinute = await coverage(from, inHours(2), minutely);
+    const counts = await coverage(from, to);
+    const perMinute = await coverage(from, to, minutely);
     expect(perMinute.expected).toBe(14 * 60);
     expect(perMinute).toMatchObject({ unaccounted: 0, missing: [] });
     expect(perMinute.skipped).toBeGreaterThan(11 * 60);
