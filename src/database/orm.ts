@@ -4,6 +4,7 @@ import { defineConfig, type EntityManager, MikroORM } from '@mikro-orm/postgresq
 import { GraphQLError } from 'graphql';
 import pg from 'pg';
 import { entities } from '../entities/index.ts';
+import { prepareMarked } from './prepared.ts';
 
 export const MIGRATIONS_PATH = fileURLToPath(new URL('./migrations', import.meta.url));
 
@@ -30,7 +31,10 @@ export function ormOptions(url: string, poolSize = POOL_SIZE) {
       // statement: poolers refuse connections that ask for it when they begin.
       onConnect: (client: pg.ClientBase) =>
         client.query(`set idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_MS}`),
-      onPoolCreated: releaseLostConnections,
+      onPoolCreated: (pool: pg.Pool) => {
+        releaseLostConnections(pool);
+        prepareMarked(pool);
+      },
     },
     migrations: {
       path: MIGRATIONS_PATH,

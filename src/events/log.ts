@@ -2,7 +2,7 @@
 // they are numbered (sequenced) before they are read. Serial ids are not in commit order, so a reader that asked for
 // `id > cursor` would lose the events of a transaction that began earlier and committed later.
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { EventType } from '../entities/event.ts';
 import type { Tables } from '../entities/index.ts';
 import type { RunState } from '../entities/run.ts';
@@ -27,14 +27,17 @@ const SEQUENCE_BATCH = 10_000;
 
 /** Appends in the order given, in the transaction of `em`: the events exist if and only if the change does. */
 export async function appendEvents(em: EntityManager, events: readonly NewEvent[]): Promise<void> {
-  if (events.length === 0) return;
-  await sql`
+  if (events.length > 0) await insertEvents(events).execute(em.getKysely());
+}
+
+/** What appends the events, as a statement of its own or a part of one. */
+export function insertEvents(events: readonly NewEvent[]): RawBuilder<unknown> {
+  return sql`
     insert into event (type, task_id, task_name, actor_id, message, data, run_id, run_state, attempt)
     select type, "taskId", "taskName", "actorId", message, data, "runId", "runState", attempt
     from json_to_recordset(${JSON.stringify(events)}::json) as e (
       type text, "taskId" int, "taskName" text, "actorId" int, message text, data text,
-      "runId" bigint, "runState" text, attempt int)
-  `.execute(em.getKysely());
+      "runId" bigint, "runState" text, attempt int)`;
 }
 
 /**

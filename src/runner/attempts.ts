@@ -2,9 +2,9 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { Job } from 'pg-boss';
+import { PREPARED } from '../database/prepared.ts';
 import { inTransaction } from '../database/transaction.ts';
 import type { RunState, Trigger } from '../entities/run.ts';
-import { appendEvents } from '../events/log.ts';
 import type { UnwrittenLog } from './attempt-log.ts';
 import { type ExclusiveClasses, isExclusiveConflict, TakesFewer } from './exclusive-classes.ts';
 import { type ForeignClasses, ForeignJobs } from './foreign-classes.ts';
@@ -120,32 +120,34 @@ export async function takeIn(
   }
   await jobs.complete(em, stale);
   await sendForOtherClass(em, jobs, stale);
-  await appendEvents(
-    em,
-    attempts.map((attempt) => ({ ...eventOf(attempt, 'RUNNING'), type: 'STARTED' })),
-  );
   return { fetched: fetched.length, attempts };
 }
 
-/** Those of the jobs' runs that are still QUEUED for them, RUNNING now, by their jobs' ids. */
+/** Those of the jobs' runs that are still QUEUED for them, RUNNING now and told of, by their jobs' ids. */
 async function startRuns(
   em: EntityManager,
   jobs: readonly Job<AttemptJob>[],
   runnerId: string | null,
   exclusiveNames: readonly string[],
 ) {
-  const wanted = jobs.map((job) => {
-    return { id: job.id, run: job.data.runId, attempt: job.data.attempt, class: classOf(job) };
-  });
-  const { rows } = await sql<TakenRow>`
-    update run set state = 'RUNNING', attempt = j.attempt, next_attempt_at = null,
-      started_at = coalesce(run.started_at, now()), runner_id = ${runnerId}::uuid,
-      exclusive_class = case when task.class_name = any(${[...exclusiveNames]}::text[]) then task.class_name end
-    from json_to_recordset(${JSON.stringify(wanted)}::json) as j (id uuid, run bigint, attempt int, class text), task
-    where run.id = j.run and run.job_id = j.id and run.state = 'QUEUED' and task.id = run.task_id
-      and task.class_name = j.class
-    returning run.job_id, run.id as run_id, run.task_id, task.name as task_name, task.class_name,
-      coalesce(run.data, task.data) as data, run.actor_id, run.attempt, run.trigger, run.slot, run.checkpoint, task.timeout_seconds
+  // Arrays, since their lengths tell PostgreSQL how many rows to plan for; of JSON it expects a hundred, and reads all tasks.
+  const { rows } = await sql<TakenRow>`${PREPARED}
+    with started as (
+      update run set state = 'RUNNING', attempt = j.attempt, next_attempt_at = null,
+        started_at = coalesce(run.started_at, now()), runner_id = ${runnerId}::uuid,
+        exclusive_class = case when task.class_name = any(${[...exclusiveNames]}::text[]) then task.class_name end
+      from unnest(${jobs.map(({ id }) => id)}::uuid[], ${jobs.map(({ data }) => data.runId)}::bigint[],
+        ${jobs.map(({ data }) => data.attempt)}::int[], ${jobs.map(classOf)}::text[]) as j (id, run, attempt, class), task
+      where run.id = j.run and run.job_id = j.id and run.state = 'QUEUED' and task.id = run.task_id
+        and task.class_name = j.class
+      returning run.job_id, run.id as run_id, run.task_id, task.name as task_name, task.class_name,
+        coalesce(run.data, task.data) as data, run.actor_id, run.attempt, run.trigger, run.slot, run.checkpoint,
+        task.timeout_seconds
+    ), told as (
+      insert into event (type, task_id, task_name, actor_id, run_id, run_state, attempt)
+      select 'STARTED', task_id, task_name, actor_id, run_id, 'RUNNING', attempt from started
+    )
+    select * from started
   `.execute(em.getKysely());
   return new Map(rows.map((row) => [row.job_id, row]));
 }

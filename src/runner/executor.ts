@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import nodeSchedule from 'node-schedule';
@@ -12,7 +13,7 @@ import { ExclusiveClasses } from './exclusive-classes.ts';
 import { ForeignClasses } from './foreign-classes.ts';
 import type { Jobs } from './jobs.ts';
 import { recoverLostAttempts } from './recovery.ts';
-import { settleAttempts } from './settle-attempts.ts';
+import { type Settled, settleAttempts } from './settle-attempts.ts';
 import type { TaskClasses } from './tasks/index.ts';
 
 export interface ExecutorOptions {
@@ -37,7 +38,9 @@ const BEAT_TIMEOUT_MS = 5_000;
 const POLL_MS = 2_000;
 const RECOVER_MS = 5_000;
 const RETRY_SETTLE_MS = 1_000;
-const SETTLE_BATCH = 50;
+const SETTLE_BATCH = 100;
+/** Attempts whose code has ended and that are not settled yet; where there are so many, no more are taken. */
+const MAX_ENDED = 500;
 /** What cannot be settled so long after the last code was stopped is left to the other runners to recover. */
 const LAST_SETTLE_MS = 4_000;
 /** The same for other work that is under way then. */
@@ -57,6 +60,8 @@ interface Active {
 export class Executor {
   readonly #options: ExecutorOptions;
   readonly #active = new Map<string, Active>();
+  /** Attempts whose code is under way. */
+  #busy = 0;
   readonly #running = new Set<Promise<void>>();
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #unlisten: (() => void)[] = [];
@@ -152,6 +157,14 @@ export class Executor {
     this.#options.notifications.notify('slotkeeper_events', 'slotkeeper_jobs');
   }
 
+  /** Jobs can be taken now that could not before: new ones, or those of a class of which one runs at a time. */
+  #announceSettled(batch: readonly EndedAttempt[], { sent }: Settled): void {
+    const { taskClasses, notifications } = this.#options;
+    const freed = batch.some(({ attempt }) => taskClasses.named(attempt.className)?.exclusive);
+    if (sent || freed) this.#announce();
+    else notifications.notify('slotkeeper_events');
+  }
+
   #pull(): void {
     if (!this.#draining) this.#pulling.request();
   }
@@ -159,7 +172,10 @@ export class Executor {
   async #pullWhileFree(): Promise<void> {
     const { em, jobs, concurrency, notifications } = this.#options;
     for (;;) {
-      const free = concurrency - this.#active.size;
+      // Places that become free in the same turn are filled together.
+      await nextTurn();
+      // An attempt has its place until its code ends; that its end is written takes none.
+      const free = Math.min(concurrency - this.#busy, concurrency + MAX_ENDED - this.#active.size);
       if (free <= 0 || this.#draining) return;
       const { attempts, more } = await takeAttempts(em, jobs, free, this.#taker);
       for (const attempt of attempts) this.#begin(attempt);
@@ -184,6 +200,7 @@ export class Executor {
   #begin(attempt: Attempt): void {
     const controller = new AbortController();
     this.#active.set(attempt.job.id, { attempt, controller, heldAt: performance.now() });
+    this.#busy += 1;
     const running = this.#run(attempt, controller).finally(() => this.#running.delete(running));
     this.#running.add(running);
     // It was being taken when the others were stopped.
@@ -194,20 +211,22 @@ export class Executor {
     const { em, notifications, taskClasses } = this.#options;
     const log = new AttemptLog(em, attempt, () => notifications.notify('slotkeeper_events'));
     const outcome = await runBody(em, taskClasses, attempt, log, controller);
+    this.#busy -= 1;
+    this.#pull();
     this.#ended.push({ attempt, outcome, log: await log.close() });
     this.#settling ??= this.#settle();
     await this.#settling;
   }
 
   async #settle(): Promise<void> {
-    const { em, jobs, log } = this.#options;
+    const { em, jobs, log, concurrency } = this.#options;
+    // What ends in the same turn is settled together.
+    await nextTurn();
     while (this.#ended.length > 0 && !this.#stopped) {
       const batch = this.#ended.slice(0, SETTLE_BATCH);
+      let settled: Settled;
       try {
-        const lost = await settleAttempts(em, jobs, batch);
-        for (const { runId, attempt } of lost) {
-          log.warn({ runId, attempt }, 'the attempt was no longer ours; its outcome is dropped');
-        }
+        settled = await settleAttempts(em, jobs, batch);
         this.#settleFailures.worked();
       } catch (error) {
         // The attempts stay ours as long as the heartbeats get through; the database will come back.
@@ -215,10 +234,14 @@ export class Executor {
         await new Promise((resolve) => setTimeout(resolve, RETRY_SETTLE_MS));
         continue;
       }
+      for (const { runId, attempt } of settled.lost) {
+        log.warn({ runId, attempt }, 'the attempt was no longer ours; its outcome is dropped');
+      }
       this.#ended = this.#ended.slice(batch.length);
+      const wasFull = this.#active.size >= concurrency + MAX_ENDED;
       for (const { attempt } of batch) this.#active.delete(attempt.job.id);
-      this.#announce();
-      this.#pull();
+      this.#announceSettled(batch, settled);
+      if (wasFull) this.#pull();
     }
     // In the same turn as the last look at #ended: no outcome falls between.
     this.#settling = undefined;

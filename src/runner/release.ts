@@ -5,9 +5,9 @@ import type { Jobs } from './jobs.ts';
 
 /**
  * Sends the job of the oldest waiting run of each task that has none under way, or of all its waiting runs where the
- * policy allows overlap. The caller holds the tasks' row locks, so one process at a time decides this.
+ * policy allows overlap. The caller holds the tasks' row locks, so one process at a time decides this. Returns how many.
  */
-export async function releaseWaiting(em: EntityManager, jobs: Jobs, taskIds: readonly number[]): Promise<void> {
+export async function releaseWaiting(em: EntityManager, jobs: Jobs, taskIds: readonly number[]): Promise<number> {
   const { rows } = await sql<QueuedRun>`
     select run.id, run.attempt, task.timeout_seconds, task.class_name
     from run join task on task.id = run.task_id
@@ -21,6 +21,7 @@ export async function releaseWaiting(em: EntityManager, jobs: Jobs, taskIds: rea
           where older.task_id = run.task_id and older.state = 'QUEUED' and older.job_id is null and older.id < run.id)))
   `.execute(em.getKysely());
   await sendNextAttempts(em, jobs, rows);
+  return rows.length;
 }
 
 /** A queued run that the caller has locked, or whose task it has. */

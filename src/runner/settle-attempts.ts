@@ -4,10 +4,11 @@
 import { randomUUID } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
+import { PREPARED } from '../database/prepared.ts';
 import { inTransaction } from '../database/transaction.ts';
 import type { EventType } from '../entities/event.ts';
 import type { RunState } from '../entities/run.ts';
-import { appendEvents } from '../events/log.ts';
+import { insertEvents, type NewEvent } from '../events/log.ts';
 import { type Attempt, type EndedAttempt, eventOf } from './attempts.ts';
 import type { Jobs, NewJob } from './jobs.ts';
 import { releaseWaiting } from './release.ts';
@@ -27,7 +28,7 @@ const MAX_RETRY_DELAY_SECONDS = 86_400;
 
 /** Locks the tasks in id order, so that whether a waiting run goes next is decided by one process at a time. */
 export async function lockTasks(em: EntityManager, taskIds: readonly number[]): Promise<Map<number, TaskPolicy>> {
-  const { rows } = await sql<TaskPolicy>`
+  const { rows } = await sql<TaskPolicy>`${PREPARED}
     select id, retry_attempts, retry_delay_seconds, retry_backoff, retry_jitter, timeout_seconds, class_name,
       deleted_at is not null as is_deleted
     from task where id = any(${taskIds}) order by id for no key update
@@ -70,11 +71,19 @@ async function findCancelled(em: EntityManager, ended: readonly EndedAttempt[]):
   return new Set(rows.map(({ id }) => id));
 }
 
+/** What settling left to do. */
+export interface Settled {
+  /** Attempts that others have taken over. */
+  lost: Attempt[];
+  /** Whether jobs were sent, for further attempts or for runs that waited. */
+  sent: boolean;
+}
+
 /**
  * Settles attempts that ended together: the jobs, the runs, their events and the tasks' last run commit together.
  * Attempts whose job this worker no longer holds are left alone and returned; whoever took them over settles them.
  */
-export function settleAttempts(em: EntityManager, jobs: Jobs, ended: readonly EndedAttempt[]): Promise<Attempt[]> {
+export function settleAttempts(em: EntityManager, jobs: Jobs, ended: readonly EndedAttempt[]): Promise<Settled> {
   return inTransaction(em, async (transaction) => {
     const policies = await lockTasks(
       transaction,
@@ -85,67 +94,74 @@ export function settleAttempts(em: EntityManager, jobs: Jobs, ended: readonly En
       ended.map(({ attempt }) => attempt.job),
     );
     const ours = ended.filter(({ attempt }) => held.has(attempt.job.id));
-    await writeSettlements(transaction, jobs, ours, policies);
-    return ended.filter(({ attempt }) => !held.has(attempt.job.id)).map(({ attempt }) => attempt);
+    const sent = await writeSettlements(transaction, jobs, ours, policies);
+    return { sent, lost: ended.filter(({ attempt }) => !held.has(attempt.job.id)).map(({ attempt }) => attempt) };
   });
 }
 
-/** Writes how attempts ended; the caller holds the tasks' row locks and has ended the jobs. */
+/**
+ * Writes how attempts ended; the caller holds the tasks' row locks and has ended the jobs. Says whether jobs were sent.
+ */
 export async function writeSettlements(
   em: EntityManager,
   jobs: Jobs,
   ended: readonly EndedAttempt[],
   policies: ReadonlyMap<number, TaskPolicy>,
-): Promise<void> {
-  if (ended.length === 0) return;
+): Promise<boolean> {
+  if (ended.length === 0) return false;
   const cancelled = await findCancelled(em, ended);
   const settlements = ended.map((each) => {
     const policy = policies.get(each.attempt.taskId);
     if (policy === undefined) throw new Error(`task ${each.attempt.taskId} is not locked`);
     return { ...each, ...settlementOf(each, policy, cancelled.has(each.attempt.runId)) };
   });
-  await updateRuns(em, settlements);
-  await jobs.send(
-    em,
-    settlements.flatMap(({ next }) => next ?? []),
-  );
-  await appendEvents(
-    em,
-    settlements.flatMap(({ attempt, log, state, message, next }) => {
-      const type: EventType = next === null ? state : 'RETRYING';
-      return [...log.events, { ...eventOf(attempt, next === null ? state : 'QUEUED'), type, message }];
-    }),
-  );
-  const succeeded = settlements.filter(({ state }) => state === 'SUCCEEDED').map(({ attempt }) => attempt.taskId);
-  if (succeeded.length > 0) {
-    await sql`update task set last_run_at = now() where id = any(${succeeded})`.execute(em.getKysely());
-  }
-  await releaseWaiting(em, jobs, [...policies.keys()]);
+  const taskIds = [...policies.keys()];
+  const hasWaiting = await updateRuns(em, settlements, taskIds);
+  const next = settlements.flatMap((settlement) => settlement.next ?? []);
+  await jobs.send(em, next);
+  const released = hasWaiting ? await releaseWaiting(em, jobs, taskIds) : 0;
+  return next.length + released > 0;
 }
 
-/** Throws, and so rolls everything back, unless each run is still the one that its worker started. */
-async function updateRuns(em: EntityManager, settlements: readonly (EndedAttempt & Settlement)[]): Promise<void> {
-  const values = settlements.map(({ attempt, log, state, message, next }) => ({
-    runId: attempt.runId,
-    heldJobId: attempt.job.id,
-    state: next === null ? state : 'QUEUED',
-    message,
-    progress: log.progress,
-    nextJobId: next?.id ?? null,
-    delaySeconds: next?.delaySeconds ?? null,
-  }));
-  const { rows } = await sql`
-    update run set state = s.state, message = s.message, job_id = s."nextJobId",
-      progress = coalesce(s.progress, run.progress),
-      finished_at = case when s."nextJobId" is null then now() end,
-      checkpoint = case when s."nextJobId" is not null then run.checkpoint end,
-      next_attempt_at = now() + make_interval(secs => s."delaySeconds")
-    from json_to_recordset(${JSON.stringify(values)}::json) as s (
-      "runId" bigint, "heldJobId" uuid, state text, message text, "nextJobId" uuid, "delaySeconds" int, progress float8)
-    where run.id = s."runId" and run.job_id = s."heldJobId" and run.state = 'RUNNING'
-    returning run.id
+type Settling = EndedAttempt & Settlement;
+
+function eventsOf({ attempt, log, state, message, next }: Settling): NewEvent[] {
+  const end: NewEvent =
+    next === null
+      ? { ...eventOf(attempt, state as RunState), type: state as EventType, message }
+      : { ...eventOf(attempt, 'QUEUED'), type: 'RETRYING', message };
+  return [...log.events, end];
+}
+
+/**
+ * The runs, their events and the tasks' last run in one statement. Throws, and so rolls everything back, unless each run
+ * is still the one that its worker started. Says whether a run of the tasks waits for its turn: what was made to wait by
+ * those who held the tasks' locks before can be seen, since this statement began after the caller got them.
+ */
+async function updateRuns(em: EntityManager, settling: readonly Settling[], taskIds: readonly number[]) {
+  const runs = settling.map(({ attempt }) => attempt);
+  const succeeded = settling.filter(({ state }) => state === 'SUCCEEDED').map(({ attempt }) => attempt.taskId);
+  const { rows } = await sql<{ count: number; waiting: boolean }>`${PREPARED}
+    with settled as (
+      update run set state = s.state, message = s.message, job_id = s.next_job,
+        progress = coalesce(s.progress, run.progress),
+        finished_at = case when s.next_job is null then now() end,
+        checkpoint = case when s.next_job is not null then run.checkpoint end,
+        next_attempt_at = now() + make_interval(secs => s.delay)
+      from unnest(${runs.map(({ runId }) => runId)}::bigint[], ${runs.map(({ job }) => job.id)}::uuid[],
+        ${settling.map(({ state, next }) => (next === null ? state : 'QUEUED'))}::text[],
+        ${settling.map(({ message }) => message)}::text[], ${settling.map(({ log }) => log.progress)}::float8[],
+        ${settling.map(({ next }) => next?.id ?? null)}::uuid[],
+        ${settling.map(({ next }) => next?.delaySeconds ?? null)}::int[]
+      ) as s (run, held_job, state, message, progress, next_job, delay)
+      where run.id = s.run and run.job_id = s.held_job and run.state = 'RUNNING'
+      returning run.id
+    ), told as (${insertEvents(settling.flatMap(eventsOf))}),
+    succeeded as (update task set last_run_at = now() where id = any(${succeeded}::int[]))
+    select (select count(*) from settled) as count, exists (
+      select from run where task_id = any(${[...taskIds]}::int[]) and state = 'QUEUED' and job_id is null) as waiting
   `.execute(em.getKysely());
-  if (rows.length !== values.length) {
-    throw new Error(`${values.length} runs were to be settled and ${rows.length} could be`);
-  }
+  const { count = 0, waiting = false } = rows[0] ?? {};
+  if (count !== settling.length) throw new Error(`${settling.length} runs were to be settled and ${count} could be`);
+  return waiting;
 }

@@ -36,13 +36,10 @@ export function engineOf(jobs: Jobs, exclusiveNames: readonly string[] = []) {
   }
 
   /** Returns the attempts that were no longer ours. */
-  function end(by: EntityManager, attempts: readonly Attempt[], state: Outcome['state'] = 'SUCCEEDED') {
+  async function end(by: EntityManager, attempts: readonly Attempt[], state: Outcome['state'] = 'SUCCEEDED') {
     const outcome = { state, message: 'ended by the test' };
-    return settleAttempts(
-      by,
-      jobs,
-      attempts.map((attempt) => ({ attempt, outcome, log: nothingLogged })),
-    );
+    const ended = attempts.map((attempt) => ({ attempt, outcome, log: nothingLogged }));
+    return (await settleAttempts(by, jobs, ended)).lost;
   }
 
   /** Asks for a run as the mutations do; returns null where as many wait as may. */
