@@ -33,6 +33,8 @@ export const HISTORY_EVENT_TYPES = [
   'CANCELLED',
 ] as const satisfies readonly EventType[];
 
+const SEQUENCED = 'seq is not null';
+
 const EventSchema = defineEntity({
   name: 'Event',
   tableName: 'event',
@@ -61,18 +63,20 @@ const EventSchema = defineEntity({
     runState: p.enum(RUN_STATES).nullable(),
     attempt: p.integer().nullable(),
     /** Who asked; for a scheduled run, the task's owner at that time. */
-    actor: () => p.manyToOne(User).ref().index().createForeignKeyConstraint(false),
+    actor: () => p.manyToOne(User).ref().createForeignKeyConstraint(false),
   },
   checks: [
     { name: 'event_run_or_task', expression: "(run_id is null) = (type like 'TASK\\_%')" },
     { name: 'event_run_state', expression: '(run_id is null) = (run_state is null)' },
   ],
-  uniques: [{ name: 'event_seq', properties: ['seq'] }],
+  // All reading is by position, so an event enters these indexes once, when it is numbered, and not when it is inserted.
+  uniques: [{ name: 'event_seq', properties: ['seq'], where: SEQUENCED }],
   indexes: [
     { name: 'event_unsequenced', properties: ['id'], where: 'seq is null' },
-    { name: 'event_by_task', properties: ['task', 'seq'] },
-    { name: 'event_by_run', properties: ['run', 'seq'] },
-    { name: 'event_by_type', properties: ['type', 'seq'] },
+    { name: 'event_by_task', properties: ['task', 'seq'], where: SEQUENCED },
+    { name: 'event_by_run', properties: ['run', 'seq'], where: SEQUENCED },
+    { name: 'event_by_type', properties: ['type', 'seq'], where: SEQUENCED },
+    { name: 'event_by_actor', properties: ['actor', 'seq'], where: SEQUENCED },
   ],
 });
 

@@ -29,9 +29,9 @@ const RunSchema = defineEntity({
     trigger: p.enum(TRIGGERS),
     state: p.enum(RUN_STATES),
     skipReason: p.enum(SKIP_REASONS).nullable(),
-    retryOf: () => p.manyToOne(Run).ref().nullable().index(),
+    retryOf: () => p.manyToOne(Run).ref().nullable(),
     /** Who asked, or for a slot the task's owner at that time. No foreign key: users are never removed, and slots are fired by the thousand. */
-    actor: () => p.manyToOne(User).ref().index().createForeignKeyConstraint(false),
+    actor: () => p.manyToOne(User).ref().createForeignKeyConstraint(false),
     /** Data for this run alone instead of the task's; JSON text. */
     data: p.text().nullable(),
     /** The try that is under way or was the last; 0 before the first. */
@@ -85,6 +85,7 @@ const RunSchema = defineEntity({
     { name: 'run_by_slot', properties: ['slot', 'trigger', 'state'], where: 'slot is not null' },
     // When the executor's alarm is due.
     { name: 'run_delayed', properties: ['nextAttemptAt'], where: 'next_attempt_at is not null' },
+    { name: 'run_by_retried', properties: ['retryOf', 'id'], where: 'retry_of_id is not null' },
     // The overlap policy's question: which runs of this task are not finished?
     { name: 'run_open', properties: ['task', 'id'], where: "state in ('QUEUED', 'RUNNING')" },
   ],
