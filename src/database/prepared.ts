@@ -33,11 +33,11 @@ function nameOf(text: string): string | undefined {
 /** Makes the connections of a pool send marked statements by name. */
 export function prepareMarked(pool: pg.Pool): void {
   pool.on('connect', (client) => {
-    const send = client.query.bind(client) as (...parameters: unknown[]) => unknown;
-    const query = (config: unknown, ...rest: unknown[]) => {
+    const prototype = Object.getPrototypeOf(client) as { query(...parameters: unknown[]): unknown };
+    const send = (config: unknown, ...rest: unknown[]) => {
       const name = typeof config === 'string' && config.startsWith(MARK) ? nameOf(config) : undefined;
-      return name === undefined ? send(config, ...rest) : send({ name, text: config }, ...rest);
+      return prototype.query.call(client, name === undefined ? config : { name, text: config }, ...rest);
     };
-    client.query = query as typeof client.query;
+    client.query = send as typeof client.query;
   });
 }
