@@ -3,18 +3,14 @@ import type pg from 'pg';
 
 /**
  * Begins a statement that is sent so often that parsing and planning it each time would cost as much as doing it. PostgreSQL
- * does that once a connection then. Only for texts that do not vary, with values in parameters. Poolers between a process
- * and PostgreSQL must keep prepared statements (PgBouncer does from 1.21 on).
+ * does that once a connection then. Only for texts that do not vary and that find rows by their keys: the plan is kept until
+ * the tables are analysed again, and one that was made for an empty queue would read a full one from end to end. Poolers
+ * between a process and PostgreSQL must keep prepared statements (PgBouncer does from 1.21 on).
  */
 const MARK = '/* prepared */';
 
 /** The mark, for a statement of Kysely's. */
 export const PREPARED = sql.raw(MARK);
-
-/** A statement, marked. */
-export function prepared(text: string): string {
-  return `${MARK} ${text}`;
-}
 
 /** More texts than there are marked statements; beyond it they are sent as any other. */
 const MAX_STATEMENTS = 500;

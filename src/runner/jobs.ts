@@ -1,7 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { fromKysely, type Job, PgBoss } from 'pg-boss';
 import type { Logger } from 'pino';
-import { prepared } from '../database/prepared.ts';
 import { FailureLog } from '../failure-log.ts';
 
 /** One job is one attempt of a run. */
@@ -106,7 +105,7 @@ export class Jobs {
     return this.#boss.fetch<AttemptJob>(ATTEMPTS_QUEUE, {
       batchSize: count,
       ignoreGroups: [...withoutClasses],
-      db: preparedIn(em),
+      db: transactionOf(em),
     });
   }
 
@@ -117,7 +116,7 @@ export class Jobs {
    */
   async complete(em: EntityManager, jobs: readonly HeldJob[]): Promise<Set<string>> {
     if (jobs.length === 0) return new Set();
-    return settledIds(await this.#boss.complete(ATTEMPTS_QUEUE, [...jobs], null, { db: preparedIn(em) }));
+    return settledIds(await this.#boss.complete(ATTEMPTS_QUEUE, [...jobs], null, { db: transactionOf(em) }));
   }
 
   /** Says that this worker is alive; returns the ids of the jobs that it still holds. */
@@ -152,12 +151,6 @@ export function classOf(job: Job): string | null {
 
 function transactionOf(em: EntityManager) {
   return fromKysely(em.getKysely());
-}
-
-/** The same, for calls whose statements hardly vary. */
-function preparedIn(em: EntityManager): ReturnType<typeof fromKysely> {
-  const database = transactionOf(em);
-  return { executeSql: (text, values) => database.executeSql(prepared(text), values) };
 }
 
 /** pg-boss returns the ids it changed, though its types do not say so. */
