@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import nodeSchedule from 'node-schedule';
@@ -17,6 +18,7 @@ const SWEEP_MS = 15_000;
 /** Batches that are fired at once, where the first, a small one, was not all. */
 const LANES = 2;
 const FIRST_BATCH = 100;
+const FOLLOWING_PAUSE_MS = 50;
 /** Due tasks that another process holds locked are looked at again after so long. */
 const LOCKED_RETRY_MS = 50;
 
@@ -31,6 +33,7 @@ export class PlannerLoop {
   readonly #notifications: Notifications;
   readonly #planner: Planner;
   readonly #firing: Coalesced;
+  readonly #following: Coalesced;
   #alarms: nodeSchedule.Job[] = [];
   #sweep: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
@@ -44,6 +47,7 @@ export class PlannerLoop {
     this.#notifications = notifications;
     this.#planner = { ownClasses, faults: new ScheduleFaults(log) };
     this.#firing = new Coalesced('fire what is due', log, () => this.#fire());
+    this.#following = new Coalesced('compute the slots after the next', log, () => this.#computeFollowing());
   }
 
   start(): void {
@@ -62,6 +66,7 @@ export class PlannerLoop {
     clearInterval(this.#sweep);
     clearTimeout(this.#retry);
     await this.#firing.stop();
+    await this.#following.stop();
     this.#disarm();
     clearTimeout(this.#retry);
   }
@@ -88,10 +93,17 @@ export class PlannerLoop {
       this.#retry = setTimeout(() => this.#firing.request(), LOCKED_RETRY_MS);
     }
     await this.#arm();
-    while (!this.#stopped && (await computeFollowing(this.#em.fork(), this.#planner.faults)) > 0);
+    this.#following.request();
     if (this.#sweepDue) {
       this.#sweepDue = false;
       await skipUnserved(this.#em, this.#jobs, this.#planner);
+    }
+  }
+
+  /** Beside the firing, and little by little: it is in no hurry, and the runs that were just fired are. */
+  async #computeFollowing(): Promise<void> {
+    while (!this.#stopped && (await computeFollowing(this.#em.fork(), this.#planner.faults)) > 0) {
+      await pause(FOLLOWING_PAUSE_MS);
     }
   }
 
