@@ -1,4 +1,4 @@
-// All subjects in turn, or those that are named: `npm run bench -- [SUBJECT…] [--smoke]`.
+// All subjects in turn, or those that are named: `npm run bench -- [SUBJECT…] [--smoke] [--rounds N] [--seconds N]`.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
@@ -24,13 +24,15 @@ async function installPeers(): Promise<void> {
 }
 
 const known = (await readdir(SUBJECTS)).map((file) => file.replace('.ts', '')).toSorted();
-const named = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
+const given = process.argv.slice(2);
+const optionsFrom = given.findIndex((argument) => argument.startsWith('--'));
+const [named, options] = optionsFrom === -1 ? [given, []] : [given.slice(0, optionsFrom), given.slice(optionsFrom)];
 const unknown = named.filter((name) => !known.includes(name));
 if (unknown.length > 0) throw new Error(`there is no subject ${unknown.join(', ')}; there are ${known.join(', ')}`);
 
 await installPeers();
 for (const name of named.length > 0 ? named : known) {
-  await run(process.execPath, [fileURLToPath(new URL(`${name}.ts`, SUBJECTS)), ...(SMOKE ? ['--smoke'] : [])]);
+  await run(process.execPath, [fileURLToPath(new URL(`${name}.ts`, SUBJECTS)), ...options]);
 }
 
 if (!SMOKE) {

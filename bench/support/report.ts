@@ -8,6 +8,18 @@ const RESULTS = fileURLToPath(new URL('../results/', import.meta.url));
 /** Whether this is a trial of the programs, whose figures say nothing: `--smoke`. */
 export const SMOKE = process.argv.includes('--smoke');
 
+/** The word after `--name`. */
+export function argument(name: string, otherwise: string): string {
+  const at = process.argv.indexOf(`--${name}`);
+  return at === -1 ? otherwise : (process.argv[at + 1] ?? otherwise);
+}
+
+/** How often each side is measured: `--rounds N`. */
+export const ROUNDS = Number(argument('rounds', SMOKE ? '1' : '3'));
+
+/** For how long each measurement of a load lasts: `--seconds N`. */
+export const SECONDS = Number(argument('seconds', SMOKE ? '1' : '5'));
+
 export interface Table {
   title: string;
   columns: readonly string[];

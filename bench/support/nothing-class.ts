@@ -1,6 +1,6 @@
 // A task class that does nothing: what is measured is what the product does around it.
 import { z } from 'zod';
-import { defineTaskClass } from '../src/runner/tasks/task-class.ts';
+import { defineTaskClass } from '../../src/runner/tasks/task-class.ts';
 
 export default defineTaskClass({
   name: '\\bench\\NothingTask',
