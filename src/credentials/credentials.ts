@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { sql } from 'kysely';
 import type { EntityManager } from '../database/orm.ts';
+import { PREPARED } from '../database/prepared.ts';
 import { User } from '../entities/index.ts';
 import type { Role } from '../entities/user.ts';
 import { signatureMatches } from '../legacy/signature.ts';
@@ -46,7 +47,7 @@ interface StoredKey {
 /** The one query that a request's credentials cost; a revoked key is none from that moment on. */
 async function findKey(em: EntityManager, key: string): Promise<StoredKey | undefined> {
   if (key.includes('\0')) return undefined;
-  const { rows } = await sql<StoredKey>`
+  const { rows } = await sql<StoredKey>`${PREPARED}
     select api_key.id as key_id, api_key.sealed_secret, app_user.id, app_user.name, app_user.role
     from api_key join app_user on app_user.id = api_key.user_id
     where api_key.key = ${key} and api_key.revoked_at is null

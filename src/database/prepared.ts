@@ -2,15 +2,22 @@ import { sql } from 'kysely';
 import type pg from 'pg';
 
 /**
- * Begins a statement that is sent so often that parsing and planning it each time would cost as much as doing it. PostgreSQL
+ * Marks a statement, at its beginning or after its first word, that is sent so often that parsing and planning it each time would cost as much as doing it. PostgreSQL
  * does that once a connection then. Only for texts that do not vary and that find rows by their keys: the plan is kept until
  * the tables are analysed again, and one that was made for an empty queue would read a full one from end to end. Poolers
  * between a process and PostgreSQL must keep prepared statements (PgBouncer does from 1.21 on).
  */
 const MARK = '/* prepared */';
 
-/** The mark, for a statement of Kysely's. */
+/** The mark, for a statement of Kysely's: in its text, or by `modifyFront`. */
 export const PREPARED = sql.raw(MARK);
+
+/** The first word and the mark are no longer. */
+const HEAD_LENGTH = 32;
+
+function isMarked(text: string): boolean {
+  return text.slice(0, HEAD_LENGTH).includes(MARK);
+}
 
 /** More texts than there are marked statements; beyond it they are sent as any other. */
 const MAX_STATEMENTS = 500;
@@ -31,7 +38,7 @@ export function prepareMarked(pool: pg.Pool): void {
   pool.on('connect', (client) => {
     const prototype = Object.getPrototypeOf(client) as { query(...parameters: unknown[]): unknown };
     const send = (config: unknown, ...rest: unknown[]) => {
-      const name = typeof config === 'string' && config.startsWith(MARK) ? nameOf(config) : undefined;
+      const name = typeof config === 'string' && isMarked(config) ? nameOf(config) : undefined;
       return prototype.query.call(client, name === undefined ? config : { name, text: config }, ...rest);
     };
     client.query = send as typeof client.query;

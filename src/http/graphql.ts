@@ -11,6 +11,7 @@ import type { Context, Opening } from '../schema/context.ts';
 import { schema } from '../schema/index.ts';
 import { maskError, UNEXPECTED, withCode } from './errors.ts';
 import type { Parts } from './parts.ts';
+import { QuickQueries } from './quick-queries.ts';
 import { useServerSentEvents } from './server-sent-events.ts';
 import { closeForGood, closeSockets, sayGoodbye } from './sockets.ts';
 import { useSubscriptions } from './subscriptions.ts';
@@ -34,9 +35,27 @@ const PING_MS = 35_000;
 const INIT_TIMEOUT_MS = 5_000;
 const MAX_MESSAGE_BYTES = MAX_BODY_BYTES;
 
+/** What the resolvers of an operation are given. */
+function contextFor({ orm, tail, taskFeed, jobs, vault, notifications, taskClasses, settings }: Parts) {
+  return ({ viewer, apiKeyId, lastEventId, opening }: Caller): Context => ({
+    em: orm.em.fork(),
+    viewer,
+    apiKeyId,
+    tail,
+    taskFeed,
+    jobs,
+    vault,
+    notifications,
+    taskClasses,
+    lastEventId,
+    opening,
+    timeZone: settings.TIME_ZONE,
+  });
+}
+
 /** The one envelope through which every operation goes: HTTP, SSE, WebSocket and the old API. */
 export function createGateway(parts: Parts): Gateway {
-  const { orm, vault, tail, taskFeed, jobs, notifications, taskClasses, settings, log, guard } = parts;
+  const { tail, log, guard } = parts;
   return createYoga<Caller, Context>({
     schema,
     graphqlEndpoint: '/graphql',
@@ -47,20 +66,7 @@ export function createGateway(parts: Parts): Gateway {
     multipart: false,
     logging: false,
     maskedErrors: { errorMessage: 'unexpected', maskError: maskError(log) },
-    context: ({ viewer, apiKeyId, lastEventId, opening }) => ({
-      em: orm.em.fork(),
-      viewer,
-      apiKeyId,
-      tail,
-      taskFeed,
-      jobs,
-      vault,
-      notifications,
-      taskClasses,
-      lastEventId,
-      opening,
-      timeZone: settings.TIME_ZONE,
-    }),
+    context: contextFor(parts),
     plugins: [
       useSubscriptions({ guard, mask: maskError(log) }),
       useServerSentEvents(() => tail.isStopped),
@@ -124,18 +130,22 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
     const code = status >= 500 ? 'INTERNAL_SERVER_ERROR' : 'BAD_USER_INPUT';
     return reply.code(status).send({ errors: [{ message: shown, extensions: { code } }] });
   });
+  const quickQueries = new QuickQueries(contextFor(parts));
   const handler = async (request: FastifyRequest, reply: FastifyReply) => {
     const identity = await parts.credentials.ofHeader(request.headers.authorization);
     if (identity === null) return refuse(parts, request, reply);
     if (request.method === 'POST') checkContentType(request.headers['content-type']);
     const lastEventId = request.headers['last-event-id'];
-    return gateway.handleNodeRequestAndResponse(request, reply, {
+    const caller: Caller = {
       viewer: identity.viewer,
       apiKeyId: identity.apiKeyId,
       opening: {},
       cutOff: () => request.raw.socket.destroy(),
       lastEventId: typeof lastEventId === 'string' && lastEventId !== '' ? lastEventId : undefined,
-    });
+    };
+    const quick = request.method === 'POST' ? await quickQueries.answer(request, caller) : null;
+    if (quick !== null) return reply.type(quick.type).send(quick.body);
+    return gateway.handleNodeRequestAndResponse(request, reply, caller);
   };
   app.route({ method: 'POST', url: '/graphql', handler });
   const onSocket = webSocketHandler(parts, gateway, log);

@@ -31,6 +31,8 @@ export interface Context {
   lastEventId?: string | undefined;
   /** There where the transport has a use for it. */
   opening?: Opening | undefined;
+  /** Whether the operation was found to ask for no more than it may. */
+  isWeighed?: boolean;
   /** The zone of a task that names none. */
   timeZone: string;
 }

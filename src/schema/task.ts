@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { PREPARED } from '../database/prepared.ts';
 import { readRows } from '../database/rows.ts';
 import { builder } from './builder.ts';
 import { readPage } from './connection.ts';
@@ -51,6 +52,7 @@ TaskRef.implement({
       load: (taskIds: number[], { em }) =>
         readRows(em)
           .selectFrom('repeat_item')
+          .modifyFront(PREPARED)
           .selectAll()
           .where(sql<boolean>`task_id = any(${taskIds}::int[])`)
           .orderBy('id')
@@ -154,7 +156,10 @@ builder.queryFields((t) => ({
         const page = readPage(args);
         const { field, direction } = orderBy ?? DEFAULT_ORDER;
         const ordering = { field, direction, by: ORDERINGS[field] };
-        const query = whereTask(readRows(em).selectFrom('task').selectAll(), filter, 'filter');
+        const tasks = readRows(em).selectFrom('task').selectAll();
+        // Without a filter it is the same statement for everybody, and a walk along the key.
+        const isCommon = filter == null && ordering.by === null;
+        const query = whereTask(isCommon ? tasks.modifyFront(PREPARED) : tasks, filter, 'filter');
         return keysetConnection(await keysetPage(query, 'task', ordering, page).execute(), ordering, page);
       },
     },

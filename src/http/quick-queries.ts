@@ -1,0 +1,124 @@
+import { complexityFromQuery } from '@pothos/plugin-complexity';
+import type { FastifyRequest } from 'fastify';
+import { type DocumentNode, Kind, OperationTypeNode, parse, validate } from 'graphql';
+import { type CompiledQuery, compileQuery, isCompiledQuery } from 'graphql-jit';
+import { BoundedCache } from '../bounded-cache.ts';
+import { LIMITS } from '../schema/complexity.ts';
+import type { Context } from '../schema/context.ts';
+import { schema } from '../schema/index.ts';
+import type { Caller } from './graphql.ts';
+
+/** What GraphQL over HTTP asks for in a body of JSON. */
+interface Posted {
+  query: string;
+  variables: Record<string, unknown>;
+  operationName: string | undefined;
+}
+
+/** The types of a reply, by what the client accepts; others are negotiated by Yoga. */
+const REPLY_TYPES: Readonly<Record<string, string>> = {
+  '': 'application/json; charset=utf-8',
+  '*/*': 'application/json; charset=utf-8',
+  'application/json': 'application/json; charset=utf-8',
+  'application/graphql-response+json': 'application/graphql-response+json; charset=utf-8',
+};
+
+export interface QuickReply {
+  type: string;
+  body: string;
+}
+
+/** Documents that are kept; what clients send are few. */
+const MAX_DOCUMENTS = 500;
+/** Longer ones are not kept. */
+const MAX_TEXT_LENGTH = 20_000;
+/** Compiling costs more than executing a few times. */
+const COMPILE_AFTER = 3;
+
+interface Compiled {
+  document: DocumentNode;
+  run: CompiledQuery;
+}
+
+/** A query that is sent again and again. */
+interface KnownQuery {
+  seen: number;
+  /** Compiled when it has been seen often enough; null for what Yoga is to answer. */
+  compiled: Compiled | null | undefined;
+}
+
+/**
+ * Answers the common request, a query in a POST of JSON that was sent before and is without a fault, by code that was
+ * compiled for its document (graphql-jit). Everything else Yoga answers from the beginning: nothing has been changed by
+ * then. What the resolvers do, and who may ask for how much, is the same either way.
+ */
+export class QuickQueries {
+  readonly #contextOf: (caller: Caller) => Context;
+  readonly #known = new BoundedCache<string, KnownQuery>(MAX_DOCUMENTS);
+
+  constructor(contextOf: (caller: Caller) => Context) {
+    this.#contextOf = contextOf;
+  }
+
+  /** Null where Yoga is to answer. */
+  async answer(request: FastifyRequest, caller: Caller): Promise<QuickReply | null> {
+    const type = REPLY_TYPES[request.headers.accept ?? ''];
+    if (type === undefined || request.headers['content-type'] !== 'application/json') return null;
+    const posted = readPosted(request.body);
+    if (posted === null) return null;
+    const { query, variables, operationName } = posted;
+    const known = this.#known.get(`${operationName ?? ''}\n${query}`, () => ({ seen: 0, compiled: undefined }));
+    known.seen += 1;
+    if (known.seen < COMPILE_AFTER) return null;
+    if (known.compiled === undefined) known.compiled = compile(posted);
+    if (known.compiled === null || !mayAsk(known.compiled.document, variables)) return null;
+    const result = await known.compiled.run.query({}, { ...this.#contextOf(caller), isWeighed: true }, variables);
+    // Yoga's executor decides what an error is called, and whether it may be shown.
+    return result.errors === undefined ? { type, body: JSON.stringify(result) } : null;
+  }
+}
+
+function compile({ query, operationName }: Posted): Compiled | null {
+  try {
+    const document = parse(query);
+    const [operation, ...others] = document.definitions.filter((node) => node.kind === Kind.OPERATION_DEFINITION);
+    // Of several, the complexity of the first alone would be looked at.
+    if (operation === undefined || others.length > 0 || operation.operation !== OperationTypeNode.QUERY) return null;
+    if (operationName !== undefined && operation.name?.value !== operationName) return null;
+    if (validate(schema, document).length > 0) return null;
+    const run = compileQuery(schema, document, operationName);
+    return isCompiledQuery(run) ? { document, run } : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The same limits as everywhere; the plugin cannot read the variables of compiled queries by itself. */
+function mayAsk(document: DocumentNode, variables: Record<string, unknown>): boolean {
+  try {
+    const { complexity, depth, breadth } = complexityFromQuery(document, { schema, variables });
+    return complexity <= LIMITS.complexity && depth <= LIMITS.depth && breadth <= LIMITS.breadth;
+  } catch {
+    return false;
+  }
+}
+
+function readPosted(body: unknown): Posted | null {
+  if (!Buffer.isBuffer(body)) return null;
+  let value: unknown;
+  try {
+    value = JSON.parse(body.toString('utf8'));
+  } catch {
+    return null;
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
+  const { query, variables, operationName, ...others } = value as Record<string, unknown>;
+  if (typeof query !== 'string' || query.length > MAX_TEXT_LENGTH || Object.keys(others).length > 0) return null;
+  if (typeof (variables ?? {}) !== 'object' || Array.isArray(variables)) return null;
+  if (typeof (operationName ?? '') !== 'string') return null;
+  return {
+    query,
+    variables: (variables ?? {}) as Record<string, unknown>,
+    operationName: (operationName ?? undefined) as string | undefined,
+  };
+}
