@@ -23,6 +23,7 @@ function prepare(query: string, answers: Answer[], rest: Partial<LegacyCall> = {
     timeZone: 'UTC',
     executeTimeoutSeconds: 50,
     replies: { find: async () => null, keep: async (_key, _fingerprint, reply) => reply },
+    taskList: (build) => build(),
     async execute(document, variables) {
       executed.push({ document, variables });
       const answer = answers[executed.length - 1];

@@ -30,7 +30,9 @@ export async function load({ url, method = 'GET', headers, body, connections, se
   });
   const failed = result.non2xx + result.errors + result.timeouts;
   if (failed > 0 || result['2xx'] === 0)
-    throw new Error(`${failed} of ${result.requests.total} requests failed: ${url}`);
+    throw new Error(
+      `${failed} of ${result.requests.total} requests failed: ${url} (${JSON.stringify([result.non2xx, result.errors, result.timeouts, result['2xx']])})`,
+    );
   return {
     requestsPerSecond: result['2xx'] / result.duration,
     p50: result.latency.p50,

@@ -1,12 +1,9 @@
 // A Redis server of our own, where the machine has one.
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startProgram } from './programs.ts';
+import { freePort, startProgram } from './programs.ts';
 
 export async function hasRedis(): Promise<boolean> {
   const child = spawn('redis-server', ['--version'], { stdio: 'ignore' });
@@ -14,15 +11,6 @@ export async function hasRedis(): Promise<boolean> {
     child.once('error', () => resolve(false));
     child.once('exit', (code) => resolve(code === 0));
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** On loopback; `onDisk` as BullMQ's documentation advises it: an append-only file, flushed each second. */

@@ -2,6 +2,7 @@ import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { codeOf, StartupError } from '../database/startup-error.ts';
+import { KeptTaskList } from '../legacy/kept-task-list.ts';
 import { legacyPlugin } from '../legacy/plugin.ts';
 import { dashboardPlugin } from './dashboard.ts';
 import { createGateway, graphqlPlugin } from './graphql.ts';
@@ -58,6 +59,7 @@ export async function createServer(parts: Omit<Parts, 'countRefusal'>): Promise<
     legacyPlugin(scope, {
       ...shared,
       gateway,
+      taskList: new KeptTaskList(parts.orm.em),
       repliesOf: (userId) => keptReplies(parts.orm.em, userId),
       countCall: (apiKeyId, action) => usage.count(apiKeyId, action),
     }),

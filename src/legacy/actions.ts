@@ -44,6 +44,8 @@ export interface PreparedCall {
   timeZone: string;
   executeTimeoutSeconds: number;
   query: LegacyQuery;
+  /** The reply of getTasks: built, or the last one where it would be the same. */
+  taskList(build: () => Promise<string>): Promise<string>;
 }
 
 export interface LegacyAction {
@@ -204,8 +206,8 @@ export const ACTIONS: readonly LegacyAction[] = [
     pageInfo { hasNextPage endCursor }
   }
 }`,
-    async answer({ query, timeZone }, document) {
-      return listReply(await readTasks(query, document, timeZone));
+    answer({ query, timeZone, taskList }, document) {
+      return taskList(async () => listReply(await readTasks(query, document, timeZone)));
     },
   },
 ];

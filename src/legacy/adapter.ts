@@ -1,6 +1,6 @@
 // A call of the old API, from its bytes to the bytes of its reply. Who calls is decided before, by whoever hosts it.
 import { createHash } from 'node:crypto';
-import { ACTIONS, type LegacyAction, type LegacyInput, readInput } from './actions.ts';
+import { ACTIONS, type LegacyAction, type LegacyInput, type PreparedCall, readInput } from './actions.ts';
 import { readBody } from './body.ts';
 import { type GraphQLErrorLike, toLegacyError } from './failures.ts';
 import { LegacyError, usedForAnotherCall } from './legacy-error.ts';
@@ -32,6 +32,7 @@ export interface LegacyCall extends LegacyRequest {
   /** The header Idempotency-Key. */
   idempotencyKey?: string | undefined;
   replies: KeptReplies;
+  taskList: PreparedCall['taskList'];
   execute(
     document: string,
     variables: Record<string, unknown>,
@@ -127,13 +128,13 @@ function readIdempotencyKey(key: string | undefined): string | null {
 }
 
 function answer(call: LegacyCall, action: LegacyAction, parameters: PhpArray, input: LegacyInput): Promise<string> {
-  const { timeZone, executeTimeoutSeconds } = call;
+  const { timeZone, executeTimeoutSeconds, taskList } = call;
   const query = async <Data>(document: string, variables: Record<string, unknown>): Promise<Data> => {
     const { data, errors } = await call.execute(document, variables);
     if (errors !== undefined && errors.length > 0) throw toLegacyError(errors, action, parameters);
     return data as Data;
   };
-  return action.answer({ input, timeZone, executeTimeoutSeconds, query }, action.document);
+  return action.answer({ input, timeZone, executeTimeoutSeconds, query, taskList }, action.document);
 }
 
 function replyOf(body: string): { body: string; isSuccess: boolean } {

@@ -12,6 +12,7 @@ import {
   readLegacyCredentials,
 } from './adapter.ts';
 import type { GraphQLErrorLike } from './failures.ts';
+import type { KeptTaskList } from './kept-task-list.ts';
 import { describeLegacyApi, LEGACY_PATH } from './openapi.ts';
 import { legacyApiPage } from './page.ts';
 import { errorReply } from './reply.ts';
@@ -22,6 +23,7 @@ const MAX_BODY_BYTES = 8 * 1024 * 1024;
 export interface LegacyParts extends Parts {
   gateway: Gateway;
   repliesOf(userId: number): KeptReplies;
+  taskList: KeptTaskList;
   /** Counts a call of an action by a key. */
   countCall(apiKeyId: number, action: string): void;
 }
@@ -109,6 +111,7 @@ function answerCaller(
     executeTimeoutSeconds: parts.settings.LEGACY_EXECUTE_TIMEOUT,
     idempotencyKey: typeof key === 'string' ? key : undefined,
     replies: parts.repliesOf(viewer.id),
+    taskList: (build) => parts.taskList.reply(build),
     execute: (document, variables) => execute(parts.gateway, { viewer, apiKeyId }, document, variables),
   });
 }

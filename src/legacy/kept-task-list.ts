@@ -1,0 +1,68 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { sql } from 'kysely';
+import { PREPARED } from '../database/prepared.ts';
+
+/** A longer reply is built each time. */
+const MAX_KEPT_LENGTH = 32 * 1024 * 1024;
+const KEPT_FOR_MS = 3_600_000;
+
+/**
+ * The last reply of getTasks, which old callers ask for again and again, though it seldom changes. Before it is given
+ * again, one statement asks the database whether it would be the same.
+ *
+ * What a reply says follows from the rows of the tasks and their rules alone (the owner is shown by id), and a row that is
+ * changed becomes another version: written by another transaction (xmin), at another place (ctid). So as long as all
+ * versions that a statement sees are those of the reply, a reply that was built at that statement's instant would be the
+ * same, whoever committed what, in whatever order, through whichever process. Of the versions a 64-bit hash each is
+ * combined, so that they need not travel; that two states look alike has a chance of 1 in 2^64. A version's hash comes
+ * back only if the place is used again by a transaction of the same number, four thousand million transactions later,
+ * and a reply is not kept for so long.
+ */
+export class KeptTaskList {
+  readonly #em: EntityManager;
+  #kept: { reply: string; state: string; at: number } | undefined;
+  #building: Promise<unknown> = Promise.resolve();
+
+  constructor(em: EntityManager) {
+    this.#em = em.fork();
+  }
+
+  /** The reply as it is at this moment: the one that was kept, or what `build` builds. */
+  async reply(build: () => Promise<string>): Promise<string> {
+    return this.#current(await this.#state()) ?? (await this.#inTurn(build));
+  }
+
+  #current(state: string): string | undefined {
+    const kept = this.#kept;
+    return kept?.state === state && performance.now() - kept.at < KEPT_FOR_MS ? kept.reply : undefined;
+  }
+
+  /** Many that ask at once after a change wait for the first, and most often find what it built. */
+  #inTurn(build: () => Promise<string>): Promise<string> {
+    const built = this.#building.then(() => this.#build(build));
+    this.#building = built.catch(() => undefined);
+    return built;
+  }
+
+  async #build(build: () => Promise<string>): Promise<string> {
+    const before = await this.#state();
+    const current = this.#current(before);
+    if (current !== undefined) return current;
+    const reply = await build();
+    // It was built page by page; it is that of one instant only if nothing changed meanwhile.
+    const isWhole = reply.length <= MAX_KEPT_LENGTH && (await this.#state()) === before;
+    this.#kept = isWhole ? { reply, state: before, at: performance.now() } : undefined;
+    return reply;
+  }
+
+  async #state(): Promise<string> {
+    const { rows } = await sql<{ state: string }>`${PREPARED}
+      select concat_ws(' ',
+        (select concat(count(*), ':', bit_xor(hash_record_extended(row(id, xmin, ctid), 0))) from task
+          where deleted_at is null),
+        (select concat(count(*), ':', bit_xor(hash_record_extended(row(id, xmin, ctid), 0))) from repeat_item)) as state
+    `.execute(this.#em.getKysely());
+    if (rows[0] === undefined) throw new Error('the database did not say in which state the tasks are');
+    return rows[0].state;
+  }
+}
