@@ -1,4 +1,4 @@
-// The floor of `fan-out.ts`: what comes over `/send` goes to all other connections, as it is.
+// The floor of fan-out: what comes over `/send` goes to all other connections, as it is.
 import type { AddressInfo } from 'node:net';
 import { WebSocketServer } from 'ws';
 
