@@ -37,6 +37,7 @@ export class Notifications {
   #flush: NodeJS.Timeout | undefined;
   #reconnect: NodeJS.Timeout | undefined;
   #sending: Promise<void> = Promise.resolve();
+  #isSending = false;
   #stopped = false;
 
   constructor(url: string, log: Logger) {
@@ -89,21 +90,28 @@ export class Notifications {
     clearTimeout(this.#flush);
     clearTimeout(this.#reconnect);
     this.#send();
-    await this.#sending;
+    do await this.#sending;
+    while (this.#isSending);
     await this.#client?.end();
   }
 
   #send(): void {
     this.#flush = undefined;
     const client = this.#client;
-    if (client === undefined || this.#pending.size === 0) return;
+    // What is asked for while one is under way goes with the next.
+    if (client === undefined || this.#pending.size === 0 || this.#isSending) return;
+    this.#isSending = true;
     const channels = [...this.#pending];
     this.#pending.clear();
     this.#sending = client
       .query('select pg_notify(channel, $2) from unnest($1::text[]) as channel', [channels, ''])
       .then(() => undefined)
       // The listeners' polls make up for it.
-      .catch((error: unknown) => this.#log.debug({ err: error }, 'a notification was not sent'));
+      .catch((error: unknown) => this.#log.debug({ err: error }, 'a notification was not sent'))
+      .finally(() => {
+        this.#isSending = false;
+        this.#send();
+      });
   }
 
   #wake(channel: Channel): void {
