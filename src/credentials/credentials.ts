@@ -1,7 +1,10 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
-import { sql } from 'kysely';
+import { hash, timingSafeEqual } from 'node:crypto';
+import DataLoader from 'dataloader';
+import { CompiledQuery } from 'kysely';
+import { BoundedCache } from '../bounded-cache.ts';
 import type { EntityManager } from '../database/orm.ts';
-import { PREPARED } from '../database/prepared.ts';
+import { PREPARED_MARK } from '../database/prepared.ts';
+import { readRows } from '../database/rows.ts';
 import { User } from '../entities/index.ts';
 import type { Role } from '../entities/user.ts';
 import { signatureMatches } from '../legacy/signature.ts';
@@ -29,14 +32,31 @@ function split(text: string, separator: string): KeyAndSecret | null {
 }
 
 /** Who calls, and with which of their keys. */
-export interface Identity {
-  viewer: User;
-  apiKeyId: number;
+export class Identity {
+  readonly apiKeyId: number;
   /** The public half of the key. */
-  apiKey: string;
+  readonly apiKey: string;
+  readonly #em: EntityManager;
+  readonly #stored: StoredKey;
+  #viewer: User | undefined;
+
+  constructor(em: EntityManager, stored: StoredKey) {
+    this.#em = em;
+    this.#stored = stored;
+    this.apiKeyId = stored.key_id;
+    this.apiKey = stored.key;
+  }
+
+  /** Made when it is asked for, and for this call alone: most reads never look at it. */
+  get viewer(): User {
+    const { id, name, role } = this.#stored;
+    this.#viewer ??= this.#em.fork().map(User, { id, name, role });
+    return this.#viewer;
+  }
 }
 
 interface StoredKey {
+  key: string;
   key_id: number;
   sealed_secret: Buffer;
   id: number;
@@ -44,52 +64,69 @@ interface StoredKey {
   role: Role;
 }
 
-/** The one query that a request's credentials cost; a revoked key is none from that moment on. */
-async function findKey(em: EntityManager, key: string): Promise<StoredKey | undefined> {
-  if (key.includes('\0')) return undefined;
-  const { rows } = await sql<StoredKey>`${PREPARED}
-    select api_key.id as key_id, api_key.sealed_secret, app_user.id, app_user.name, app_user.role
-    from api_key join app_user on app_user.id = api_key.user_id
-    where api_key.key = ${key} and api_key.revoked_at is null
-  `.execute(em.getKysely());
-  return rows[0];
+const FIND_KEYS = `${PREPARED_MARK}
+  select api_key.key, api_key.id as key_id, api_key.sealed_secret, app_user.id, app_user.name, app_user.role
+  from api_key join app_user on app_user.id = api_key.user_id
+  where api_key.key = any($1::text[]) and api_key.revoked_at is null`;
+
+/** Looks up the keys of the calls that came in one turn of the event loop, by one query that is sent after they came. */
+function keyLoader(em: EntityManager): DataLoader<string, StoredKey | null> {
+  const find = async (keys: readonly string[]) => {
+    const { rows } = await readRows(em.fork()).executeQuery(
+      CompiledQuery.raw(FIND_KEYS, [[...new Set(keys)]]) as CompiledQuery<StoredKey>,
+    );
+    const found = new Map(rows.map((row) => [row.key, row]));
+    return keys.map((key) => found.get(key) ?? null);
+  };
+  // Nothing is kept from one turn to the next: a revoked key is none from that moment on.
+  return new DataLoader(find, { cache: false, batchScheduleFn: (send) => setImmediate(send) });
 }
 
-function identityOf(em: EntityManager, { key_id, id, name, role }: StoredKey, apiKey: string): Identity {
-  return { viewer: em.map(User, { id, name, role }), apiKeyId: key_id, apiKey };
+function digest(text: string): Buffer {
+  return hash('sha256', text, 'buffer');
 }
 
-/** Equal or not, in a time that does not depend on where they differ. */
-function equalSecrets(left: string, right: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(left), digest(right));
-}
+/** Keys whose secret was opened before. */
+const MAX_DIGESTS = 1_000;
 
 /** Tells who calls, by any of the ways in which credentials come. Null is for missing or wrong ones. */
 export class Credentials {
   readonly #em: EntityManager;
   readonly #vault: Vault;
+  readonly #keys: DataLoader<string, StoredKey | null>;
+  /** Of opened secrets, by what was sealed. */
+  readonly #digests = new BoundedCache<string, Buffer>(MAX_DIGESTS);
 
   constructor(em: EntityManager, vault: Vault) {
     this.#em = em;
     this.#vault = vault;
+    this.#keys = keyLoader(em);
   }
 
   /** The key and secret of an Authorization header. */
   async ofHeader(header: string | undefined): Promise<Identity | null> {
     const given = parseAuthorization(header);
-    return given === null ? null : this.#identify(given.key, (secret) => equalSecrets(secret, given.secret));
+    if (given === null) return null;
+    const stored = await this.#find(given.key);
+    // Equal or not, in a time that does not depend on where they differ.
+    if (stored === null || !timingSafeEqual(this.#digestOf(stored), digest(given.secret))) return null;
+    return new Identity(this.#em, stored);
   }
 
   /** The key that signed an old call: `signed` is the query string up to its hash. */
-  ofSignature(key: string, signed: string, hash: string): Promise<Identity | null> {
-    return this.#identify(key, (secret) => signatureMatches(secret, signed, hash));
+  async ofSignature(key: string, signed: string, signature: string): Promise<Identity | null> {
+    const stored = await this.#find(key);
+    if (stored === null) return null;
+    const secret = this.#vault.open(stored.sealed_secret);
+    return signatureMatches(secret, signed, signature) ? new Identity(this.#em, stored) : null;
   }
 
-  async #identify(key: string, knows: (secret: string) => boolean): Promise<Identity | null> {
-    const em = this.#em.fork();
-    const stored = await findKey(em, key);
-    if (stored === undefined || !knows(this.#vault.open(stored.sealed_secret))) return null;
-    return identityOf(em, stored, key);
+  #digestOf({ sealed_secret: sealed }: StoredKey): Buffer {
+    return this.#digests.get(sealed.toString('latin1'), () => digest(this.#vault.open(sealed)));
+  }
+
+  async #find(key: string): Promise<StoredKey | null> {
+    // A text of PostgreSQL holds no NUL.
+    return key.includes('\0') ? null : this.#keys.load(key);
   }
 }

@@ -7,16 +7,16 @@ import type pg from 'pg';
  * the tables are analysed again, and one that was made for an empty queue would read a full one from end to end. Poolers
  * between a process and PostgreSQL must keep prepared statements (PgBouncer does from 1.21 on).
  */
-const MARK = '/* prepared */';
+export const PREPARED_MARK = '/* prepared */';
 
 /** The mark, for a statement of Kysely's: in its text, or by `modifyFront`. */
-export const PREPARED = sql.raw(MARK);
+export const PREPARED = sql.raw(PREPARED_MARK);
 
 /** The first word and the mark are no longer. */
 const HEAD_LENGTH = 32;
 
 function isMarked(text: string): boolean {
-  return text.slice(0, HEAD_LENGTH).includes(MARK);
+  return text.slice(0, HEAD_LENGTH).includes(PREPARED_MARK);
 }
 
 /** More texts than there are marked statements; beyond it they are sent as any other. */

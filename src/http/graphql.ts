@@ -37,25 +37,30 @@ const MAX_MESSAGE_BYTES = MAX_BODY_BYTES;
 
 /** What the resolvers of an operation are given. */
 function contextFor({ orm, tail, taskFeed, jobs, vault, notifications, taskClasses, settings }: Parts) {
-  return ({ viewer, apiKeyId, lastEventId, opening }: Caller): Context => ({
+  return (caller: Caller, isWeighed = false): Context => ({
     em: orm.em.fork(),
-    viewer,
-    apiKeyId,
+    // Most reads never look at it.
+    get viewer() {
+      return caller.viewer;
+    },
+    apiKeyId: caller.apiKeyId,
     tail,
     taskFeed,
     jobs,
     vault,
     notifications,
     taskClasses,
-    lastEventId,
-    opening,
+    lastEventId: caller.lastEventId,
+    opening: caller.opening,
     timeZone: settings.TIME_ZONE,
+    isWeighed,
   });
 }
 
 /** The one envelope through which every operation goes: HTTP, SSE, WebSocket and the old API. */
 export function createGateway(parts: Parts): Gateway {
   const { tail, log, guard } = parts;
+  const operationContext = contextFor(parts);
   return createYoga<Caller, Context>({
     schema,
     graphqlEndpoint: '/graphql',
@@ -66,7 +71,8 @@ export function createGateway(parts: Parts): Gateway {
     multipart: false,
     logging: false,
     maskedErrors: { errorMessage: 'unexpected', maskError: maskError(log) },
-    context: contextFor(parts),
+    // Yoga adds to what it is given, which must be plain values.
+    context: (caller) => ({ ...operationContext(caller) }),
     plugins: [
       useSubscriptions({ guard, mask: maskError(log) }),
       useServerSentEvents(() => tail.isStopped),
@@ -137,7 +143,9 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
     if (request.method === 'POST') checkContentType(request.headers['content-type']);
     const lastEventId = request.headers['last-event-id'];
     const caller: Caller = {
-      viewer: identity.viewer,
+      get viewer() {
+        return identity.viewer;
+      },
       apiKeyId: identity.apiKeyId,
       opening: {},
       cutOff: () => request.raw.socket.destroy(),
@@ -145,7 +153,7 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
     };
     const quick = request.method === 'POST' ? await quickQueries.answer(request, caller) : null;
     if (quick !== null) return reply.type(quick.type).send(quick.body);
-    return gateway.handleNodeRequestAndResponse(request, reply, caller);
+    return gateway.handleNodeRequestAndResponse(request, reply, { ...caller });
   };
   app.route({ method: 'POST', url: '/graphql', handler });
   const onSocket = webSocketHandler(parts, gateway, log);

@@ -35,9 +35,15 @@ const MAX_TEXT_LENGTH = 20_000;
 /** Compiling costs more than executing a few times. */
 const COMPILE_AFTER = 3;
 
+/** Variables of one query whose weight is remembered, and how long they may be as JSON. */
+const MAX_WEIGHED = 50;
+const MAX_WEIGHED_LENGTH = 500;
+
 interface Compiled {
   document: DocumentNode;
   run: CompiledQuery;
+  /** Whether it may be asked, by its variables. */
+  allowed: BoundedCache<string, boolean>;
 }
 
 /** A query that is sent again and again. */
@@ -53,10 +59,10 @@ interface KnownQuery {
  * then. What the resolvers do, and who may ask for how much, is the same either way.
  */
 export class QuickQueries {
-  readonly #contextOf: (caller: Caller) => Context;
+  readonly #contextOf: (caller: Caller, isWeighed: boolean) => Context;
   readonly #known = new BoundedCache<string, KnownQuery>(MAX_DOCUMENTS);
 
-  constructor(contextOf: (caller: Caller) => Context) {
+  constructor(contextOf: (caller: Caller, isWeighed: boolean) => Context) {
     this.#contextOf = contextOf;
   }
 
@@ -71,8 +77,8 @@ export class QuickQueries {
     known.seen += 1;
     if (known.seen < COMPILE_AFTER) return null;
     if (known.compiled === undefined) known.compiled = compile(posted);
-    if (known.compiled === null || !mayAsk(known.compiled.document, variables)) return null;
-    const result = await known.compiled.run.query({}, { ...this.#contextOf(caller), isWeighed: true }, variables);
+    if (known.compiled === null || !mayAsk(known.compiled, variables)) return null;
+    const result = await known.compiled.run.query({}, this.#contextOf(caller, true), variables);
     // Yoga's executor decides what an error is called, and whether it may be shown.
     return result.errors === undefined ? { type, body: JSON.stringify(result) } : null;
   }
@@ -87,14 +93,20 @@ function compile({ query, operationName }: Posted): Compiled | null {
     if (operationName !== undefined && operation.name?.value !== operationName) return null;
     if (validate(schema, document).length > 0) return null;
     const run = compileQuery(schema, document, operationName);
-    return isCompiledQuery(run) ? { document, run } : null;
+    return isCompiledQuery(run) ? { document, run, allowed: new BoundedCache(MAX_WEIGHED) } : null;
   } catch {
     return null;
   }
 }
 
 /** The same limits as everywhere; the plugin cannot read the variables of compiled queries by itself. */
-function mayAsk(document: DocumentNode, variables: Record<string, unknown>): boolean {
+function mayAsk({ document, allowed }: Compiled, variables: Record<string, unknown>): boolean {
+  const key = JSON.stringify(variables);
+  if (key.length > MAX_WEIGHED_LENGTH) return isLight(document, variables);
+  return allowed.get(key, () => isLight(document, variables));
+}
+
+function isLight(document: DocumentNode, variables: Record<string, unknown>): boolean {
   try {
     const { complexity, depth, breadth } = complexityFromQuery(document, { schema, variables });
     return complexity <= LIMITS.complexity && depth <= LIMITS.depth && breadth <= LIMITS.breadth;

@@ -1,4 +1,3 @@
-import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { codeOf, StartupError } from '../database/startup-error.ts';
@@ -11,6 +10,7 @@ import { keptReplies } from './kept-replies.ts';
 import { LegacyUsage } from './legacy-usage.ts';
 import { metricsPlugin } from './metrics.ts';
 import type { Parts } from './parts.ts';
+import { securityHeaders } from './security-headers.ts';
 
 /** Calls with wrong credentials that one address may make in a minute before it is told to wait. */
 const REFUSALS_A_MINUTE = 30;
@@ -41,7 +41,11 @@ export async function createServer(parts: Omit<Parts, 'countRefusal'>): Promise<
     );
   });
   app.addHook('onClose', async () => timers.forEach(clearTimeout));
-  await app.register(helmet);
+  const headers = securityHeaders();
+  app.addHook('onRequest', (_request, reply, done) => {
+    reply.headers(headers);
+    done();
+  });
   await app.register(rateLimit, { global: false, cache: MAX_ADDRESSES });
   const limit = app.createRateLimit({ max: REFUSALS_A_MINUTE, timeWindow: 60_000 });
   const shared: Parts = {

@@ -1,6 +1,7 @@
 // Pages by key instead of by offset: a page costs the same wherever it lies, and rows that come or go while a client
 // pages are neither doubled nor passed over.
-import { type RawBuilder, type SelectQueryBuilder, sql } from 'kysely';
+import { CompiledQuery, type RawBuilder, type SelectQueryBuilder, sql } from 'kysely';
+import { BoundedCache } from '../bounded-cache.ts';
 import { isTimestamp } from '../database/timestamp.ts';
 import { badInput } from '../errors.ts';
 import { fetchSize, type Page, toConnection } from './connection.ts';
@@ -22,6 +23,22 @@ interface Position {
 
 type Side = 'after' | 'before';
 
+/** Where a page lies: a cursor's position at a side that has one. */
+interface Bounds {
+  backward: boolean;
+  after: Position | null;
+  before: Position | null;
+  limit: number;
+}
+
+function boundsOf(page: Page, ordering: Ordering): Bounds {
+  const decode = (side: Side) => {
+    const cursor = page[side];
+    return cursor === null ? null : decodePosition(cursor, ordering, side);
+  };
+  return { backward: page.backward, after: decode('after'), before: decode('before'), limit: fetchSize(page) };
+}
+
 /** The table's rows that lie in the page, in the order in which it is read; expects `table` to be in the query. */
 export function keysetPage<Database, Table extends keyof Database, Output>(
   query: SelectQueryBuilder<Database, Table, Output>,
@@ -29,22 +46,91 @@ export function keysetPage<Database, Table extends keyof Database, Output>(
   ordering: Ordering,
   page: Page,
 ): SelectQueryBuilder<Database, Table, Output> {
+  return withinBounds(query, table, ordering, boundsOf(page, ordering));
+}
+
+function withinBounds<Database, Table extends keyof Database, Output>(
+  query: SelectQueryBuilder<Database, Table, Output>,
+  table: string,
+  ordering: Ordering,
+  { backward, limit, ...positions }: Bounds,
+): SelectQueryBuilder<Database, Table, Output> {
   let paged = query;
   for (const side of ['after', 'before'] as const) {
-    const cursor = page[side];
-    if (cursor !== null) paged = paged.where(beyond(table, ordering, decodePosition(cursor, ordering, side), side));
+    const position = positions[side];
+    if (position !== null) paged = paged.where(beyond(table, ordering, position, side));
   }
-  const ascending = (ordering.direction === 'ASC') !== page.backward;
+  const ascending = (ordering.direction === 'ASC') !== backward;
   const { by } = ordering;
   if (by !== null) {
     paged = paged.orderBy(sql.ref(`${table}.${by.column}`), (order) => {
       const way = ascending ? order.asc() : order.desc();
       // An index is read backwards only where it is not said where nulls come.
       if (!by.nullable) return way;
-      return page.backward ? way.nullsFirst() : way.nullsLast();
+      return backward ? way.nullsFirst() : way.nullsLast();
     });
   }
-  return paged.orderBy(sql.ref(`${table}.id`), ascending ? 'asc' : 'desc').limit(fetchSize(page));
+  return paged.orderBy(sql.ref(`${table}.id`), ascending ? 'asc' : 'desc').limit(sql<number>`${limit}`);
+}
+
+/** A statement whose text was made once, and which of the bounds each of its parameters is. */
+interface Template {
+  text: string;
+  read: readonly ((bounds: Bounds) => unknown)[];
+}
+
+/** Stand for the bounds while a template is made. */
+const PLACES = new Map<unknown, (bounds: Bounds) => unknown>();
+function place<Value>(read: (bounds: Bounds) => unknown): Value {
+  const stand = { place: PLACES.size };
+  PLACES.set(stand, read);
+  return stand as Value;
+}
+const PLACE_AFTER = { value: place<string>(({ after }) => after?.value), id: place<number>(({ after }) => after?.id) };
+const PLACE_BEFORE = {
+  value: place<string>(({ before }) => before?.value),
+  id: place<number>(({ before }) => before?.id),
+};
+const PLACE_LIMIT = place<number>(({ limit }) => limit);
+
+function standFor(position: Position | null, stand: Position): Position | null {
+  if (position === null) return null;
+  return position.value === null ? { value: null, id: stand.id } : stand;
+}
+
+/** Pages of one list that always asks the same: the text of its statement is made once for pages of the same kind. */
+export class KeysetStatements<Database, Table extends keyof Database & string, Output> {
+  readonly #table: Table;
+  readonly #templates = new BoundedCache<string, Template>(MAX_TEMPLATES);
+
+  constructor(table: Table) {
+    this.#table = table;
+  }
+
+  /** `query` is what is asked but for the page, and `name` tells it from others of the list. */
+  page(name: string, query: () => SelectQueryBuilder<Database, Table, Output>, ordering: Ordering, page: Page) {
+    const bounds = boundsOf(page, ordering);
+    const { backward, after, before } = bounds;
+    const kind = [name, orderingName(ordering), backward, kindOf(after), kindOf(before)].join();
+    const { text, read } = this.#templates.get(kind, () => {
+      const stands = { backward, after: standFor(after, PLACE_AFTER), before: standFor(before, PLACE_BEFORE) };
+      const built = withinBounds(query(), this.#table, ordering, { ...stands, limit: PLACE_LIMIT }).compile();
+      return { text: built.sql, read: built.parameters.map(readerOf) };
+    });
+    const values = read.map((readValue) => readValue(bounds));
+    return CompiledQuery.raw(text, values) as CompiledQuery<Output>;
+  }
+}
+
+const MAX_TEMPLATES = 100;
+
+function kindOf(position: Position | null): string {
+  if (position === null) return '';
+  return position.value === null ? 'id' : 'value';
+}
+
+function readerOf(parameter: unknown): (bounds: Bounds) => unknown {
+  return PLACES.get(parameter) ?? (() => parameter);
 }
 
 /** The fetched rows of keysetPage as a connection. */

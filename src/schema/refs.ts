@@ -6,8 +6,9 @@ import type { LoggedEvent } from '../events/tail.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
 
-export type TaskRow = Row<'task'>;
 export type RepeatItemRow = Row<'repeat_item'>;
+/** The items are there where they were read together with the tasks. */
+export type TaskRow = Row<'task'> & { repeat_items?: RepeatItemRow[] };
 export type RunRow = Row<'run'>;
 export type IpBlockRow = Row<'ip_block'>;
 export type DnsZoneRow = Row<'dns_zone'>;
@@ -46,7 +47,7 @@ function loader<Table extends NodeTable>(table: Table) {
   };
 }
 
-export const TaskRef = builder.loadableObjectRef('Task', loader('task'));
+export const TaskRef = builder.loadableObjectRef<TaskRow, number>('Task', loader('task'));
 export const RunRef = builder.loadableObjectRef('Run', loader('run'));
 export const UserRef = builder.loadableObjectRef<UserRow, number>('User', loader('app_user'));
 export const IpBlockRef = builder.loadableObjectRef('IpBlock', loader('ip_block'));

@@ -23,7 +23,7 @@ export const TaskFilter = builder.inputType('TaskFilter', {
 
 export type TaskFilterInput = typeof TaskFilter.$inferInput;
 
-type TaskQuery<Output> = SelectQueryBuilder<ReadTables, 'task', Output>;
+export type TaskQuery<Output> = SelectQueryBuilder<ReadTables, 'task', Output>;
 
 /** The query's tasks that meet the filter; no filter is every live task. BAD_USER_INPUT names fields below `path`. */
 export function whereTask<Output>(

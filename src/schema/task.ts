@@ -1,14 +1,16 @@
-import { sql } from 'kysely';
+import type { EntityManager } from '@mikro-orm/postgresql';
 import { PREPARED } from '../database/prepared.ts';
-import { readRows } from '../database/rows.ts';
+import { type ReadTables, type Row, readRows } from '../database/rows.ts';
 import { builder } from './builder.ts';
-import { readPage } from './connection.ts';
+import { type Page, readPage } from './connection.ts';
 import { CatchUpPolicyEnum, type OrderDirection, OrderDirectionEnum, OverlapPolicyEnum } from './enums.ts';
 import { toGlobalId } from './global-id.ts';
-import { keysetConnection, keysetPage, type Ordering } from './keyset.ts';
+import { KeysetStatements, keysetConnection, keysetPage, type Ordering } from './keyset.ts';
 import { RepeatItemRef, TaskRef, type TaskRow, UserRef } from './refs.ts';
+import { addRepeatItems, loadRepeatItems } from './repeat-item-rows.ts';
+import { selectedFields } from './selection.ts';
 import { readTaskBy, TaskByInput } from './task-by.ts';
-import { TaskFilter, whereTask } from './task-filter.ts';
+import { TaskFilter, type TaskFilterInput, type TaskQuery, whereTask } from './task-filter.ts';
 
 const RetryPolicyRef = builder.objectRef<TaskRow>('RetryPolicy').implement({
   description: 'How a failed attempt is tried again.',
@@ -44,22 +46,12 @@ TaskRef.implement({
     dataText: t.exposeString('data', { nullable: true, description: '`data` as its sender wrote it.' }),
     owner: t.field({ type: UserRef, description: 'Whose task it is.', resolve: ({ owner_id }) => owner_id }),
     timeZone: t.exposeString('time_zone', { description: 'The IANA zone of its clock.' }),
-    repeatItems: t.loadableGroup({
-      type: RepeatItemRef,
+    repeatItems: t.field({
+      type: [RepeatItemRef],
       description: 'The rules that say when it is due, in id order; without any it runs on request alone.',
       // Most tasks have few.
       complexity: { field: 1, multiplier: 4 },
-      load: (taskIds: number[], { em }) =>
-        readRows(em)
-          .selectFrom('repeat_item')
-          .modifyFront(PREPARED)
-          .selectAll()
-          .where(sql<boolean>`task_id = any(${taskIds}::int[])`)
-          .orderBy('id')
-          .execute(),
-      loaderOptions: { cache: false },
-      group: ({ task_id }) => task_id,
-      resolve: ({ id }) => id,
+      resolve: ({ id, repeat_items }, _args, context) => repeat_items ?? loadRepeatItems(context, id),
     }),
     overlap: t.expose('overlap', { type: OverlapPolicyEnum, description: 'What a slot does to an unfinished run.' }),
     queueLimit: t.exposeInt('queue_limit', { description: 'How many runs may wait under the overlap policy QUEUE.' }),
@@ -136,6 +128,55 @@ export const TaskConnection = builder.connectionObject(
   { name: 'TaskEdge', description: 'A task of a page.' },
 );
 
+type Column = keyof Row<'task'>;
+
+/** What the fields that lists ask for most are made of; any other may look at the whole row. */
+const COLUMNS: Readonly<Record<string, Column>> = {
+  id: 'id',
+  legacyId: 'id',
+  name: 'name',
+  className: 'class_name',
+  active: 'active',
+  timeZone: 'time_zone',
+  repeatItems: 'id',
+  overlap: 'overlap',
+  nextRunAt: 'next_run_at',
+  lastRunAt: 'last_run_at',
+  version: 'version',
+};
+
+/** The columns that make the fields of a task; null for all. */
+function columnsOf(fields: ReadonlySet<string>, { by }: Ordering): Column[] | null {
+  const columns = new Set<Column>(['id']);
+  if (by !== null) columns.add(by.column as Column);
+  for (const field of fields) {
+    const column = COLUMNS[field];
+    if (column === undefined) return null;
+    columns.add(column);
+  }
+  return [...columns].toSorted();
+}
+
+const statements = new KeysetStatements<ReadTables, 'task', TaskRow>('task');
+
+/** The rows of a page, with one more than it holds; of `columns` alone where they are said. */
+async function readTasks(
+  em: EntityManager,
+  filter: TaskFilterInput | null | undefined,
+  columns: readonly Column[] | null,
+  ordering: Ordering,
+  page: Page,
+): Promise<TaskRow[]> {
+  const tasks = readRows(em).selectFrom('task');
+  // What was not selected is not looked at.
+  const selected = () => (columns === null ? tasks.selectAll() : tasks.select(columns)) as TaskQuery<TaskRow>;
+  if (filter != null) return keysetPage(whereTask(selected(), filter, 'filter'), 'task', ordering, page).execute();
+  // Along the key it is planned once a connection.
+  const common = () => whereTask(ordering.by === null ? selected().modifyFront(PREPARED) : selected(), null, 'filter');
+  const query = statements.page(String(columns), common, ordering, page);
+  return (await readRows(em).executeQuery(query)).rows;
+}
+
 builder.queryFields((t) => ({
   task: t.field({
     type: TaskRef,
@@ -152,15 +193,14 @@ builder.queryFields((t) => ({
         filter: t.arg({ type: TaskFilter, description: 'Which ones; every live one unless given.' }),
         orderBy: t.arg({ type: TaskOrder, description: 'In which order; by ascending id unless given.' }),
       },
-      resolve: async (_root, { filter, orderBy, ...args }, { em }) => {
+      resolve: async (_root, { filter, orderBy, ...args }, { em }, info) => {
         const page = readPage(args);
         const { field, direction } = orderBy ?? DEFAULT_ORDER;
         const ordering = { field, direction, by: ORDERINGS[field] };
-        const tasks = readRows(em).selectFrom('task').selectAll();
-        // Without a filter it is the same statement for everybody, and a walk along the key.
-        const isCommon = filter == null && ordering.by === null;
-        const query = whereTask(isCommon ? tasks.modifyFront(PREPARED) : tasks, filter, 'filter');
-        return keysetConnection(await keysetPage(query, 'task', ordering, page).execute(), ordering, page);
+        const fields = selectedFields(info, 'edges.node');
+        const rows = await readTasks(em, filter, columnsOf(fields, ordering), ordering, page);
+        if (fields.has('repeatItems')) await addRepeatItems(em, rows.slice(0, page.size));
+        return keysetConnection(rows, ordering, page);
       },
     },
     TaskConnection,
