@@ -29,9 +29,9 @@ const RunSchema = defineEntity({
     trigger: p.enum(TRIGGERS),
     state: p.enum(RUN_STATES),
     skipReason: p.enum(SKIP_REASONS).nullable(),
-    retryOf: () => p.manyToOne(Run).ref().nullable().index(),
+    retryOf: () => p.manyToOne(Run).ref().nullable(),
     /** Who asked, or for a slot the task's owner at that time. No foreign key: users are never removed, and slots are fired by the thousand. */
-    actor: () => p.manyToOne(User).ref().index().createForeignKeyConstraint(false),
+    actor: () => p.manyToOne(User).ref().createForeignKeyConstraint(false),
     /** Data for this run alone instead of the task's; JSON text. */
     data: p.text().nullable(),
     /** The try that is under way or was the last; 0 before the first. */
@@ -81,6 +81,10 @@ const RunSchema = defineEntity({
   indexes: [
     { name: 'run_by_task', properties: ['task', 'id'] },
     { name: 'run_by_state', properties: ['state', 'id'] },
+    // The few among the many.
+    { name: 'run_retry_of_id_index', properties: ['retryOf'], where: 'retry_of_id is not null' },
+    { name: 'run_by_skip_reason', properties: ['skipReason', 'id'], where: 'skip_reason is not null' },
+    { name: 'run_by_request', properties: ['trigger', 'id'], where: "trigger <> 'SCHEDULE'" },
     // What became of the slots of a stretch of time. All that is counted is in it, so no row is read; equal keys are stored once.
     { name: 'run_by_slot', properties: ['slot', 'trigger', 'state'], where: 'slot is not null' },
     // When the executor's alarm is due.

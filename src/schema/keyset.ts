@@ -29,22 +29,73 @@ export function keysetPage<Database, Table extends keyof Database, Output>(
   ordering: Ordering,
   page: Page,
 ): SelectQueryBuilder<Database, Table, Output> {
-  let paged = query;
-  for (const side of ['after', 'before'] as const) {
-    const cursor = page[side];
-    if (cursor !== null) paged = paged.where(beyond(table, ordering, decodePosition(cursor, ordering, side), side));
-  }
-  const ascending = (ordering.direction === 'ASC') !== page.backward;
+  if (!ordering.by?.nullable) return inOrder(within(query, table, ordering, page), table, ordering, page);
+  return inOrder(query.where(isOnPage(query, table, ordering, page)), table, ordering, page);
+}
+
+/**
+ * That a row is among those of the page, where some have no value and come last. No index has them in that order: rows with
+ * and without a value are found one after the other, those that come later only if the first did not fill the page.
+ */
+function isOnPage<Database, Table extends keyof Database, Output>(
+  query: SelectQueryBuilder<Database, Table, Output>,
+  table: string,
+  ordering: Ordering,
+  page: Page,
+): RawBuilder<boolean> {
+  const column = sql.ref(`${table}.${ordering.by?.column}`);
+  const key = sql.ref(`${table}.id`);
+  const way = isAscending(ordering, page) ? sql`asc` : sql`desc`;
+  const size = fetchSize(page);
+  const ids = (hasValue: boolean) => {
+    const part = query.where(sql<boolean>`${column} is ${hasValue ? sql`not null` : sql`null`}`);
+    const found = within(part, table, ordering, page, hasValue).clearSelect().select(key.as('id'));
+    return sql`${found.orderBy(sql`${column} ${way}, ${key} ${way}`)} limit ${size}`;
+  };
+  const [first, second] = page.backward ? [ids(false), ids(true)] : [ids(true), ids(false)];
+  return sql<boolean>`${key} = any(array(
+    with first as (${first}) select id from first
+    union all (select id from (${second}) as second limit ${size} - (select count(*) from first))))`;
+}
+
+function isAscending({ direction }: Ordering, { backward }: Page): boolean {
+  return (direction === 'ASC') !== backward;
+}
+
+function inOrder<Database, Table extends keyof Database, Output>(
+  query: SelectQueryBuilder<Database, Table, Output>,
+  table: string,
+  ordering: Ordering,
+  page: Page,
+): SelectQueryBuilder<Database, Table, Output> {
+  const ascending = isAscending(ordering, page);
+  let ordered = query;
   const { by } = ordering;
   if (by !== null) {
-    paged = paged.orderBy(sql.ref(`${table}.${by.column}`), (order) => {
+    ordered = ordered.orderBy(sql.ref(`${table}.${by.column}`), (order) => {
       const way = ascending ? order.asc() : order.desc();
-      // An index is read backwards only where it is not said where nulls come.
       if (!by.nullable) return way;
       return page.backward ? way.nullsFirst() : way.nullsLast();
     });
   }
-  return paged.orderBy(sql.ref(`${table}.id`), ascending ? 'asc' : 'desc').limit(fetchSize(page));
+  return ordered.orderBy(sql.ref(`${table}.id`), ascending ? 'asc' : 'desc').limit(fetchSize(page));
+}
+
+/** Those between the cursors of the page, all of which have a value of the ordering or have none. */
+function within<Database, Table extends keyof Database, Output>(
+  query: SelectQueryBuilder<Database, Table, Output>,
+  table: string,
+  ordering: Ordering,
+  page: Page,
+  hasValue = true,
+): SelectQueryBuilder<Database, Table, Output> {
+  let found = query;
+  for (const side of ['after', 'before'] as const) {
+    const cursor = page[side];
+    if (cursor === null) continue;
+    found = found.where(beyond(table, ordering, decodePosition(cursor, ordering, side), side, hasValue));
+  }
+  return found;
 }
 
 /** The fetched rows of keysetPage as a connection. */
@@ -52,20 +103,21 @@ export function keysetConnection<Node extends { id: number }>(rows: readonly Nod
   return toConnection(rows, page, (row) => encodePosition(row, ordering));
 }
 
-/** That a row lies on that side of the position. */
-function beyond(table: string, { by, direction }: Ordering, { value, id }: Position, side: Side): RawBuilder<boolean> {
+/** That a row, which has a value or has none, lies on that side of the position. */
+function beyond(
+  table: string,
+  { by, direction }: Ordering,
+  { value, id }: Position,
+  side: Side,
+  hasValue: boolean,
+): RawBuilder<boolean> {
   const than = (direction === 'ASC') === (side === 'after') ? sql`>` : sql`<`;
   const key = sql.ref(`${table}.id`);
-  if (by === null) return sql<boolean>`${key} ${than} ${id}::bigint`;
-  const column = sql.ref(`${table}.${by.column}`);
-  if (value === null) {
-    const among = sql<boolean>`${column} is null and ${key} ${than} ${id}::bigint`;
-    return side === 'after' ? sql<boolean>`(${among})` : sql<boolean>`(${column} is not null or (${among}))`;
-  }
+  if (by === null || (value === null && !hasValue)) return sql<boolean>`${key} ${than} ${id}::bigint`;
+  // Rows without a value come after all others.
+  if (value === null || !hasValue) return sql<boolean>`${(value === null) === (side === 'before')}::boolean`;
   const typed = by.type === 'text' ? sql`${value}::text` : sql`${value}::timestamptz`;
-  // A comparison with a null is never true: before a value there is no row without one, and after it all of them.
-  const among = sql<boolean>`(${column}, ${key}) ${than} (${typed}, ${id}::bigint)`;
-  return side === 'after' && by.nullable ? sql<boolean>`(${among} or ${column} is null)` : among;
+  return sql<boolean>`(${sql.ref(`${table}.${by.column}`)}, ${key}) ${than} (${typed}, ${id}::bigint)`;
 }
 
 function orderingName({ field, direction }: Ordering): string {
