@@ -18,6 +18,8 @@ const DnsServerZoneSchema = defineEntity({
     failedAt: p.datetime().nullable(),
   },
   checks: [{ name: 'dns_server_zone_error', expression: '(error is null) = (failed_at is null)' }],
+  // Failures are looked for, and should be few.
+  indexes: [{ name: 'dns_server_zone_failed', properties: ['server', 'id'], where: 'error is not null' }],
   uniques: [{ name: 'dns_server_zone_once', properties: ['server', 'zone'] }],
 });
 

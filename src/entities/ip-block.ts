@@ -27,6 +27,7 @@ const IpBlockSchema = defineEntity({
   ],
   indexes: [
     { name: 'ip_block_by_pool', properties: ['pool', 'id'] },
+    { name: 'ip_block_by_family', properties: ['family', 'id'] },
     // What the holding task moves.
     { name: 'ip_block_holding', properties: ['heldAt', 'id'], where: "state = 'HOLDING'" },
   ],

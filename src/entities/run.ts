@@ -81,6 +81,10 @@ const RunSchema = defineEntity({
   indexes: [
     { name: 'run_by_task', properties: ['task', 'id'] },
     { name: 'run_by_state', properties: ['state', 'id'] },
+    // The few among the many.
+    { name: 'run_by_skip_reason', properties: ['skipReason', 'id'], where: 'skip_reason is not null' },
+    { name: 'run_by_request', properties: ['trigger', 'id'], where: "trigger <> 'SCHEDULE'" },
+    { name: 'run_without_slot', properties: ['slot', 'id'], where: 'slot is null' },
     // What became of the slots of a stretch of time. All that is counted is in it, so no row is read; equal keys are stored once.
     { name: 'run_by_slot', properties: ['slot', 'trigger', 'state'], where: 'slot is not null' },
     // When the executor's alarm is due.

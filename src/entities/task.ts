@@ -86,8 +86,14 @@ const TaskSchema = defineEntity({
     { name: 'task_whole_minute', expression: "next_run_at = date_trunc('minute', next_run_at, 'UTC')" },
   ],
   indexes: [
-    // What is due: the planner's only read.
-    { name: 'task_due', properties: ['nextRunAt'], where: 'next_run_at is not null' },
+    // What is due: the planner's only read. With the id, it is also the order of a list.
+    { name: 'task_due', properties: ['nextRunAt', 'id'], where: 'next_run_at is not null' },
+    // The end of that list.
+    {
+      name: 'task_unplanned',
+      properties: ['nextRunAt', 'id'],
+      where: 'next_run_at is null and deleted_at is null',
+    },
     // Tasks whose following slot is to be computed.
     {
       name: 'task_following',

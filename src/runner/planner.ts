@@ -125,10 +125,11 @@ export async function computeFollowing(em: EntityManager, faults: ScheduleFaults
   const database = em.getKysely();
   const { rows } = await sql<{ id: number; version_id: number; rules: RepeatRule[]; time_zone: string; next: number }>`
     select task.id, v.id as version_id, v.rules, v.time_zone, ${epoch('task.next_run_at')} as next
-    from task join schedule_version v on v.task_id = task.id and v.valid_to is null
-    where task.next_run_at is not null and task.following_of is distinct from task.next_run_at
-      and task.id <> all(${faults.taskIds})
-    limit ${FOLLOWING_BATCH}
+    from (
+      select id, next_run_at from task
+      where next_run_at is not null and following_of is distinct from next_run_at and id <> all(${faults.taskIds})
+      order by id limit ${FOLLOWING_BATCH}
+    ) as task join schedule_version v on v.task_id = task.id and v.valid_to is null
   `.execute(database);
   if (rows.length === 0) return 0;
   const computed = rows.flatMap(({ id, version_id, rules, time_zone, next }) => {

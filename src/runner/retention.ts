@@ -89,11 +89,11 @@ function removeOfSchedules(em: EntityManager, ledgerFrom: string): Promise<numbe
     const database = transaction.getKysely();
     const { rows: gaps } = await sql`
       delete from slot_gap where id = any(array(
-        select id from slot_gap where to_slot < ${ledgerFrom}::timestamptz limit ${BATCH})) returning 1
+        select id from slot_gap where to_slot < ${ledgerFrom}::timestamptz order by to_slot limit ${BATCH})) returning 1
     `.execute(database);
     const { rows: versions } = await sql`
       delete from schedule_version where id = any(array(
-        select id from schedule_version where valid_to < ${ledgerFrom}::timestamptz limit ${BATCH})) returning 1
+        select id from schedule_version where valid_to < ${ledgerFrom}::timestamptz order by valid_to limit ${BATCH})) returning 1
     `.execute(database);
     const removed = gaps.length + versions.length;
     return removed === 0 ? DONE : removed;

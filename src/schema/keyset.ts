@@ -23,22 +23,6 @@ interface Position {
 
 type Side = 'after' | 'before';
 
-/** Where a page lies: a cursor's position at a side that has one. */
-interface Bounds {
-  backward: boolean;
-  after: Position | null;
-  before: Position | null;
-  limit: number;
-}
-
-function boundsOf(page: Page, ordering: Ordering): Bounds {
-  const decode = (side: Side) => {
-    const cursor = page[side];
-    return cursor === null ? null : decodePosition(cursor, ordering, side);
-  };
-  return { backward: page.backward, after: decode('after'), before: decode('before'), limit: fetchSize(page) };
-}
-
 /** The table's rows that lie in the page, in the order in which it is read; expects `table` to be in the query. */
 export function keysetPage<Database, Table extends keyof Database, Output>(
   query: SelectQueryBuilder<Database, Table, Output>,
@@ -46,91 +30,109 @@ export function keysetPage<Database, Table extends keyof Database, Output>(
   ordering: Ordering,
   page: Page,
 ): SelectQueryBuilder<Database, Table, Output> {
-  return withinBounds(query, table, ordering, boundsOf(page, ordering));
+  if (!ordering.by?.nullable) return inOrder(within(query, table, ordering, page), table, ordering, page);
+  return inOrder(query.where(isOnPage(query, table, ordering, page)), table, ordering, page);
 }
 
-function withinBounds<Database, Table extends keyof Database, Output>(
+/**
+ * That a row is among those of the page, where some have no value and come last. No index has them in that order: rows with
+ * and without a value are found one after the other, those that come later only if the first did not fill the page.
+ */
+function isOnPage<Database, Table extends keyof Database, Output>(
   query: SelectQueryBuilder<Database, Table, Output>,
   table: string,
   ordering: Ordering,
-  { backward, limit, ...positions }: Bounds,
+  page: Page,
+): RawBuilder<boolean> {
+  const column = sql.ref(`${table}.${ordering.by?.column}`);
+  const key = sql.ref(`${table}.id`);
+  const way = isAscending(ordering, page) ? sql`asc` : sql`desc`;
+  const size = fetchSize(page);
+  const ids = (hasValue: boolean) => {
+    const part = query.where(sql<boolean>`${column} is ${hasValue ? sql`not null` : sql`null`}`);
+    const found = within(part, table, ordering, page, hasValue).clearSelect().select(key.as('id'));
+    return sql`${found.orderBy(sql`${column} ${way}, ${key} ${way}`)} limit ${size}`;
+  };
+  const [first, second] = page.backward ? [ids(false), ids(true)] : [ids(true), ids(false)];
+  return sql<boolean>`${key} = any(array(
+    with first as (${first}) select id from first
+    union all (select id from (${second}) as second limit ${size} - (select count(*) from first))))`;
+}
+
+function isAscending({ direction }: Ordering, { backward }: Page): boolean {
+  return (direction === 'ASC') !== backward;
+}
+
+function inOrder<Database, Table extends keyof Database, Output>(
+  query: SelectQueryBuilder<Database, Table, Output>,
+  table: string,
+  ordering: Ordering,
+  page: Page,
 ): SelectQueryBuilder<Database, Table, Output> {
-  let paged = query;
-  for (const side of ['after', 'before'] as const) {
-    const position = positions[side];
-    if (position !== null) paged = paged.where(beyond(table, ordering, position, side));
-  }
-  const ascending = (ordering.direction === 'ASC') !== backward;
+  const ascending = isAscending(ordering, page);
+  let ordered = query;
   const { by } = ordering;
   if (by !== null) {
-    paged = paged.orderBy(sql.ref(`${table}.${by.column}`), (order) => {
+    ordered = ordered.orderBy(sql.ref(`${table}.${by.column}`), (order) => {
       const way = ascending ? order.asc() : order.desc();
-      // An index is read backwards only where it is not said where nulls come.
       if (!by.nullable) return way;
-      return backward ? way.nullsFirst() : way.nullsLast();
+      return page.backward ? way.nullsFirst() : way.nullsLast();
     });
   }
-  return paged.orderBy(sql.ref(`${table}.id`), ascending ? 'asc' : 'desc').limit(sql<number>`${limit}`);
+  return ordered.orderBy(sql.ref(`${table}.id`), ascending ? 'asc' : 'desc').limit(fetchSize(page));
 }
 
-/** A statement whose text was made once, and which of the bounds each of its parameters is. */
-interface Template {
-  text: string;
-  read: readonly ((bounds: Bounds) => unknown)[];
+/** Those between the cursors of the page, all of which have a value of the ordering or have none. */
+function within<Database, Table extends keyof Database, Output>(
+  query: SelectQueryBuilder<Database, Table, Output>,
+  table: string,
+  ordering: Ordering,
+  page: Page,
+  hasValue = true,
+): SelectQueryBuilder<Database, Table, Output> {
+  let found = query;
+  for (const side of ['after', 'before'] as const) {
+    const cursor = page[side];
+    if (cursor === null) continue;
+    found = found.where(beyond(table, ordering, decodePosition(cursor, ordering, side), side, hasValue));
+  }
+  return found;
 }
 
-/** Stand for the bounds while a template is made. */
-const PLACES = new Map<unknown, (bounds: Bounds) => unknown>();
-function place<Value>(read: (bounds: Bounds) => unknown): Value {
-  const stand = { place: PLACES.size };
-  PLACES.set(stand, read);
-  return stand as Value;
-}
-const PLACE_AFTER = { value: place<string>(({ after }) => after?.value), id: place<number>(({ after }) => after?.id) };
-const PLACE_BEFORE = {
-  value: place<string>(({ before }) => before?.value),
-  id: place<number>(({ before }) => before?.id),
-};
-const PLACE_LIMIT = place<number>(({ limit }) => limit);
+/** Kinds of pages whose texts are kept. */
+const MAX_TEXTS = 100;
 
-function standFor(position: Position | null, stand: Position): Position | null {
-  if (position === null) return null;
-  return position.value === null ? { value: null, id: stand.id } : stand;
-}
-
-/** Pages of one list that always asks the same: the text of its statement is made once for pages of the same kind. */
-export class KeysetStatements<Database, Table extends keyof Database & string, Output> {
+/**
+ * Pages along the key of a list that asks for nothing else: the text of the statement is made once for all pages of the
+ * same kind, whose values are their cursors and their size.
+ */
+export class KeyPages<Database, Table extends keyof Database & string, Output> {
   readonly #table: Table;
-  readonly #templates = new BoundedCache<string, Template>(MAX_TEMPLATES);
+  readonly #texts = new BoundedCache<string, string>(MAX_TEXTS);
 
   constructor(table: Table) {
     this.#table = table;
   }
 
-  /** `query` is what is asked but for the page, and `name` tells it from others of the list. */
+  /** `query` is what is asked but for the page, without a value in it, and `name` tells it from others of the list. */
   page(name: string, query: () => SelectQueryBuilder<Database, Table, Output>, ordering: Ordering, page: Page) {
-    const bounds = boundsOf(page, ordering);
-    const { backward, after, before } = bounds;
-    const kind = [name, orderingName(ordering), backward, kindOf(after), kindOf(before)].join();
-    const { text, read } = this.#templates.get(kind, () => {
-      const stands = { backward, after: standFor(after, PLACE_AFTER), before: standFor(before, PLACE_BEFORE) };
-      const built = withinBounds(query(), this.#table, ordering, { ...stands, limit: PLACE_LIMIT }).compile();
-      return { text: built.sql, read: built.parameters.map(readerOf) };
+    const values = [...idsOf(page, ordering), fetchSize(page)];
+    const kind = [name, orderingName(ordering), page.backward, page.after !== null, page.before !== null].join();
+    const text = this.#texts.get(kind, () => {
+      const built = keysetPage(query(), this.#table, ordering, page).compile();
+      if (String(built.parameters) !== String(values)) throw new Error('the statement has other values than its page');
+      return built.sql;
     });
-    const values = read.map((readValue) => readValue(bounds));
     return CompiledQuery.raw(text, values) as CompiledQuery<Output>;
   }
 }
 
-const MAX_TEMPLATES = 100;
-
-function kindOf(position: Position | null): string {
-  if (position === null) return '';
-  return position.value === null ? 'id' : 'value';
-}
-
-function readerOf(parameter: unknown): (bounds: Bounds) => unknown {
-  return PLACES.get(parameter) ?? (() => parameter);
+/** Of the cursors, in the order in which a statement has them. */
+function idsOf(page: Page, ordering: Ordering): number[] {
+  return (['after', 'before'] as const).flatMap((side) => {
+    const cursor = page[side];
+    return cursor === null ? [] : [decodePosition(cursor, ordering, side).id];
+  });
 }
 
 /** The fetched rows of keysetPage as a connection. */
@@ -138,20 +140,21 @@ export function keysetConnection<Node extends { id: number }>(rows: readonly Nod
   return toConnection(rows, page, (row) => encodePosition(row, ordering));
 }
 
-/** That a row lies on that side of the position. */
-function beyond(table: string, { by, direction }: Ordering, { value, id }: Position, side: Side): RawBuilder<boolean> {
+/** That a row, which has a value or has none, lies on that side of the position. */
+function beyond(
+  table: string,
+  { by, direction }: Ordering,
+  { value, id }: Position,
+  side: Side,
+  hasValue: boolean,
+): RawBuilder<boolean> {
   const than = (direction === 'ASC') === (side === 'after') ? sql`>` : sql`<`;
   const key = sql.ref(`${table}.id`);
-  if (by === null) return sql<boolean>`${key} ${than} ${id}::bigint`;
-  const column = sql.ref(`${table}.${by.column}`);
-  if (value === null) {
-    const among = sql<boolean>`${column} is null and ${key} ${than} ${id}::bigint`;
-    return side === 'after' ? sql<boolean>`(${among})` : sql<boolean>`(${column} is not null or (${among}))`;
-  }
+  if (by === null || (value === null && !hasValue)) return sql<boolean>`${key} ${than} ${id}::bigint`;
+  // Rows without a value come after all others.
+  if (value === null || !hasValue) return sql<boolean>`${(value === null) === (side === 'before')}::boolean`;
   const typed = by.type === 'text' ? sql`${value}::text` : sql`${value}::timestamptz`;
-  // A comparison with a null is never true: before a value there is no row without one, and after it all of them.
-  const among = sql<boolean>`(${column}, ${key}) ${than} (${typed}, ${id}::bigint)`;
-  return side === 'after' && by.nullable ? sql<boolean>`(${among} or ${column} is null)` : among;
+  return sql<boolean>`(${sql.ref(`${table}.${by.column}`)}, ${key}) ${than} (${typed}, ${id}::bigint)`;
 }
 
 function orderingName({ field, direction }: Ordering): string {

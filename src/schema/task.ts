@@ -5,7 +5,7 @@ import { builder } from './builder.ts';
 import { type Page, readPage } from './connection.ts';
 import { CatchUpPolicyEnum, type OrderDirection, OrderDirectionEnum, OverlapPolicyEnum } from './enums.ts';
 import { toGlobalId } from './global-id.ts';
-import { KeysetStatements, keysetConnection, keysetPage, type Ordering } from './keyset.ts';
+import { KeyPages, keysetConnection, keysetPage, type Ordering } from './keyset.ts';
 import { RepeatItemRef, TaskRef, type TaskRow, UserRef } from './refs.ts';
 import { addRepeatItems, loadRepeatItems } from './repeat-item-rows.ts';
 import { selectedFields } from './selection.ts';
@@ -157,7 +157,7 @@ function columnsOf(fields: ReadonlySet<string>, { by }: Ordering): Column[] | nu
   return [...columns].toSorted();
 }
 
-const statements = new KeysetStatements<ReadTables, 'task', TaskRow>('task');
+const keyPages = new KeyPages<ReadTables, 'task', TaskRow>('task');
 
 /** The rows of a page, with one more than it holds; of `columns` alone where they are said. */
 async function readTasks(
@@ -170,11 +170,11 @@ async function readTasks(
   const tasks = readRows(em).selectFrom('task');
   // What was not selected is not looked at.
   const selected = () => (columns === null ? tasks.selectAll() : tasks.select(columns)) as TaskQuery<TaskRow>;
-  if (filter != null) return keysetPage(whereTask(selected(), filter, 'filter'), 'task', ordering, page).execute();
-  // Along the key it is planned once a connection.
-  const common = () => whereTask(ordering.by === null ? selected().modifyFront(PREPARED) : selected(), null, 'filter');
-  const query = statements.page(String(columns), common, ordering, page);
-  return (await readRows(em).executeQuery(query)).rows;
+  if (filter != null || ordering.by !== null) {
+    return keysetPage(whereTask(selected(), filter, 'filter'), 'task', ordering, page).execute();
+  }
+  const live = () => whereTask(selected().modifyFront(PREPARED), null, 'filter');
+  return (await readRows(em).executeQuery(keyPages.page(String(columns), live, ordering, page))).rows;
 }
 
 builder.queryFields((t) => ({
