@@ -15,7 +15,7 @@ const RunnerRef = builder.objectRef<RunnerRow>('Runner').implement({
     places: t.exposeInt('places', { description: 'How many runs it does at once: its setting CONCURRENCY.' }),
     running: t.loadable({
       type: 'Int',
-      description: 'How many it does at this moment.',
+      description: 'How many it does at this moment, those included whose end is being written.',
       load: async (ids: string[], { em }) => {
         const { rows } = await sql<{ runner_id: string; count: number }>`
           select runner_id, count(*)::int as count from run
