@@ -10,7 +10,8 @@ import type { KeyAndSecret } from '../../src/credentials/credentials.ts';
 import { clientOf, HOLDING, type TestApp } from './app.ts';
 
 export const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
-const WAIT_MS = 30_000;
+/** Far more than it takes, also where other tests start at the same time. */
+const WAIT_MS = 90_000;
 
 /** Without the folders that npm puts first for its scripts: the tests run under npm themselves. */
 const NEWCOMERS_PATH = (process.env.PATH ?? '')
