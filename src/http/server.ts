@@ -1,12 +1,12 @@
 import rateLimit from '@fastify/rate-limit';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { codeOf, StartupError } from '../database/startup-error.ts';
-import { KeptTaskList } from '../legacy/kept-task-list.ts';
 import { legacyPlugin } from '../legacy/plugin.ts';
 import { dashboardPlugin } from './dashboard.ts';
 import { createGateway, graphqlPlugin } from './graphql.ts';
 import { healthPlugin } from './health.ts';
 import { keptReplies } from './kept-replies.ts';
+import { KeptTaskList } from './kept-task-list.ts';
 import { LegacyUsage } from './legacy-usage.ts';
 import { metricsPlugin } from './metrics.ts';
 import type { Parts } from './parts.ts';
@@ -59,11 +59,12 @@ export async function createServer(parts: Omit<Parts, 'countRefusal'>): Promise<
   await app.register((scope) => graphqlPlugin(scope, { ...shared, gateway }));
   const usage = new LegacyUsage(parts.orm.em, parts.log);
   app.addHook('onClose', () => usage.stop());
+  const taskList = new KeptTaskList(parts.orm.em);
   await app.register((scope) =>
     legacyPlugin(scope, {
       ...shared,
       gateway,
-      taskList: new KeptTaskList(parts.orm.em),
+      taskList: (build) => taskList.reply(build),
       repliesOf: (userId) => keptReplies(parts.orm.em, userId),
       countCall: (apiKeyId, action) => usage.count(apiKeyId, action),
     }),

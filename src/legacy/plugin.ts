@@ -12,7 +12,6 @@ import {
   readLegacyCredentials,
 } from './adapter.ts';
 import type { GraphQLErrorLike } from './failures.ts';
-import type { KeptTaskList } from './kept-task-list.ts';
 import { describeLegacyApi, LEGACY_PATH } from './openapi.ts';
 import { legacyApiPage } from './page.ts';
 import { errorReply } from './reply.ts';
@@ -23,7 +22,8 @@ const MAX_BODY_BYTES = 8 * 1024 * 1024;
 export interface LegacyParts extends Parts {
   gateway: Gateway;
   repliesOf(userId: number): KeptReplies;
-  taskList: KeptTaskList;
+  /** The reply of getTasks: what `build` builds, or the last one where that would be the same. */
+  taskList(build: () => Promise<string>): Promise<string>;
   /** Counts a call of an action by a key. */
   countCall(apiKeyId: number, action: string): void;
 }
@@ -111,7 +111,7 @@ function answerCaller(
     executeTimeoutSeconds: parts.settings.LEGACY_EXECUTE_TIMEOUT,
     idempotencyKey: typeof key === 'string' ? key : undefined,
     replies: parts.repliesOf(viewer.id),
-    taskList: (build) => parts.taskList.reply(build),
+    taskList: parts.taskList,
     execute: (document, variables) => execute(parts.gateway, { viewer, apiKeyId }, document, variables),
   });
 }
