@@ -45,6 +45,7 @@ async function measure(databaseUrl: string, tasks: number, withPhp: boolean): Pr
         args: ['-d', 'opcache.enable_cli=1', '-S', `127.0.0.1:${port}`, PAGE],
         env: { DATABASE_URL: databaseUrl, PHP_CLI_SERVER_WORKERS: String(PHP_WORKERS) },
         ready: /started/,
+        hasWorkers: true,
       });
       programs.push(php);
       sides.push({ name: `PHP, ${PHP_WORKERS} workers`, url: `http://127.0.0.1:${port}/api.php?${query}` });

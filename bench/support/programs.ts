@@ -22,12 +22,14 @@ export interface ProgramOptions {
   ready?: RegExp;
   env?: Record<string, string>;
   args?: readonly string[];
+  /** Whether it has processes of its own, which are to end with it. */
+  hasWorkers?: boolean;
 }
 
 /** Starts a program with this Node, or any other command, and resolves once it says that it is ready. */
 export async function startProgram(
   program: string,
-  { ready = /listens on (\S+)/, env = {}, args = [] }: ProgramOptions = {},
+  { ready = /listens on (\S+)/, env = {}, args = [], hasWorkers = false }: ProgramOptions = {},
 ): Promise<Program> {
   const [command, commandArgs] = program.endsWith('.ts')
     ? [process.execPath, [program, ...args]]
@@ -35,6 +37,8 @@ export async function startProgram(
   const child = spawn(command, commandArgs, {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    // A group of its own, so that all of it can be ended.
+    detached: hasWorkers,
   });
   let output = '';
   const listening = Promise.withResolvers<string>();
@@ -50,7 +54,8 @@ export async function startProgram(
   const exited = once(child, 'exit');
   exited.then(() => listening.reject(new Error(`${program} ended before it was ready: ${output}`)));
   const stop = async () => {
-    child.kill('SIGTERM');
+    if (hasWorkers && child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
+    else child.kill('SIGTERM');
     await exited;
   };
   return { child, address: await listening.promise, stop };
