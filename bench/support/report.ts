@@ -66,7 +66,8 @@ export async function inTurn<Side extends { name: string }, Measured>(
   measure: (side: Side) => Promise<Measured>,
 ): Promise<Map<string, Measured[]>> {
   const all = new Map<string, Measured[]>(sides.map(({ name }) => [name, []]));
-  for (let round = 0; round <= rounds; round += 1) {
+  // A trial counts nothing.
+  for (let round = SMOKE ? 1 : 0; round <= rounds; round += 1) {
     for (const side of sides) {
       const measured = await measure(side);
       if (round > 0) all.get(side.name)?.push(measured);
