@@ -1,5 +1,5 @@
 import { type ReactNode, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
-import { Link, Redirect, Route, Switch, useLocation } from 'wouter';
+import { Link, matchRoute, Redirect, Route, Switch, useLocation, useRouter } from 'wouter';
 import { Broken } from './broken.tsx';
 import { createGraphQLClient } from './client.ts';
 import { type Session, SessionContext } from './context.ts';
@@ -41,11 +41,12 @@ function SignedIn({ credentials, signOut }: { credentials: Credentials; signOut:
     [authorization, signOut],
   );
   const [known, setKnown] = useState<ViewerQuery | null>(null);
+  const firstPage = useFirstPage();
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let isWanted = true;
     const load = async () => {
-      const { data } = await client.query(ViewerDocument, {}).toPromise();
+      const [{ data }] = await Promise.all([client.query(ViewerDocument, {}).toPromise(), firstPage]);
       if (!isWanted) return;
       if (data?.viewer) setKnown(data);
       timer = setTimeout(() => void load(), data?.viewer ? VIEWER_MS : RETRY_MS);
@@ -55,7 +56,7 @@ function SignedIn({ credentials, signOut }: { credentials: Credentials; signOut:
       isWanted = false;
       clearTimeout(timer);
     };
-  }, [client]);
+  }, [client, firstPage]);
   const told = JSON.stringify(known?.viewer ?? null);
   const viewer = useMemo(() => JSON.parse(told) as Session['viewer'] | null, [told]);
   const session = useMemo(
@@ -107,6 +108,17 @@ function SignedIn({ credentials, signOut }: { credentials: Credentials; signOut:
       </Content>
     </SessionContext>
   );
+}
+
+/** Ends when the code of the page that the address names is there; what is wrong with it shows where the page would. */
+function useFirstPage(): Promise<unknown> {
+  const { parser } = useRouter();
+  const [path] = useLocation();
+  const [loading] = useState(() => {
+    const first = PAGES.find((page) => matchRoute(parser, page.path, path)[0]);
+    return first?.page.load?.().catch(() => undefined) ?? Promise.resolve();
+  });
+  return loading;
 }
 
 /** Whoever goes to another page by the keyboard goes on from its beginning. */

@@ -1,6 +1,6 @@
 // The pages: which address shows which, and which of them the navigation lists. The gateway serves the page at the same
 // addresses (`src/http/dashboard.ts`).
-import { type ComponentType, lazy } from 'react';
+import { type ComponentType, lazy, useState } from 'react';
 import type { Role } from './operations.ts';
 import { NowPage } from './pages/now.tsx';
 
@@ -10,12 +10,32 @@ interface Page {
   label?: string;
   /** Who may open it; everybody unless given. */
   role?: Role;
-  page: ComponentType<{ id: string }>;
+  page: PageComponent;
 }
 
+type PageComponent = ComponentType<{ id: string }> & {
+  /** Loads the page's code, so that it is shown without waiting for it. */
+  load?: () => Promise<unknown>;
+};
+
 /** A page whose code is loaded once somebody opens it. */
-function later<Name extends string>(load: () => Promise<Record<Name, ComponentType<{ id: string }>>>, name: Name) {
-  return lazy(async () => ({ default: (await load())[name] }));
+function later<Name extends string>(
+  load: () => Promise<Record<Name, ComponentType<{ id: string }>>>,
+  name: Name,
+): PageComponent {
+  let loaded: ComponentType<{ id: string }> | undefined;
+  const loadOnce = async () => {
+    loaded ??= (await load())[name];
+    return { default: loaded };
+  };
+  const Later = lazy(loadOnce);
+  // What has shown "Loading…" is kept from view by React for 300 ms; a page that is there is shown at once.
+  const Page: PageComponent = ({ id }) => {
+    const [Content] = useState(() => loaded ?? Later);
+    return <Content id={id} />;
+  };
+  Page.load = loadOnce;
+  return Page;
 }
 
 /** The first that fits is shown. `:id` is the id of what it shows; each has a page of its own. */
