@@ -94,6 +94,11 @@ const TaskSchema = defineEntity({
       properties: ['nextRunAt', 'id'],
       where: 'next_run_at is null and deleted_at is null',
     },
+    // The same of a list with deleted tasks, which may be most of all.
+    { name: 'task_unplanned_or_deleted', properties: ['nextRunAt', 'id'], where: 'next_run_at is null' },
+    // Paused tasks never fire, so this index costs firing nothing.
+    { name: 'task_paused', properties: ['id'], where: 'not active and deleted_at is null' },
+    { name: 'task_by_class', properties: ['className', 'id'], where: 'deleted_at is null' },
     // Tasks whose following slot is to be computed.
     {
       name: 'task_following',

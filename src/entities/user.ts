@@ -15,6 +15,7 @@ const UserSchema = defineEntity({
     createdAt: p.datetime().defaultRaw('now()'),
   },
   checks: [{ name: 'app_user_name_length', expression: 'char_length(name) between 1 and 255' }],
+  indexes: [{ name: 'app_user_by_role', properties: ['role', 'name', 'id'] }],
 });
 
 /** Someone who owns tasks and holds API keys. */

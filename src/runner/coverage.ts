@@ -78,9 +78,10 @@ interface Range {
 async function nextTasks(database: Kysely<ReadTables>, { after, until }: Range, taskId: number | null, last: number) {
   const { rows } = await sql<{ id: number }>`
     select id from task
-    where id > ${last} and (${taskId}::int is null or id = ${taskId}) and exists (
-      select from schedule_version v where v.task_id = task.id and v.active
-        and v.valid_from < ${until} and (v.valid_to is null or v.valid_to > ${after}))
+    where id > ${last} and (${taskId}::int is null or id = ${taskId}) and (
+      -- Not "exists", for which each page may read all versions.
+      select true from schedule_version v where v.task_id = task.id and v.active
+        and v.valid_from < ${until} and (v.valid_to is null or v.valid_to > ${after}) limit 1)
     order by id limit ${TASKS_AT_ONCE}
   `.execute(database);
   return rows.map(({ id }) => id);
@@ -141,7 +142,7 @@ async function readVersions(database: Kysely<ReadTables>, { after, until }: Rang
     select v.task_id, v.rules, v.time_zone, v.valid_to is null as is_current, ${epoch('task.next_run_at')} as next_run_at,
       floor(extract(epoch from greatest(v.valid_from, ${after}::timestamptz)) * 1000)::float8 as after,
       floor(extract(epoch from least(v.valid_to, ${until}::timestamptz)) * 1000)::float8 as until
-    from schedule_version v join task on task.id = v.task_id
+    from schedule_version v join task on task.id = v.task_id and task.id = any(${taskIds})
     where v.task_id = any(${taskIds}) and v.active
       and v.valid_from < ${until}::timestamptz and (v.valid_to is null or v.valid_to > ${after}::timestamptz)
     order by v.task_id, v.valid_from

@@ -129,7 +129,11 @@ export async function computeFollowing(em: EntityManager, faults: ScheduleFaults
       select id, next_run_at from task
       where next_run_at is not null and following_of is distinct from next_run_at and id <> all(${faults.taskIds})
       order by id limit ${FOLLOWING_BATCH}
-    ) as task join schedule_version v on v.task_id = task.id and v.valid_to is null
+    ) as task
+    -- One by one, or the planner may read all versions there ever were.
+    cross join lateral (
+      select * from schedule_version where task_id = task.id and valid_to is null limit 1
+    ) as v
   `.execute(database);
   if (rows.length === 0) return 0;
   const computed = rows.flatMap(({ id, version_id, rules, time_zone, next }) => {

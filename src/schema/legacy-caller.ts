@@ -42,7 +42,7 @@ builder.queryField('legacyCallers', (t) =>
       const { rows } = await sql<LegacyCallerRow>`
         select api_key.id, key, user_id, created_at::text, revoked_at::text, action, calls, last_called_at::text
         from legacy_usage join api_key on api_key.id = api_key_id
-        order by last_called_at desc, api_key_id, action limit ${first}
+        order by legacy_usage.last_called_at desc, api_key_id, action limit ${first}
       `.execute(em.getKysely());
       return rows;
     },
