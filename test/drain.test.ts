@@ -1,4 +1,7 @@
 // Processes that are asked to stop: what is under way ends or goes to others, and nobody loses sight of it.
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import type { Settings } from '../src/env.ts';
@@ -94,4 +97,22 @@ test('a client that does not answer does not keep a gateway from stopping', asyn
   expect(performance.now() - begun).toBeLessThan(5_000);
   expect(await closed).toBe(1012);
   silent.terminate();
+});
+
+test('a WebSocket that is asked for while a gateway stops, and then left open, does not keep it from stopping', async () => {
+  const gateway = await start('gateway');
+  const { port } = new URL(gateway.address);
+  const socket = connect(Number(port), '127.0.0.1');
+  await once(socket, 'connect');
+  // The first half of a request holds the connection until the gateway is about to stop.
+  socket.write('GET /graphql HTTP/1.1\r\nHost: localhost\r\n');
+  const answered = once(socket, 'data');
+  const begun = performance.now();
+  const stopped = gateway.stop();
+  socket.write('Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n');
+  socket.write(`Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n\r\n`);
+  expect(String(await answered)).toMatch(/^HTTP\/1\.1 503 /);
+  await stopped;
+  expect(performance.now() - begun).toBeLessThan(5_000);
+  socket.destroy();
 });

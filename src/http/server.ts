@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import rateLimit from '@fastify/rate-limit';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { codeOf, StartupError } from '../database/startup-error.ts';
@@ -32,15 +33,7 @@ export async function createServer(parts: Omit<Parts, 'countRefusal'>): Promise<
     // The system notices a client that is gone without a word, also where nothing is to be sent to it.
     http: { keepAlive: true, keepAliveInitialDelay: TCP_KEEP_ALIVE_MS },
   });
-  // Requests under way at a stop are answered; what takes longer is cut off.
-  const timers: NodeJS.Timeout[] = [];
-  app.addHook('preClose', async () => {
-    timers.push(
-      setInterval(() => app.server.closeIdleConnections(), LOOK_MS),
-      setTimeout(() => app.server.closeAllConnections(), LAST_ANSWERS_MS),
-    );
-  });
-  app.addHook('onClose', async () => timers.forEach(clearTimeout));
+  closeInTime(app);
   const headers = securityHeaders();
   app.addHook('onRequest', (_request, reply, done) => {
     reply.headers(headers);
@@ -74,6 +67,31 @@ export async function createServer(parts: Omit<Parts, 'countRefusal'>): Promise<
   await app.register((scope) => metricsPlugin(scope, shared));
   await app.register(dashboardPlugin);
   return app;
+}
+
+/** Requests under way at a stop are answered; what takes longer is cut off, whatever it is. */
+function closeInTime(app: FastifyInstance): void {
+  // Node counts those no more, and one whose upgrade is refused since the server stops would be nobody's: half open for ever.
+  const upgraded = new Set<Socket>();
+  let isClosing = false;
+  app.server.on('upgrade', (_request, socket: Socket) => {
+    upgraded.add(socket);
+    socket.once('close', () => upgraded.delete(socket));
+    // After the refusal, which is written in this turn.
+    if (isClosing) setImmediate(() => socket.destroySoon());
+  });
+  let timer: NodeJS.Timeout | undefined;
+  app.addHook('preClose', async () => {
+    isClosing = true;
+    const deadline = performance.now() + LAST_ANSWERS_MS;
+    timer = setInterval(() => {
+      app.server.closeIdleConnections();
+      if (performance.now() < deadline) return;
+      app.server.closeAllConnections();
+      for (const socket of upgraded) socket.destroy();
+    }, LOOK_MS);
+  });
+  app.addHook('onClose', async () => clearInterval(timer));
 }
 
 /** Starts to listen; returns the address. */
