@@ -3,8 +3,7 @@ import DataLoader from 'dataloader';
 import { CompiledQuery } from 'kysely';
 import { BoundedCache } from '../bounded-cache.ts';
 import type { EntityManager } from '../database/orm.ts';
-import { PREPARED_MARK } from '../database/prepared.ts';
-import { readRows } from '../database/rows.ts';
+import { PREPARED_MARK, readOften } from '../database/prepared.ts';
 import { User } from '../entities/index.ts';
 import type { Role } from '../entities/user.ts';
 import { signatureMatches } from '../legacy/signature.ts';
@@ -72,7 +71,8 @@ const FIND_KEYS = `${PREPARED_MARK}
 /** Looks up the keys of the calls that came in one turn of the event loop, by one query that is sent after they came. */
 function keyLoader(em: EntityManager): DataLoader<string, StoredKey | null> {
   const find = async (keys: readonly string[]) => {
-    const { rows } = await readRows(em.fork()).executeQuery(
+    const rows = await readOften(
+      em.fork(),
       CompiledQuery.raw(FIND_KEYS, [[...new Set(keys)]]) as CompiledQuery<StoredKey>,
     );
     const found = new Map(rows.map((row) => [row.key, row]));

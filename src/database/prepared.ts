@@ -1,4 +1,5 @@
-import { sql } from 'kysely';
+import type { EntityManager, PostgreSqlConnection } from '@mikro-orm/postgresql';
+import { type CompiledQuery, sql } from 'kysely';
 import type pg from 'pg';
 
 /**
@@ -43,4 +44,14 @@ export function prepareMarked(pool: pg.Pool): void {
     };
     client.query = send as typeof client.query;
   });
+}
+
+/**
+ * The rows of a statement, in the transaction of `em` if it has one. Outside of it the statement goes to the pool itself,
+ * without what Kysely does around each, which would cost a small read a tenth of its time: for what is asked most often.
+ */
+export async function readOften<Row>(em: EntityManager, query: CompiledQuery<Row>): Promise<Row[]> {
+  if (em.isInTransaction()) return (await em.getKysely().executeQuery(query)).rows;
+  const pool = await (em.getConnection() as PostgreSqlConnection).getNativeClient();
+  return (await pool.query(query.sql, [...query.parameters])).rows as Row[];
 }

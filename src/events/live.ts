@@ -39,25 +39,18 @@ export class Member<Item> {
     this.#notify?.();
   }
 
-  async *items(signal: AbortSignal): AsyncGenerator<Item, void, undefined> {
-    const wake = () => this.#notify?.();
-    signal.addEventListener('abort', wake);
-    try {
-      while (!signal.aborted) {
-        const items = this.#waiting;
-        this.#waiting = [];
-        yield* items;
-        if (this.#waiting.length > 0) continue;
-        if (this.#ended) return;
-        await new Promise<void>((resolve) => {
-          this.#notify = resolve;
-          if (signal.aborted) resolve();
-        });
-        this.#notify = undefined;
-      }
-    } finally {
-      signal.removeEventListener('abort', wake);
+  /** All that waits, as soon as there is any; null once there will be no more. */
+  async take(): Promise<readonly Item[] | null> {
+    while (this.#waiting.length === 0) {
+      if (this.#ended) return null;
+      await new Promise<void>((resolve) => {
+        this.#notify = resolve;
+      });
+      this.#notify = undefined;
     }
+    const items = this.#waiting;
+    this.#waiting = [];
+    return items;
   }
 }
 
@@ -104,6 +97,8 @@ export async function* follow<Item extends Positioned>(
   for (let refreshes = 0; !signal.aborted && !hub.isStopped; ) {
     // Registered first, then the log is read up to where the live stream begins: no seam.
     const member = new Member<Item>(wants);
+    const end = () => member.end();
+    signal.addEventListener('abort', end);
     try {
       const joined = await hub.join(member);
       if (joined.logId !== from.logId) {
@@ -122,12 +117,16 @@ export async function* follow<Item extends Positioned>(
       }
       position = Math.max(position, joined.position);
       // Ends early where the member fell behind: it then reads the log at its own pace and joins again.
-      for await (const item of member.items(signal)) {
-        if (item.seq <= position) continue;
-        position = item.seq;
-        yield item;
+      for (let items = await member.take(); items !== null && !signal.aborted; items = await member.take()) {
+        for (const item of items) {
+          if (signal.aborted) return;
+          if (item.seq <= position) continue;
+          position = item.seq;
+          yield item;
+        }
       }
     } finally {
+      signal.removeEventListener('abort', end);
       hub.leave(member);
     }
   }

@@ -13,7 +13,7 @@ import { maskError, UNEXPECTED, withCode } from './errors.ts';
 import type { Parts } from './parts.ts';
 import { QuickQueries } from './quick-queries.ts';
 import { useServerSentEvents } from './server-sent-events.ts';
-import { closeForGood, closeSockets, sayGoodbye } from './sockets.ts';
+import { closeForGood, closeSockets, sayGoodbye, writeTogether } from './sockets.ts';
 import { useSubscriptions } from './subscriptions.ts';
 
 /** What a transport knows of a call. */
@@ -163,7 +163,10 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
     handler,
     wsHandler(socket, request) {
       if (parts.tail.isStopped) sayGoodbye(socket);
-      else onSocket.call(this, socket, request);
+      else {
+        writeTogether(socket, request.raw.socket);
+        onSocket.call(this, socket, request);
+      }
     },
   });
 }

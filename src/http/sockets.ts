@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 
 /** Service Restart: clients of graphql-ws take it for a loss and connect again, to whoever serves by then. */
@@ -27,4 +28,34 @@ export async function closeSockets(clients: ReadonlySet<WebSocket>): Promise<voi
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
   for (const client of clients) client.terminate();
+}
+
+/** What may wait to be written before a sender is kept waiting. */
+const MAX_UNWRITTEN_BYTES = 64 * 1024;
+
+/**
+ * Makes a socket write the messages of one turn together, and takes the next message before the last one is written as long
+ * as little waits: graphql-ws waits for each to be written, and would make a system call for each. A failure of one that was
+ * not waited for shows by the close of the socket. `stream` is what the socket writes to.
+ */
+export function writeTogether(socket: WebSocket, stream: Duplex): void {
+  const send = socket.send.bind(socket) as (data: unknown, sent: (error?: Error) => void) => void;
+  let isCorked = false;
+  const uncork = () => {
+    isCorked = false;
+    stream.uncork();
+  };
+  socket.send = (data: unknown, options: unknown, sent?: (error?: Error) => void) => {
+    const whenSent = (typeof options === 'function' ? options : sent) as typeof sent;
+    if (!isCorked) {
+      isCorked = true;
+      stream.cork();
+      process.nextTick(uncork);
+    }
+    const isFull = socket.bufferedAmount > MAX_UNWRITTEN_BYTES;
+    send(data, (error) => {
+      if (isFull) whenSent?.(error);
+    });
+    if (!isFull) whenSent?.();
+  };
 }

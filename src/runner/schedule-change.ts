@@ -10,10 +10,16 @@ export interface NewSchedule {
   active: boolean;
 }
 
+/** Where a task's pointers stand that is due by `rules` from `now` on; nowhere, where it expects no slots. */
+export function pointersAt({ rules, timeZone, active }: NewSchedule, now: Date) {
+  const compiled = compileSchedule(rules, timeZone);
+  const nextRunAt = active ? compiled.next(now) : null;
+  return { nextRunAt, followingOf: nextRunAt, followingRunAt: nextRunAt ? compiled.next(nextRunAt) : null };
+}
+
 /**
  * Makes the task due by another schedule from `now` on: the version before ends there and is kept. The caller holds the
- * task's row lock and has settled the slots up to `now` (see `lockAndSettle`), or has just created the task; it
- * flushes afterwards.
+ * task's row lock and has settled the slots up to `now` (see `lockAndSettle`); it flushes afterwards.
  */
 export async function switchSchedule(em: EntityManager, task: Task, schedule: NewSchedule, now: Date): Promise<void> {
   await sql`
@@ -22,12 +28,7 @@ export async function switchSchedule(em: EntityManager, task: Task, schedule: Ne
   const { rules, timeZone, active } = schedule;
   const expectsSlots = active && !task.deletedAt;
   em.create(ScheduleVersion, { task, rules, timeZone, active: expectsSlots, validFrom: now });
-  const compiled = compileSchedule(rules, timeZone);
-  task.timeZone = timeZone;
-  task.active = active;
-  task.nextRunAt = expectsSlots ? compiled.next(now) : null;
-  task.followingOf = task.nextRunAt;
-  task.followingRunAt = task.nextRunAt ? compiled.next(task.nextRunAt) : null;
+  Object.assign(task, { timeZone, active }, pointersAt({ rules, timeZone, active: expectsSlots }, now));
 }
 
 /** The rules that the task is due by at present. */

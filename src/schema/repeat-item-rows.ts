@@ -4,8 +4,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { createContextCache } from '@pothos/core';
 import DataLoader from 'dataloader';
 import { CompiledQuery } from 'kysely';
-import { PREPARED_MARK } from '../database/prepared.ts';
-import { readRows } from '../database/rows.ts';
+import { PREPARED_MARK, readOften } from '../database/prepared.ts';
 import type { Context } from './context.ts';
 import type { RepeatItemRow, TaskRow } from './refs.ts';
 
@@ -13,8 +12,7 @@ const FIND_ITEMS = `${PREPARED_MARK} select * from repeat_item where task_id = a
 
 /** In id order, for each of the tasks in their order. */
 async function itemsOfTasks(em: EntityManager, taskIds: readonly number[]): Promise<RepeatItemRow[][]> {
-  const query = CompiledQuery.raw(FIND_ITEMS, [taskIds]) as CompiledQuery<RepeatItemRow>;
-  const { rows } = await readRows(em).executeQuery(query);
+  const rows = await readOften(em, CompiledQuery.raw(FIND_ITEMS, [taskIds]) as CompiledQuery<RepeatItemRow>);
   const items = new Map<number, RepeatItemRow[]>(taskIds.map((id) => [id, []]));
   for (const row of rows) items.get(row.task_id)?.push(row);
   return taskIds.map((id) => items.get(id) ?? []);

@@ -1,7 +1,7 @@
 // What users do to tasks. Each works in the caller's transaction, under the task's row lock.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { EventType } from '../entities/event.ts';
-import { RepeatItem, Task, User } from '../entities/index.ts';
+import { RepeatItem, ScheduleVersion, Task, User } from '../entities/index.ts';
 import { columnsOfRule } from '../entities/repeat-item.ts';
 import { badInput, conflict, forbidden, notFound } from '../errors.ts';
 import { appendEvents } from '../events/log.ts';
@@ -9,7 +9,7 @@ import type { RepeatRule } from '../runner/calendar.ts';
 import { cancelQueuedRuns } from '../runner/overlap.ts';
 import { lockAndSettle } from '../runner/planner.ts';
 import { releaseWaiting } from '../runner/release.ts';
-import { currentRules, switchSchedule } from '../runner/schedule-change.ts';
+import { currentRules, pointersAt, switchSchedule } from '../runner/schedule-change.ts';
 import type { Context } from './context.ts';
 import { readRepeatItems } from './repeat-item.ts';
 import { readTaskBy, type TaskBy } from './task-by.ts';
@@ -61,10 +61,8 @@ async function recordChange(
   now: Date,
   data: string | null = null,
 ): Promise<number> {
-  if (type !== 'TASK_ADDED') {
-    task.version += 1;
-    task.updatedAt = now;
-  }
+  task.version += 1;
+  task.updatedAt = now;
   await em.flush();
   await appendEvents(em, [{ type, taskId: task.id, taskName: task.name, actorId: viewer.id, data }]);
   return task.id;
@@ -84,24 +82,35 @@ export async function addTask(
   const data = readData(input, 'input') ?? null;
   checkData(taskClass, data, 'input');
   const rules = readRepeatItems(input.repeatItems, timeZone, 'input.repeatItems');
-  const owner = await readOwner(em, context.viewer, input.ownerLegacyId ?? context.viewer.id, 'input.ownerLegacyId');
+  const ownerId = input.ownerLegacyId ?? context.viewer.id;
+  // The caller exists: users are never removed.
+  if (ownerId !== context.viewer.id) await readOwner(em, context.viewer, ownerId, 'input.ownerLegacyId');
+  const name = readName(input.name, 'input.name');
+  const { active } = input;
+  const policy = { ...policyOfClass(taskClass.defaults), ...readPolicy(input.policy ?? {}, 'input.policy') };
   const now = await databaseClock(em);
-  const task = em.create(Task, {
-    name: readName(input.name, 'input.name'),
+  // Each a statement of its own, without a unit of work: nothing of it is read again.
+  const task = await em.insert(Task, {
+    name,
     className: taskClass.name,
     data,
-    active: input.active,
-    owner,
+    active,
+    owner: ownerId,
     timeZone,
     createdAt: now,
     updatedAt: now,
-    ...policyOfClass(taskClass.defaults),
-    ...readPolicy(input.policy ?? {}, 'input.policy'),
+    ...policy,
+    ...pointersAt({ rules, timeZone, active }, now),
   });
-  addItems(em, task, rules);
-  await em.flush();
-  await switchSchedule(em, task, { rules, timeZone, active: input.active }, now);
-  return recordChange(em, context.viewer, task, 'TASK_ADDED', now);
+  if (rules.length > 0) {
+    await em.insertMany(
+      RepeatItem,
+      rules.map((rule) => ({ task, ...columnsOfRule(rule) })),
+    );
+  }
+  await em.insert(ScheduleVersion, { task, rules, timeZone, active, validFrom: now });
+  await appendEvents(em, [{ type: 'TASK_ADDED', taskId: task, taskName: name, actorId: context.viewer.id }]);
+  return task;
 }
 
 async function databaseClock(em: EntityManager): Promise<Date> {

@@ -1,5 +1,5 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { PREPARED } from '../database/prepared.ts';
+import { PREPARED, readOften } from '../database/prepared.ts';
 import { type ReadTables, type Row, readRows } from '../database/rows.ts';
 import { builder } from './builder.ts';
 import { type Page, readPage } from './connection.ts';
@@ -174,7 +174,7 @@ async function readTasks(
     return keysetPage(whereTask(selected(), filter, 'filter'), 'task', ordering, page).execute();
   }
   const live = () => whereTask(selected().modifyFront(PREPARED), null, 'filter');
-  return (await readRows(em).executeQuery(keyPages.page(String(columns), live, ordering, page))).rows;
+  return readOften(em, keyPages.page(String(columns), live, ordering, page));
 }
 
 builder.queryFields((t) => ({
