@@ -75,9 +75,9 @@ try {
   const client = await connect(databaseUrl);
   await addTasksWithRules(client, TASKS);
   await client.end();
-  const peer = async (file: string) => {
+  const peer = async (file: string, env: Record<string, string> = {}) => {
     const program = await startProgram(fileURLToPath(new URL(`../peers/${file}.ts`, import.meta.url)), {
-      env: { DATABASE_URL: databaseUrl, NODE_ENV: 'production', GRAPHILE_ENV: 'production' },
+      env: { DATABASE_URL: databaseUrl, NODE_ENV: 'production', GRAPHILE_ENV: 'production', ...env },
     });
     programs.push(program);
     return program.address;
@@ -92,6 +92,12 @@ try {
     },
     { name: 'PostGraphile', url: `${await peer('postgraphile')}/graphql`, headers: json, query: POSTGRAPHILE },
     { name: 'Mercurius, hand-written SQL', url: `${await peer('mercurius')}/graphql`, headers: json, query: OURS },
+    {
+      name: 'Mercurius that looks up a key',
+      url: `${await peer('mercurius', { KEY: product.key })}/graphql`,
+      headers: json,
+      query: OURS,
+    },
     { name: 'floor: node:http, one SQL', url: `${await peer('plain-json')}/`, headers: json, query: '' },
   ];
   const [ours, ...others] = sides;
