@@ -128,7 +128,7 @@ async function prepare({ url, tasks, runs, events }: Side): Promise<void> {
   // Long after any round, so that only what is made due is due.
   await addHourlyTasks(client, tasks, new Date(Math.ceil(Date.now() / MINUTE + 30 * 24 * 60) * MINUTE));
   await client.query(`insert into repeat_item (task_id, minute) select id, 0 from task`);
-  await fillHistory(client, runs, events);
+  await fillHistory(client, FEWEST, runs, events);
   await client.query('vacuum analyze');
   const product = await startProduct(url, ENV);
   await waitUntilForeseen(client);
@@ -141,17 +141,20 @@ async function prepare({ url, tasks, runs, events }: Side): Promise<void> {
 const databases = await startDatabases();
 try {
   const many = SMOKE ? 200 : 100_000;
-  const years = SMOKE ? { runs: 200, events: 2_000 } : { runs: 1_000_000, events: 10_000_000 };
-  const side = async (tasks: number, runs: number, events: number): Promise<Side> => {
-    const history = runs === 0 ? '' : `, ${runs.toLocaleString('en')} runs, ${events.toLocaleString('en')} events`;
+  // So many runs of each of the first tasks that a page of them is as long on all sides.
+  const short = { runs: FEWEST * 25, events: FEWEST * 250 };
+  const years = SMOKE ? { runs: 2_000, events: 20_000 } : { runs: 1_000_000, events: 10_000_000 };
+  const side = async (tasks: number, { runs, events } = short): Promise<Side> => {
+    const history =
+      runs === short.runs ? '' : `, ${runs.toLocaleString('en')} runs, ${events.toLocaleString('en')} events`;
     const url = await databases.create(`growth_${tasks}_${runs}`);
     return { name: `${tasks.toLocaleString('en')} tasks${history}`, tasks, runs, events, url };
   };
   const sides = [
-    await side(FEWEST, 0, 0),
-    ...(SMOKE ? [] : [await side(10_000, 0, 0)]),
-    await side(many, 0, 0),
-    await side(FEWEST, years.runs, years.events),
+    await side(FEWEST),
+    ...(SMOKE ? [] : [await side(10_000)]),
+    await side(many),
+    await side(FEWEST, years),
   ];
   for (const each of sides) await prepare(each);
   const all = await inTurn(sides, ROUNDS, measure);

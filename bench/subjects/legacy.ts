@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { signedQuery } from '../../src/legacy/signature.ts';
 import { connect, startDatabases } from '../support/database.ts';
-import { type LoadResult, load } from '../support/load.ts';
+import { type LoadResult, loadReconnecting } from '../support/load.ts';
 import { freePort, type Program, startProduct, startProgram } from '../support/programs.ts';
 import { inTurn, median, publish, ROUNDS, SECONDS, SMOKE } from '../support/report.ts';
 import { addTasksWithRules } from '../support/tasks.ts';
@@ -52,7 +52,9 @@ async function measure(databaseUrl: string, tasks: number, withPhp: boolean): Pr
     }
     const [ours, ...others] = await Promise.all(sides.map(async ({ url }) => (await fetch(url)).text()));
     for (const other of others) if (other !== ours) throw new Error('PHP and Slotkeeper differ');
-    return await inTurn(sides, ROUNDS, ({ url }) => load({ url, connections: CONNECTIONS, seconds: SECONDS }));
+    return await inTurn(sides, ROUNDS, ({ url }) =>
+      loadReconnecting({ url, connections: CONNECTIONS, seconds: SECONDS }),
+    );
   } finally {
     for (const program of programs) await program.stop();
   }

@@ -3,13 +3,10 @@ import type pg from 'pg';
 
 const BATCH = 50_000;
 
-/** Scheduled runs of all tasks in turn, a slot a minute back from now for each; every run with as many events. */
-export async function fillHistory(client: pg.Client, runs: number, events: number): Promise<void> {
-  if (runs === 0) return;
+/** Scheduled runs of the first tasks in turn, a slot a minute back from now for each; every run with as many events. */
+export async function fillHistory(client: pg.Client, tasks: number, runs: number, events: number): Promise<void> {
   // What is lost if the machine fails is this bench's own.
   await client.query('set synchronous_commit = off');
-  const { rows } = await client.query<{ tasks: number }>('select count(*)::int as tasks from task');
-  const tasks = rows[0]?.tasks ?? 0;
   for (let from = 0; from < runs; from += BATCH) {
     await client.query(
       `with added as (
