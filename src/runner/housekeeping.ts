@@ -15,6 +15,7 @@ const OUT_OF_DATE: Readonly<Record<string, RawBuilder<boolean>>> = {
   // Runners that did not sign off.
   runner: sql`lives_until < now() - interval '1 day'`,
   // Classes that nobody has and no task needs; a runner that comes back with one tells of it again.
+  // Not "exists", for which all tasks would be read.
   registered_class: sql`registered_at < now() - interval '1 day'
     and (select id from task where class_name = registered_class.name and deleted_at is null limit 1) is null
     and name not in (select unnest(class_names) from runner)`,
