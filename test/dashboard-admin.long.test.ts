@@ -78,7 +78,7 @@ describe.skipIf(!hasBrowser)('the dashboard of an admin', () => {
     await signIn();
     // The page is not theirs: what everybody may see is shown instead.
     await theirs.byRole('heading', 'Now').waitFor();
-    const links = theirs.page.getByRole('navigation').getByRole('link');
+    const links = theirs.page.getByRole('navigation', { name: 'Pages', exact: true }).getByRole('link');
     expect(await links.allTextContents()).toEqual(['Now', 'Tasks', 'Timeline', 'Log']);
 
     await byRole('button', /Change.*Zoe/).click();

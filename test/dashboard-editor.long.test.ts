@@ -295,7 +295,7 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
       await page.getByLabel('API key').fill(key);
       await page.getByLabel('Secret').fill('secret');
       await byRole('button', 'Sign in').click();
-      await page.getByRole('navigation').waitFor();
+      await page.getByRole('navigation', { name: 'Pages', exact: true }).waitFor();
     };
     await signIn('operator');
     await page.goto(`${app.address}/tasks/${theirs}`);

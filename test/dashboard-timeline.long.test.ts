@@ -49,7 +49,7 @@ describe.skipIf(!hasBrowser)('the timeline', () => {
     dashboard = await openDashboard();
     ({ page, faults } = dashboard);
     await dashboard.signIn(app.address);
-    await page.getByRole('navigation').waitFor();
+    await page.getByRole('navigation', { name: 'Pages', exact: true }).waitFor();
   });
 
   beforeEach(() => {

@@ -169,7 +169,7 @@ describe.skipIf(!hasBrowser)('the dashboard', () => {
     '%s can be used by everybody: axe-core finds nothing',
     async (path) => {
       await page.goto(`${app.address}${path}`);
-      await page.getByRole('navigation').waitFor();
+      await page.getByRole('navigation', { name: 'Pages', exact: true }).waitFor();
       await page.locator('table, .lines').first().waitFor();
       expect(await dashboard.violations()).toEqual([]);
     },
