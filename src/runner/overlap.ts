@@ -11,6 +11,8 @@ export interface OpenRuns {
   waiting: number;
 }
 
+export const NONE_OPEN: OpenRuns = { open: 0, waiting: 0 };
+
 export type OverlapDecision = 'SEND' | 'WAIT' | 'SKIP';
 
 /**

@@ -1,7 +1,7 @@
 // Finds what is due and fires it. Everything works under the tasks' row locks (FOR NO KEY UPDATE), in one transaction
 // with the jobs and the events: a process killed before the commit has fired nothing, after it everything.
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { inTransaction } from '../database/transaction.ts';
 import { compileSchedule, type RepeatRule } from './calendar.ts';
 import type { Jobs } from './jobs.ts';
@@ -24,12 +24,12 @@ export interface Planner {
   faults: ScheduleFaults;
 }
 
-/** The columns of a `DueTask`, `at` being the instant that counts as now (null: the database's clock). */
-function dueColumns(at: Date | null, ownClasses: readonly string[] = []) {
+/** The columns of a `DueTask`, `now` being the instant that counts as now. */
+function dueColumns(now: RawBuilder<unknown>, ownClasses: readonly string[] = []) {
   return sql`id, name, class_name, ${hasRunner('class_name', ownClasses)} as has_runner, owner_id, time_zone, overlap, queue_limit, catch_up, misfire_grace_seconds,
     catch_up_max_age_seconds, timeout_seconds, ${epoch('next_run_at')} as next_run_at,
     ${epoch('following_run_at')} as following_run_at, ${epoch('following_of')} as following_of,
-    (extract(epoch from coalesce(${at}::timestamptz, now())) * 1000)::float8 as now`;
+    (extract(epoch from ${now}) * 1000)::float8 as now`;
 }
 
 /**
@@ -44,9 +44,10 @@ export function fireDue(
   { at = null, limit = BATCH }: { at?: Date | null; limit?: number } = {},
 ): Promise<number> {
   return inTransaction(em, async (transaction) => {
+    const now = sql`coalesce(${at}::timestamptz, now())`;
     const { rows } = await sql<DueTask>`
-      select ${dueColumns(at, ownClasses)} from task
-      where next_run_at <= coalesce(${at}::timestamptz, now()) and id <> all(${faults.taskIds})
+      select ${dueColumns(now, ownClasses)} from task
+      where next_run_at <= ${now} and id <> all(${faults.taskIds})
         and ${hasRunner('class_name', ownClasses)}
       order by id limit ${limit} for no key update skip locked
     `.execute(transaction.getKysely());
@@ -65,7 +66,7 @@ export async function skipUnserved(em: EntityManager, jobs: Jobs, { ownClasses, 
   for (let last = 0; ; ) {
     const ids = await inTransaction(em, async (transaction) => {
       const { rows } = await sql<DueTask>`
-        select ${dueColumns(null, ownClasses)} from task
+        select ${dueColumns(sql`now()`, ownClasses)} from task
         where next_run_at <= now() and id > ${last} and id <> all(${faults.taskIds})
           and not ${hasRunner('class_name', ownClasses)} and next_run_at <= ${before('misfire_grace_seconds')}
           and (catch_up = 'NONE' or next_run_at < ${before('catch_up_max_age_seconds')} or (catch_up = 'LATEST'
@@ -93,17 +94,19 @@ export async function lockAndSettle(
   const database = em.getKysely();
   await sql`select from task where id = ${taskId} for no key update`.execute(database);
   // The clock is read after the lock is held: what became due while waiting for it is due under the old schedule.
-  const { rows: clock } = await sql<{ now: Date }>`
-    select coalesce(${at}::timestamptz, clock_timestamp()) as now
-  `.execute(database);
-  const now = new Date(clock[0]?.now ?? Number.NaN);
+  let now = at;
   for (;;) {
-    const { rows } = await sql<DueTask>`
-      select ${dueColumns(now)} from task where id = ${taskId} and next_run_at <= ${now}
+    const { rows } = await sql<{ clock: number } & (DueTask | { id: null })>`
+      select ${epoch('clock.at')} as clock, ${dueColumns(sql`clock.at`)}
+      from (select coalesce(${now}::timestamptz, clock_timestamp()) as at) as clock
+        left join task on task.id = ${taskId} and task.next_run_at <= clock.at
     `.execute(database);
-    if (rows.length === 0) return now;
+    const [row] = rows;
+    if (row === undefined) throw new Error('the clock was not read');
+    now ??= new Date(row.clock);
+    if (row.id === null) return now;
     // A plan has a limit; where more is due, the pointer stands at the rest of it.
-    await settleDueSlots(em, jobs, rows);
+    await settleDueSlots(em, jobs, [row]);
   }
 }
 

@@ -7,7 +7,7 @@ import type { RunState, Trigger } from '../entities/run.ts';
 import { conflict } from '../errors.ts';
 import { appendEvents } from '../events/log.ts';
 import type { Jobs } from './jobs.ts';
-import { cancelOpenRuns, countOpenRuns, decideOverlap } from './overlap.ts';
+import { cancelOpenRuns, countOpenRuns, decideOverlap, NONE_OPEN } from './overlap.ts';
 import { releaseWaiting } from './release.ts';
 
 export interface RunRequest {
@@ -26,15 +26,21 @@ export interface RunRequest {
  */
 export async function requestRun(em: EntityManager, jobs: Jobs, task: Task, request: RunRequest): Promise<number> {
   if (task.overlap === 'CANCEL_RUNNING') await cancelOpenRuns(em, [task.id]);
-  const open = (await countOpenRuns(em, [task.id])).get(task.id) ?? { open: 0, waiting: 0 };
-  const decision = decideOverlap(task.overlap, open, task.queueLimit, true);
-  if (decision === 'SKIP') throw conflict(`${open.waiting} runs of the task are waiting already, as many as may`);
+  const open = task.overlap === 'ALLOW' ? undefined : (await countOpenRuns(em, [task.id])).get(task.id);
+  const decision = decideOverlap(task.overlap, open ?? NONE_OPEN, task.queueLimit, true);
+  if (decision === 'SKIP') throw conflict(`${open?.waiting} runs of the task are waiting already, as many as may`);
   const jobId = decision === 'SEND' ? randomUUID() : null;
   const { rows } = await sql<{ id: number }>`
-    insert into run (task_id, slot, trigger, state, retry_of_id, actor_id, data, job_id, queued_at)
-    values (${task.id}, ${request.slot ?? null}, ${request.trigger}, 'QUEUED', ${request.retryOf ?? null},
-      ${request.actor.id}, ${request.data ?? null}, ${jobId}, now())
-    returning id
+    with queued as (
+      insert into run (task_id, slot, trigger, state, retry_of_id, actor_id, data, job_id, queued_at)
+      values (${task.id}, ${request.slot ?? null}, ${request.trigger}, 'QUEUED', ${request.retryOf ?? null},
+        ${request.actor.id}, ${request.data ?? null}, ${jobId}, now())
+      returning *
+    ), told as (
+      insert into event (type, task_id, task_name, actor_id, run_id, run_state, attempt)
+      select state, task_id, ${task.name}, actor_id, id, state, attempt from queued
+    )
+    select id from queued
   `.execute(em.getKysely());
   const runId = rows[0]?.id;
   if (runId === undefined) throw new Error('the run was not inserted');
@@ -42,8 +48,6 @@ export async function requestRun(em: EntityManager, jobs: Jobs, task: Task, requ
     const { timeoutSeconds, className } = task;
     await jobs.send(em, [{ id: jobId, runId, attempt: 1, timeoutSeconds, className }]);
   }
-  const event = { taskId: task.id, taskName: task.name, actorId: request.actor.id, runId, attempt: 0 };
-  await appendEvents(em, [{ ...event, type: 'QUEUED', runState: 'QUEUED' }]);
   return runId;
 }
 

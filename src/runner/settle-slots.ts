@@ -9,7 +9,7 @@ import { compileSchedule, type RepeatRule } from './calendar.ts';
 import { type DuePlan, type Gap, planDueSlots, withoutFiring } from './catch-up.ts';
 import { fireOnTime, isOnTime, onRecord, rescheduled } from './fire-on-time.ts';
 import type { Jobs } from './jobs.ts';
-import { cancelOpenRuns, countOpenRuns, decideOverlap, type OpenRuns } from './overlap.ts';
+import { cancelOpenRuns, countOpenRuns, decideOverlap, NONE_OPEN, type OpenRuns } from './overlap.ts';
 import { releaseWaiting } from './release.ts';
 import type { ScheduleFaults } from './schedule-faults.ts';
 import { SKIP_MESSAGES } from './skip-messages.ts';
@@ -84,8 +84,6 @@ export async function settleDueSlots(
   await appendEvents(em, silent.map(onRecord));
   await movePointers(em, others, plans);
 }
-
-const NONE_OPEN: OpenRuns = { open: 0, waiting: 0 };
 
 function split<Item>(items: readonly Item[], belongs: (item: Item) => boolean): [Item[], Item[]] {
   const [first, second]: [Item[], Item[]] = [[], []];

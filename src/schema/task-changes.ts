@@ -39,7 +39,7 @@ export async function lockForChange(
 ): Promise<{ task: Task; now: Date }> {
   const id = readTaskBy(by, 'input.task');
   const now = await lockAndSettle(em, jobs, id);
-  const task = await em.findOne(Task, { id }, { populate: ['repeatItems'] });
+  const task = await em.findOne(Task, { id });
   if (task === null || (task.deletedAt && !orDeleted)) throw notFound(`there is no task ${id}`, 'input.task');
   if (viewer.role !== 'ADMIN' && task.owner.id !== viewer.id) {
     throw forbidden(`task ${id} belongs to another user; an operator may change their own tasks`);
@@ -124,6 +124,7 @@ export async function updateTask(
   input: typeof UpdateTaskInput.$inferInput,
 ): Promise<number> {
   const { task, now } = await lockForChange(context, em, input.task, input);
+  await em.populate(task, ['repeatItems']);
   const before = describeTask(task);
   if (input.name !== undefined && input.name !== null) task.name = readName(input.name, 'input.name');
   if (input.className !== undefined && input.className !== null) {
