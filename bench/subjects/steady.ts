@@ -17,9 +17,10 @@ interface Side {
   drain(databaseUrl: string): Promise<number>;
 }
 
-const peer = (name: string, file: string, concurrency: number): Side => ({
+const peer = (name: string, file: string, concurrency: number, ready?: (databaseUrl: string) => unknown): Side => ({
   name: `${name}, ${concurrency} at once`,
   drain: async (databaseUrl) => {
+    await ready?.(databaseUrl);
     const program = await startProgram(fileURLToPath(new URL(`../peers/${file}.ts`, import.meta.url)), {
       env: { DATABASE_URL: databaseUrl },
       args: ['drain', String(JOBS), String(concurrency)],
@@ -29,6 +30,15 @@ const peer = (name: string, file: string, concurrency: number): Side => ({
     return (JSON.parse(program.address) as Drained).jobsPerSecond;
   },
 });
+
+/** The product's tables, with runs that wait for somebody to take them. */
+async function queueRuns(databaseUrl: string): Promise<void> {
+  await (await startProduct(databaseUrl, { TASK_MODULES: NOTHING_CLASS_FILE, ROLE: 'gateway' })).stop();
+  const client = await connect(databaseUrl);
+  await addHourlyTasks(client, JOBS, new Date(Math.floor((Date.now() - HOUR / 2) / 60_000) * 60_000));
+  await fireAll(databaseUrl);
+  await client.end();
+}
 
 /** Follows every event, as a dashboard does, and tells how many came. */
 async function follow(product: Product): Promise<{ received(): number; close(): void }> {
@@ -51,13 +61,12 @@ async function follow(product: Product): Promise<{ received(): number; close(): 
 const product = (concurrency: number, followed: boolean): Side => ({
   name: `Slotkeeper, CONCURRENCY ${concurrency}${followed ? ', followed live' : ''}`,
   drain: async (databaseUrl) => {
-    const env = { TASK_MODULES: NOTHING_CLASS_FILE, CONCURRENCY: String(concurrency) };
-    // Made once without a runner, so that the tables are there and the tasks wait.
-    await (await startProduct(databaseUrl, { ...env, ROLE: 'gateway' })).stop();
+    await queueRuns(databaseUrl);
     const client = await connect(databaseUrl);
-    await addHourlyTasks(client, JOBS, new Date(Math.floor((Date.now() - HOUR / 2) / 60_000) * 60_000));
-    await fireAll(databaseUrl);
-    const server = await startProduct(databaseUrl, env);
+    const server = await startProduct(databaseUrl, {
+      TASK_MODULES: NOTHING_CLASS_FILE,
+      CONCURRENCY: String(concurrency),
+    });
     const follower = followed ? await follow(server) : undefined;
     await waitUntilRun(client, JOBS, WITHIN_MS);
     const { rows } = await client.query<{ seconds: number }>(
@@ -70,11 +79,13 @@ const product = (concurrency: number, followed: boolean): Side => ({
   },
 });
 
+const FLOOR = 'floor: the same rows by plain SQL';
 const sides = [
   product(10, false),
   product(50, false),
   product(200, false),
   product(200, true),
+  peer(FLOOR, 'same-rows', 200, queueRuns),
   peer('pg-boss', 'pg-boss', 200),
   peer('graphile-worker', 'graphile-worker', 10),
   peer('graphile-worker', 'graphile-worker', 200),
@@ -91,14 +102,20 @@ try {
   });
   const of = (name: string) => median(measured.get(name) ?? []);
   const bare = of('pg-boss, 200 at once');
+  const floor = of(`${FLOOR}, 200 at once`);
   await publish({
     subject: 'steady',
     title: `Steady state: ${JOBS} trivial jobs that wait, drained by one process`,
     tables: [
       {
         title: 'Complete runs, or bare jobs, a second',
-        columns: ['', 'a second', 'of pg-boss'],
-        rows: sides.map(({ name }) => [name, Math.round(of(name)), (of(name) / bare).toFixed(2)]),
+        columns: ['', 'a second', 'of pg-boss', 'of the floor'],
+        rows: sides.map(({ name }) => [
+          name,
+          Math.round(of(name)),
+          (of(name) / bare).toFixed(2),
+          (of(name) / floor).toFixed(2),
+        ]),
       },
     ],
     targets: [
