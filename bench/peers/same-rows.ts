@@ -3,22 +3,24 @@
 import pg from 'pg';
 import { readOrder, Throughput, tell } from './protocol.ts';
 
-/** A job is taken, its run begins, and that is told. */
+/** Jobs are taken. */
 const TAKE = `
-  with taken as (
-    update pgboss.job set state = 'active', started_on = now(), heartbeat_on = now()
-    where name = 'attempt' and id in (
-      select id from pgboss.job where name = 'attempt' and state < 'active' and start_after < now()
-      order by priority desc, created_on, id limit $1 for update skip locked)
-    returning id
-  ), begun as (
+  update pgboss.job set state = 'active', started_on = now(), heartbeat_on = now()
+  where name = 'attempt' and id in (
+    select id from pgboss.job where name = 'attempt' and state < 'active' and start_after < now()
+    order by priority desc, created_on, id limit $1 for update skip locked)
+  returning id, data->>'runId' as run`;
+
+/** Their runs begin, and that is told. */
+const BEGIN = `
+  with begun as (
     update run set state = 'RUNNING', attempt = 1, started_at = now(), runner_id = $2
-    from taken where run.job_id = taken.id returning run.id, run.task_id, run.job_id, run.actor_id
+    where id = any($1::bigint[]) returning id, task_id, actor_id
   ), told as (
     insert into event (type, task_id, task_name, actor_id, run_id, run_state, attempt)
     select 'STARTED', task_id, 'Task', actor_id, id, 'RUNNING', 1 from begun
   )
-  select array_agg(id) as runs, array_agg(task_id) as tasks, array_agg(job_id) as jobs from begun`;
+  select task_id from begun`;
 
 /** The job has ended, its run too, that is told, and the task knows. */
 const END = `
@@ -42,12 +44,6 @@ const NUMBER = `
   )
   update event_log set head = coalesce((select max(seq) from numbered), head)`;
 
-interface Taken {
-  runs: string[] | null;
-  tasks: number[];
-  jobs: string[];
-}
-
 const order = readOrder();
 const clients = [1, 2].map(() => new pg.Client({ connectionString: process.env.DATABASE_URL ?? '' }));
 await Promise.all(clients.map((client) => client.connect()));
@@ -58,11 +54,14 @@ await Promise.all(
   clients.map(async (client) => {
     const runner = crypto.randomUUID();
     for (;;) {
-      const { rows } = await client.query<Taken>({ name: 'take', text: TAKE, values: [order.concurrency, runner] });
-      const { runs = null, tasks = [], jobs = [] } = rows[0] ?? {};
-      if (runs === null) return;
-      await client.query({ name: 'end', text: END, values: [runs, tasks, jobs] });
-      await client.query({ name: 'number', text: NUMBER });
+      await client.query('begin');
+      const { rows: taken } = await client.query<{ id: string; run: string }>(TAKE, [order.concurrency]);
+      const runs = taken.map(({ run }) => run);
+      const { rows: begun } = await client.query<{ task_id: number }>(BEGIN, [runs, runner]);
+      await client.query('commit');
+      if (runs.length === 0) return;
+      await client.query(END, [runs, begun.map(({ task_id }) => task_id), taken.map(({ id }) => id)]);
+      await client.query(NUMBER);
       throughput.done(runs.length);
     }
   }),
