@@ -1,5 +1,6 @@
 import type { InferKyselyDB } from '@mikro-orm/postgresql';
 import { ApiKey, type ApiKeySchema } from './api-key.ts';
+import { AuditEntry, type AuditEntrySchema } from './audit-entry.ts';
 import { DnsRecord, type DnsRecordSchema } from './dns-record.ts';
 import { DnsServer, type DnsServerSchema } from './dns-server.ts';
 import { DnsServerZone, type DnsServerZoneSchema } from './dns-server-zone.ts';
@@ -24,6 +25,7 @@ import { User, type UserSchema } from './user.ts';
 
 export {
   ApiKey,
+  AuditEntry,
   DnsRecord,
   DnsServer,
   DnsServerZone,
@@ -51,6 +53,7 @@ export {
 export const entities = [
   User,
   ApiKey,
+  AuditEntry,
   Task,
   RepeatItem,
   ScheduleVersion,
@@ -77,6 +80,7 @@ export const entities = [
 export type Tables = InferKyselyDB<
   | typeof UserSchema
   | typeof ApiKeySchema
+  | typeof AuditEntrySchema
   | typeof TaskSchema
   | typeof RepeatItemSchema
   | typeof ScheduleVersionSchema

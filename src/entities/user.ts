@@ -13,9 +13,14 @@ const UserSchema = defineEntity({
     name: p.text().unique(),
     role: p.enum(ROLES),
     createdAt: p.datetime().defaultRaw('now()'),
+    /** Since when none of their keys opens anything; their tasks go on. */
+    disabledAt: p.datetime().nullable(),
   },
   checks: [{ name: 'app_user_name_length', expression: 'char_length(name) between 1 and 255' }],
-  indexes: [{ name: 'app_user_by_role', properties: ['role', 'name', 'id'] }],
+  indexes: [
+    { name: 'app_user_by_role', properties: ['role', 'name', 'id'] },
+    { name: 'app_user_disabled', properties: ['name', 'id'], where: 'disabled_at is not null' },
+  ],
 });
 
 /** Someone who owns tasks and holds API keys. */

@@ -1,0 +1,35 @@
+import { defineEntity, p } from '@mikro-orm/core';
+import { User } from './user.ts';
+
+const AuditEntrySchema = defineEntity({
+  name: 'AuditEntry',
+  tableName: 'audit_entry',
+  properties: {
+    id: p.bigint('number').primary().autoincrement(),
+    /** The time of the transaction that made the change. */
+    at: p.datetime().defaultRaw('now()'),
+    /** Who; null for whoever started a command on a machine of ours. No foreign key: users are never removed. */
+    actor: () => p.manyToOne(User).ref().nullable().createForeignKeyConstraint(false),
+    /** The public half of the key that they came with. */
+    apiKey: p.text().nullable(),
+    /** From where: the address of the caller, or the name of the command. */
+    origin: p.text(),
+    /** The mutation, as in the schema. */
+    action: p.text(),
+    /** What was changed: a user's name, a key, a secret's name. */
+    target: p.text(),
+    /** What of it, without secrets; JSON text. */
+    change: p.text().nullable(),
+  },
+  indexes: [
+    { name: 'audit_entry_by_actor', properties: ['actor', 'id'] },
+    { name: 'audit_entry_by_target', properties: ['target', 'id'] },
+    { name: 'audit_entry_by_action', properties: ['action', 'id'] },
+  ],
+});
+
+/** One immutable line: a change of who may do what. Written in the transaction of the change. */
+export class AuditEntry extends AuditEntrySchema.class {}
+AuditEntrySchema.setClass(AuditEntry);
+
+export { AuditEntrySchema };
