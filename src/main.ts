@@ -48,9 +48,12 @@ function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-function introduction({ ROLE }: Settings, { address, firstAdmin, installation }: App): string {
+function introduction({ ROLE }: Settings, { address, metricsAddress, firstAdmin, installation }: App): string {
   const held = installation.heldSince === null ? '' : `${heldNotice(installation)}\n`;
-  if (address === null) return `${held}Slotkeeper runs tasks (a runner listens on no port).`;
+  if (address === null) {
+    const where = metricsAddress === null ? 'it listens on no port' : `metrics and health: ${metricsAddress}`;
+    return `${held}Slotkeeper (${ROLE}) runs tasks; ${where}.`;
+  }
   const head = `${held}Slotkeeper (${ROLE}) listens on ${address}`;
   return firstAdmin === null ? head : `${head}\n${firstSteps(address, firstAdmin)}`;
 }

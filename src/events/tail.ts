@@ -94,6 +94,11 @@ export class EventTail implements Hub<LoggedEvent> {
     return this.#members.size + this.#watchers.size;
   }
 
+  /** How many positions the live stream is behind the head of the log; nobody is behind while nobody follows it. */
+  lagBehind(head: number): number {
+    return this.subscriberCount === 0 ? 0 : Math.max(0, head - this.#position);
+  }
+
   /** How often it has read the log for all of them. */
   get readCount(): number {
     return this.#readCount;

@@ -8,7 +8,7 @@ import type { Parts } from './parts.ts';
 const ANSWER_WITHIN_MS = 2_000;
 
 /** `/healthz`: the process is up. `/readyz`: it can serve, that is, the database answers. Both need no credentials. */
-export async function healthPlugin(app: FastifyInstance, { orm, log }: Parts): Promise<void> {
+export async function healthPlugin(app: FastifyInstance, { orm, log }: Pick<Parts, 'orm' | 'log'>): Promise<void> {
   const failures = new FailureLog('get an answer of the database', log);
   let asking: Promise<void> | undefined;
   app.get('/healthz', async () => ({ status: 'ok' }));

@@ -1,0 +1,49 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import type { Logger } from 'pino';
+import type { EventTail } from '../events/tail.ts';
+import type { StreamGuard } from '../http/stream-guard.ts';
+import type { TaskFeed } from '../schema/task-feed-hub.ts';
+import { InstallationGauges } from './installation-gauges.ts';
+import { LogCounters } from './log-counters.ts';
+import type { Metrics } from './metrics.ts';
+
+export interface GatewayParts {
+  em: EntityManager;
+  tail: EventTail;
+  taskFeed: TaskFeed;
+  guard: StreamGuard;
+  log: Logger;
+}
+
+/** What a gateway tells of itself and of the installation. The composition root stops it. */
+export class GatewayMetrics {
+  readonly #counters: LogCounters;
+  readonly #gauges: InstallationGauges;
+
+  constructor({ em, tail, taskFeed, guard, log }: GatewayParts, metrics: Metrics) {
+    metrics.gauge('streams', 'Open subscriptions and WebSockets.', () => guard.count);
+    metrics.gauge('live_subscribers', 'Readers of the event log that are up to date.', () => tail.subscriberCount);
+    metrics.gauge('live_task_feeds', 'Feeds of tasks that are up to date.', () => taskFeed.subscriberCount);
+    metrics.counter(
+      'slow_subscribers_total',
+      'How often a subscriber was too slow for the live stream and was sent back to the log.',
+      () => tail.fellBehindCount + taskFeed.fellBehindCount,
+    );
+    metrics.counter('event_reads_total', 'Pages read from the event log.', () => tail.readCount);
+    this.#counters = new LogCounters(em, tail, metrics);
+    this.#gauges = new InstallationGauges(em, metrics, log);
+  }
+
+  async start(): Promise<void> {
+    await this.#counters.start();
+  }
+
+  /** To be called before they are printed, once at a time. */
+  async read(): Promise<void> {
+    await Promise.all([this.#counters.read(), this.#gauges.read()]);
+  }
+
+  async stop(): Promise<void> {
+    await this.#gauges.stop();
+  }
+}
