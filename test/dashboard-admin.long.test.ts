@@ -1,7 +1,7 @@
 // The pages of the dashboard on which admins look after users, keys and old callers.
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { ADMIN, clientOf, startTestApp, type TestApp } from './support/app.ts';
+import { ADMIN, basic, clientOf, startTestApp, type TestApp } from './support/app.ts';
 import { hasBrowser } from './support/browser.ts';
 import { type Dashboard, openDashboard, openTab } from './support/dashboard.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
@@ -105,6 +105,56 @@ describe.skipIf(!hasBrowser)('the dashboard of an admin', () => {
     await page.getByLabel('Show revoked keys').check();
     await page.locator('.revoked').getByText(key).waitFor();
     expect(await violations()).toEqual([]);
+  });
+
+  test('replaces a key, so that both open for a while, and shuts a user out and lets them in again', async () => {
+    await page.goto(`${app.address}/api-keys`);
+    await byRole('button', 'Add user').click();
+    await dialog().getByLabel('Name').fill('Yuri');
+    await inDialog('Add').click();
+    await closed();
+    await byRole('button', /Create key.*Yuri/).click();
+    await inDialog('Create').click();
+    const former = await dialog().getByLabel('Key').inputValue();
+    const secret = await dialog().getByLabel('Secret').inputValue();
+    await inDialog('I have stored it').click();
+    await closed();
+    const letsIn = async (key: string, of: string) => {
+      const response = await fetch(`${app.address}/metrics`, { headers: { authorization: basic(key, of) } });
+      return response.status === 200;
+    };
+
+    await byRole('button', new RegExp(`Replace.*${former}`)).click();
+    await dialog().getByLabel('The former key opens for').selectOption('An hour');
+    expect(await violations()).toEqual([]);
+    await inDialog('Replace').click();
+    const nextSecret = await dialog().getByLabel('Secret').inputValue();
+    const next = await dialog().getByLabel('Key', { exact: true }).inputValue();
+    await inDialog('I have stored it').click();
+    await closed();
+    const keys = page.getByLabel('Keys of Yuri');
+    await keys.getByRole('listitem').filter({ hasText: former }).getByText('opens until').waitFor();
+    await keys.getByRole('listitem').filter({ hasText: next }).getByText('never used').waitFor();
+    expect([await letsIn(former, secret), await letsIn(next, nextSecret)]).toEqual([true, true]);
+
+    await byRole('button', /Change.*Yuri/).click();
+    await dialog()
+      .getByLabel(/^Disabled/)
+      .check();
+    expect(await violations()).toEqual([]);
+    await inDialog('Save').click();
+    await closed();
+    const card = page.getByRole('region', { name: 'Yuri', exact: true });
+    await card.getByText('Disabled', { exact: true }).waitFor();
+    expect(await letsIn(next, nextSecret)).toBe(false);
+    await byRole('button', /Change.*Yuri/).click();
+    await dialog()
+      .getByLabel(/^Disabled/)
+      .uncheck();
+    await inDialog('Save').click();
+    await closed();
+    await card.getByText('Disabled', { exact: true }).waitFor({ state: 'detached' });
+    expect(await letsIn(next, nextSecret)).toBe(true);
   });
 
   test('marks the key that one is signed in with, lets nobody lock everybody out, and signs out who revokes their own', async () => {

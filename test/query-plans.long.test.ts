@@ -12,6 +12,7 @@ import { fillDatabase, GROWING, TASKS } from './support/big-contents.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { type Plan, watchPlans, wholeReads } from './support/plans.ts';
 import { rows } from './support/races.ts';
+import { scrape } from './support/scrape.ts';
 import { overWebSocketStream, type Stream } from './support/streams.ts';
 import { type HeldAttempt, heldClass } from './support/test-classes.ts';
 
@@ -237,11 +238,14 @@ async function readSlots(): Promise<void> {
 
 async function readPeople(): Promise<void> {
   const user = globalId('User', 200);
-  for (const filter of ['', 'name: "user 99"', 'role: OPERATOR', 'role: VIEWER']) {
+  for (const filter of ['', 'name: "user 99"', 'role: OPERATOR', 'role: VIEWER', 'disabled: true', 'disabled: false']) {
     await turnPages('users', `filter: { ${filter} }`, 'id name role apiKeys(first: 3) { edges { node { key } } }');
   }
   for (const filter of ['', 'revoked: true', 'revoked: false', `user: "${user}"`, `user: "${user}", revoked: false`]) {
     await turnPages('apiKeys', `filter: { ${filter} }`, 'key user { name }');
+  }
+  for (const filter of ['', `actor: "${user}"`, 'action: "setSecret"', 'action: "none"', 'target: "user 99"']) {
+    await turnPages('auditLog', `filter: { ${filter} }`, 'action target actor { name }');
   }
   await turnPages('secrets', '', 'name allowedHosts');
   await query(
@@ -287,7 +291,8 @@ async function change(): Promise<void> {
       updateUser(input: { user: "${addUser.user.id}", name: "Someone" }) { user { id } }
       importApiKey(input: { key: "old", secret: "old-secret", userLegacyId: 300 }) { apiKey { key } } }`,
   );
-  await query(`mutation { revokeApiKey(input: { key: "${createApiKey.apiKey.key}" }) { apiKey { key } }
+  await query(`mutation { rotateApiKey(input: { key: "${createApiKey.apiKey.key}" }) { apiKey { key } formerApiKey { key } }
+    revokeApiKey(input: { key: "${createApiKey.apiKey.key}" }) { apiKey { key } }
     setSecret(input: { name: "hook", value: "secret", allowedHosts: ["example.com"] }) { secret { name } }
     deleteSecret(input: { name: "hook" }) { name } }`);
   const { addIpBlocks } = await query<{ addIpBlocks: { ipBlocks: { id: string }[] } }>(
@@ -402,6 +407,14 @@ async function fireTasks(): Promise<void> {
   );
 }
 
+async function scrapeMetrics(): Promise<void> {
+  await scrape(app.address, app.authorization);
+  await query('mutation { executeTask(input: { task: { legacyId: 83 }, waitSeconds: 20 }) { run { state } } }');
+  await vi.waitFor(async () =>
+    expect((await scrape(app.address, app.authorization)).value('slotkeeper_unaccounted_slots')).toBeDefined(),
+  );
+}
+
 async function callLegacy(): Promise<void> {
   const calls: Record<string, string> = {
     getTasks: '',
@@ -478,6 +491,7 @@ describe(`with ${TASKS} tasks`, () => {
     ['runs', runTasks],
     ['calls of the old API', callLegacy],
     ['subscriptions', subscribe],
+    ['metrics', scrapeMetrics],
   ])('%s read no whole table', async (_what, use) => {
     watch.plans.length = 0;
     await use();

@@ -66,7 +66,8 @@ interface StoredKey {
 const FIND_KEYS = `${PREPARED_MARK}
   select api_key.key, api_key.id as key_id, api_key.sealed_secret, app_user.id, app_user.name, app_user.role
   from api_key join app_user on app_user.id = api_key.user_id
-  where api_key.key = any($1::text[]) and api_key.revoked_at is null`;
+  where api_key.key = any($1::text[]) and (api_key.revoked_at is null or api_key.revoked_at > now())
+    and app_user.disabled_at is null`;
 
 /** Looks up the keys of the calls that came in one turn of the event loop, by one query that is sent after they came. */
 function keyLoader(em: EntityManager): DataLoader<string, StoredKey | null> {

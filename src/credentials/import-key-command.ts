@@ -10,6 +10,7 @@ import { User } from '../entities/index.ts';
 import { ROLES, type Role } from '../entities/user.ts';
 import { readSettings } from '../env.ts';
 import { Releasers } from '../releasers.ts';
+import { recordAudit } from './audit.ts';
 import { checkMasterKey } from './first-admin.ts';
 import { importApiKey, type KeyToImport } from './import-key.ts';
 import { readOrMakeMasterKey } from './master-key.ts';
@@ -68,7 +69,12 @@ async function store(key: KeyToImport, releasers: Releasers): Promise<void> {
   }
   const vault = new Vault(settings.MASTER_KEY ?? (await readOrMakeMasterKey(settings.DATA_DIR)));
   await checkMasterKey(orm.em, vault);
-  await inTransaction(orm.em, (em) => importApiKey(em, vault, key));
+  await inTransaction(orm.em, async (em) => {
+    const { isNew } = await importApiKey(em, vault, key);
+    const by = { actorId: null, apiKey: null, origin: 'npm run import-key' };
+    const change = { userLegacyId: key.user.id };
+    if (isNew) await recordAudit(em, by, { action: 'importApiKey', target: key.key, change });
+  });
 }
 
 const releasers = new Releasers();

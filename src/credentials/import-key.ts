@@ -30,10 +30,14 @@ function readPart(text: string, path: string): string {
 
 /**
  * Stores a key and secret that callers have already, for a user whom it makes where there is none, in the caller's
- * transaction; returns the id of the key. Done again with the same values it changes nothing. CONFLICT where the key,
+ * transaction; returns the id of the key, and whether it was not there yet. Done again with the same values it changes nothing. CONFLICT where the key,
  * the user's id or the name is another's; the unique indexes decide between two that import at once.
  */
-export async function importApiKey(em: EntityManager, vault: Vault, imported: KeyToImport): Promise<number> {
+export async function importApiKey(
+  em: EntityManager,
+  vault: Vault,
+  imported: KeyToImport,
+): Promise<{ keyId: number; isNew: boolean }> {
   const key = readPart(imported.key, 'input.key');
   const secret = readPart(imported.secret, 'input.secret');
   const userId = await findOrMakeUser(em, imported.user);
@@ -42,12 +46,14 @@ export async function importApiKey(em: EntityManager, vault: Vault, imported: Ke
     insert into api_key (key, sealed_secret, user_id) values (${key}, ${vault.seal(secret)}, ${userId})
     on conflict (key) do nothing returning id
   `.execute(database);
-  if (inserted[0] !== undefined) return inserted[0].id;
+  if (inserted[0] !== undefined) return { keyId: inserted[0].id, isNew: true };
   const { rows } = await sql<{ id: number; sealed_secret: Buffer; user_id: number; revoked: boolean }>`
-    select id, sealed_secret, user_id, revoked_at is not null as revoked from api_key where key = ${key}
+    select id, sealed_secret, user_id, coalesce(revoked_at <= now(), false) as revoked from api_key where key = ${key}
   `.execute(database);
   const stored = rows[0];
-  if (stored?.user_id === userId && !stored.revoked && vault.open(stored.sealed_secret) === secret) return stored.id;
+  if (stored?.user_id === userId && !stored.revoked && vault.open(stored.sealed_secret) === secret) {
+    return { keyId: stored.id, isNew: false };
+  }
   throw conflict('the key is stored already, with another secret or user, or revoked', 'input.key');
 }
 

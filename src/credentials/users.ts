@@ -15,7 +15,7 @@ export interface NewUser {
 }
 
 /**
- * Until the transaction of `em` ends, nobody else makes users, changes their roles or revokes keys: one advisory lock
+ * Until the transaction of `em` ends, nobody else makes users, changes or disables them, replaces or revokes keys: one advisory lock
  * for all of it. To be taken before a statement that reads what it protects, since a statement sees what was committed
  * when it began.
  */
@@ -50,13 +50,13 @@ async function nextUserId(em: EntityManager): Promise<number> {
 }
 
 /**
- * CONFLICT at `field` where what the transaction of `em` has done leaves no admin with a key that opens anything: nobody
+ * CONFLICT at `field` where what the transaction of `em` has done leaves no admin with a key that goes on opening: nobody
  * could ever undo it. Under `lockUsers` two that each take away the other's access cannot both pass.
  */
 export async function checkAdminLeft(em: EntityManager, field: string): Promise<void> {
   const { rows } = await sql`
     select from api_key join app_user on app_user.id = api_key.user_id
-    where app_user.role = 'ADMIN' and api_key.revoked_at is null limit 1
+    where app_user.role = 'ADMIN' and app_user.disabled_at is null and api_key.revoked_at is null limit 1
   `.execute(em.getKysely());
   if (rows.length > 0) return;
   throw conflict('it would leave no admin with a key; give another admin one first', field);

@@ -84,3 +84,8 @@ export const STATE_NAMES: Record<RunState, string> = {
   CANCELLED: 'Cancelled',
   SKIPPED: 'Skipped',
 };
+
+/** Whether the end of something, if it has one, is past. */
+export function isOver(end: string | null): boolean {
+  return end !== null && Date.parse(end) <= Date.now();
+}

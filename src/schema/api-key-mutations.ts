@@ -5,9 +5,11 @@ import { importApiKey } from '../credentials/import-key.ts';
 import { newPair } from '../credentials/new-pair.ts';
 import { checkAdminLeft, lockUsers, MAX_USER_ID } from '../credentials/users.ts';
 import { inTransaction } from '../database/transaction.ts';
-import { badInput, notFound } from '../errors.ts';
+import { badInput, conflict, notFound } from '../errors.ts';
 import { ApiKeyRef, type ApiKeyRow, apiKeyRows } from './api-key.ts';
+import { audit } from './audit.ts';
 import { builder } from './builder.ts';
+import type { Context } from './context.ts';
 import { RoleEnum } from './enums.ts';
 import { readGlobalId } from './global-id.ts';
 import { IDEMPOTENCY_KEY, once } from './idempotency.ts';
@@ -38,6 +40,7 @@ builder.relayMutationField(
         if (user === undefined) throw notFound('there is no such user', 'input.user');
         const pair = newPair(user.name);
         secret = pair.secret;
+        await audit(em, context, { action: 'createApiKey', target: pair.key, change: { user: user.name } });
         return insertKey(em, pair.key, context.vault.seal(pair.secret), userId);
       });
       return { apiKeyId, secret };
@@ -59,6 +62,90 @@ builder.relayMutationField(
     }),
   },
 );
+
+/** A day, in which callers take the new key into use. */
+const OVERLAP_SECONDS = 86_400;
+const MAX_OVERLAP_SECONDS = 90 * 86_400;
+
+builder.relayMutationField(
+  'rotateApiKey',
+  {
+    description: 'Which key to replace.',
+    inputFields: (t) => ({
+      key: t.string({ required: true, description: 'The public half of the key.' }),
+      overlapSeconds: t.int({
+        required: true,
+        defaultValue: OVERLAP_SECONDS,
+        description: `For so long the former key still opens; 0 to ${MAX_OVERLAP_SECONDS}.`,
+      }),
+      idempotencyKey: t.string({
+        description: `${IDEMPOTENCY_KEY.description} The secret is in the first answer alone.`,
+      }),
+    }),
+  },
+  {
+    description:
+      'Replaces a key by a new one of the same user; for admins. Both open until the former one is revoked by itself, so that callers change over one by one. CONFLICT for a key that is revoked.',
+    authScopes: { admin: true },
+    resolve: async (_root, { input }, context) => {
+      const key = readText(input.key, 'input.key', { least: 1 });
+      const { overlapSeconds } = input;
+      if (overlapSeconds < 0 || overlapSeconds > MAX_OVERLAP_SECONDS) {
+        const accepted = `0 to ${MAX_OVERLAP_SECONDS}`;
+        throw badInput('input.overlapSeconds', `it is ${overlapSeconds}; accepted is ${accepted}`);
+      }
+      // As with createApiKey: null in the answer to a repeated call.
+      let secret: string | null = null;
+      const apiKeyId = await once(context, 'rotateApiKey', input, async (em) => {
+        const former = await retire(em, key, overlapSeconds);
+        const pair = newPair(former.user_name);
+        secret = pair.secret;
+        const change = { replacedBy: pair.key, overlapSeconds };
+        await audit(em, context, { action: 'rotateApiKey', target: key, change });
+        return insertKey(em, pair.key, context.vault.seal(pair.secret), former.user_id);
+      });
+      context.notifications.notify('slotkeeper_keys');
+      return { apiKeyId, key, secret };
+    },
+  },
+  {
+    description: 'The key that was made, and the one that it replaces.',
+    outputFields: (t) => ({
+      apiKey: t.field({
+        type: ApiKeyRef,
+        nullable: true,
+        description: 'The new key.',
+        resolve: ({ apiKeyId }, _arguments, { em }) => apiKeyRows(em).where('id', '=', apiKeyId).executeTakeFirst(),
+      }),
+      formerApiKey: t.field({
+        type: ApiKeyRef,
+        nullable: true,
+        description: 'The former key, with the time from which on it opens nothing.',
+        resolve: ({ key }, _arguments, { em }) => apiKeyRows(em).where('key', '=', key).executeTakeFirst(),
+      }),
+      secret: t.exposeString('secret', {
+        nullable: true,
+        description: 'The secret of the new key, to be kept now. Null in the answer to a repeated call.',
+      }),
+    }),
+  },
+);
+
+/** Sets the end of a key that opens, at most so far away. The row lock keeps two from replacing it at once. */
+async function retire(em: EntityManager, key: string, seconds: number) {
+  await lockUsers(em);
+  const { rows } = await sql<{ user_id: number; user_name: string; revoked: boolean }>`
+    select user_id, app_user.name as user_name, coalesce(revoked_at <= now(), false) as revoked
+    from api_key join app_user on app_user.id = user_id where key = ${key}
+  `.execute(em.getKysely());
+  const [former] = rows;
+  if (former === undefined) throw notFound(`there is no key ${JSON.stringify(key)}`, 'input.key');
+  if (former.revoked) throw conflict('the key is revoked', 'input.key');
+  await sql`
+    update api_key set revoked_at = least(revoked_at, now() + make_interval(secs => ${seconds})) where key = ${key}
+  `.execute(em.getKysely());
+  return former;
+}
 
 async function insertKey(em: EntityManager, key: string, sealed: Buffer, userId: number): Promise<number> {
   const { rows } = await sql<{ id: number }>`
@@ -100,12 +187,20 @@ builder.mutationField('importApiKey', (t) =>
     description:
       'Stores a key and secret of the old installation, so that its callers go on with theirs. Done again it changes nothing.',
     args: { input: t.arg({ type: ImportApiKeyInput, required: true, description: 'All of it.' }) },
-    resolve: async (_root, { input }, { em, vault }) => {
+    resolve: async (_root, { input }, context) => {
+      const { em, vault } = context;
       const { userLegacyId: id, role } = input;
       if (id < 1) throw badInput('input.userLegacyId', `it is ${id}; accepted is 1 to ${MAX_USER_ID}`);
       const name = input.userName == null ? null : readText(input.userName, 'input.userName', { least: 1 });
       const apiKey = await inTransaction(em, async (transaction) => {
-        const keyId = await importApiKey(transaction, vault, { ...input, user: { id, name, role } });
+        const { keyId, isNew } = await importApiKey(transaction, vault, { ...input, user: { id, name, role } });
+        if (isNew) {
+          await audit(transaction, context, {
+            action: 'importApiKey',
+            target: input.key,
+            change: { userLegacyId: id },
+          });
+        }
         return apiKeyRows(transaction).where('id', '=', keyId).executeTakeFirst();
       });
       if (apiKey === undefined) throw new Error('the key was not stored');
@@ -134,21 +229,25 @@ builder.mutationField('revokeApiKey', (t) =>
     description:
       'Revokes a key: it opens nothing any more, and its open subscriptions and WebSockets end. Done again it changes nothing. CONFLICT for the last key of an admin that opens anything.',
     args: { input: t.arg({ type: RevokeApiKeyInput, required: true, description: 'All of it.' }) },
-    resolve: async (_root, { input }, { em, notifications }) => {
+    resolve: async (_root, { input }, context) => {
+      const { em, notifications } = context;
       const key = readText(input.key, 'input.key', { least: 1 });
-      const apiKey = await inTransaction(em, (transaction) => revoke(transaction, key));
+      const apiKey = await inTransaction(em, (transaction) => revoke(transaction, context, key));
       notifications.notify('slotkeeper_keys');
       return { apiKey };
     },
   }),
 );
 
-async function revoke(em: EntityManager, key: string): Promise<ApiKeyRow> {
+async function revoke(em: EntityManager, context: Context, key: string): Promise<ApiKeyRow> {
   await lockUsers(em);
   const { rows } = await sql`
-    update api_key set revoked_at = now() where key = ${key} and revoked_at is null returning id
+    update api_key set revoked_at = now() where key = ${key} and (revoked_at is null or revoked_at > now()) returning id
   `.execute(em.getKysely());
-  if (rows.length > 0) await checkAdminLeft(em, 'input.key');
+  if (rows.length > 0) {
+    await checkAdminLeft(em, 'input.key');
+    await audit(em, context, { action: 'revokeApiKey', target: key });
+  }
   const apiKey = await apiKeyRows(em).where('key', '=', key).executeTakeFirst();
   if (apiKey === undefined) throw notFound(`there is no key ${JSON.stringify(key)}`, 'input.key');
   return apiKey;

@@ -14,7 +14,9 @@ import { UserRef } from './refs.ts';
 export type ApiKeyRow = Omit<ReadTables['api_key'], 'sealed_secret'>;
 
 export function apiKeyRows(em: Context['em']) {
-  return readRows(em).selectFrom('api_key').select(['id', 'key', 'user_id', 'created_at', 'revoked_at']);
+  return readRows(em)
+    .selectFrom('api_key')
+    .select(['id', 'key', 'user_id', 'created_at', 'revoked_at', 'last_used_at']);
 }
 
 export const ApiKeyRef = builder.objectRef<ApiKeyRow>('ApiKey').implement({
@@ -26,7 +28,13 @@ export const ApiKeyRef = builder.objectRef<ApiKeyRow>('ApiKey').implement({
     revokedAt: t.expose('revoked_at', {
       type: 'DateTime',
       nullable: true,
-      description: 'Since when it opens nothing; null while it does.',
+      description:
+        'From when on it opens nothing: in the past for one that was revoked, ahead for one that is being replaced; null for others.',
+    }),
+    lastUsedAt: t.expose('last_used_at', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When somebody last came in with it, to the minute or so; null where nobody has.',
     }),
   }),
 });
@@ -42,14 +50,17 @@ const ApiKeyFilter = builder.inputType('ApiKeyFilter', {
   description: 'Which API keys: those that meet every condition given.',
   fields: (t) => ({
     user: t.id({ description: 'Of this user.' }),
-    revoked: t.boolean({ description: 'Whether they were revoked.' }),
+    revoked: t.boolean({ description: 'Whether they open nothing any more.' }),
   }),
 });
 
 type ApiKeyQuery = ReturnType<typeof apiKeyRows>;
 
 function whereRevoked(query: ApiKeyQuery, revoked: boolean | null | undefined): ApiKeyQuery {
-  return revoked == null ? query : query.where('revoked_at', revoked ? 'is not' : 'is', null);
+  if (revoked == null) return query;
+  return query.where(
+    revoked ? sql<boolean>`revoked_at <= now()` : sql<boolean>`(revoked_at is null or revoked_at > now())`,
+  );
 }
 
 builder.queryField('apiKeys', (t) =>

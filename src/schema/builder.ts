@@ -4,9 +4,9 @@ import ComplexityPlugin from '@pothos/plugin-complexity';
 import DataloaderPlugin from '@pothos/plugin-dataloader';
 import RelayPlugin from '@pothos/plugin-relay';
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
-import { GraphQLError } from 'graphql';
+
 import { forbidden } from '../errors.ts';
-import { connectionComplexity, LIMITS } from './complexity.ts';
+import { beyond, connectionComplexity, LIMITS } from './complexity.ts';
 import type { Context } from './context.ts';
 
 export interface SchemaTypes {
@@ -46,15 +46,11 @@ export const builder = new SchemaBuilder<SchemaTypes>({
       forbidden(`${info.fieldName} is not open to the role ${context.viewer.role}`),
   },
   complexity: {
-    // Weighed before, where the executor is one that the plugin cannot read the variables of.
+    // The gateway weighs each operation as a whole, before it is executed.
     limit: ({ isWeighed }) => (isWeighed ? {} : LIMITS),
     complexityError: (kind, { complexity, depth, breadth }) => {
       const found = { Complexity: complexity, Depth: depth, Breadth: breadth }[kind];
-      const most = { Complexity: LIMITS.complexity, Depth: LIMITS.depth, Breadth: LIMITS.breadth }[kind];
-      return new GraphQLError(
-        `The operation's ${kind.toLowerCase()} is ${found}, at most ${most} is accepted: select less, nest less or ask for smaller pages`,
-        { extensions: { code: 'TOO_COMPLEX' } },
-      );
+      return beyond(kind.toLowerCase() as 'complexity' | 'depth' | 'breadth', found);
     },
   },
   relay: {

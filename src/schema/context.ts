@@ -18,8 +18,11 @@ export interface Context {
   /** Forked for this operation alone: nothing nested or parallel flushes it. */
   em: EntityManager;
   viewer: User;
-  /** The key that the operation came with. */
+  /** The key that the operation came with, and its public half. */
   apiKeyId: number;
+  apiKey: string;
+  /** The address that it came from. */
+  origin: string;
   tail: EventTail;
   taskFeed: TaskFeed;
   jobs: Jobs;

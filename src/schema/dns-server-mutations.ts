@@ -2,7 +2,9 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { badInput, conflict, notFound } from '../errors.ts';
+import { audit } from './audit.ts';
 import { builder } from './builder.ts';
+import type { Context } from './context.ts';
 import { readGlobalId, toGlobalId } from './global-id.ts';
 import { IDEMPOTENCY_KEY, once } from './idempotency.ts';
 import { readText } from './input.ts';
@@ -54,6 +56,7 @@ builder.relayMutationField(
         `.execute(em.getKysely());
         const [row] = rows;
         if (row === undefined) throw taken(name);
+        await audit(em, context, { action: 'addDnsServer', target: name, change: { enabled: input.enabled } });
         return row.id;
       }),
     }),
@@ -77,7 +80,7 @@ builder.relayMutationField(
     description: 'Changes a server.',
     authScopes: { admin: true },
     resolve: async (_root, { input }, context) => ({
-      serverId: await once(context, 'updateDnsServer', input, (em) => updateServer(em, input)),
+      serverId: await once(context, 'updateDnsServer', input, (em) => updateServer(em, context, input)),
     }),
   },
   { description: 'The server after the change.', outputFields: (t) => ({ dnsServer: t.field(serverOf) }) },
@@ -90,17 +93,27 @@ interface ServerChange {
   enabled?: boolean | null | undefined;
 }
 
-async function updateServer(em: EntityManager, { id: globalId, name, description, enabled }: ServerChange) {
+async function updateServer(
+  em: EntityManager,
+  context: Context,
+  { id: globalId, name, description, enabled }: ServerChange,
+) {
   const id = readGlobalId('DnsServer', globalId, 'input.id');
   const newName = name == null ? null : readServerName(name);
   const newDescription = description == null ? null : readDescription(description);
   try {
-    const { rows } = await sql`
+    const { rows } = await sql<{ name: string }>`
       update dns_server set name = coalesce(${newName}, name), enabled = coalesce(${enabled ?? null}::boolean, enabled),
         description = case when ${description === undefined}::boolean then description else ${newDescription} end
-      where id = ${id} returning id
+      where id = ${id} returning name
     `.execute(em.getKysely());
-    if (rows.length === 0) throw notFound('there is no such server', 'input.id');
+    const [server] = rows;
+    if (server === undefined) throw notFound('there is no such server', 'input.id');
+    await audit(em, context, {
+      action: 'updateDnsServer',
+      target: server.name,
+      change: { name, description, enabled },
+    });
     return id;
   } catch (error) {
     const isTaken = error instanceof Error && 'constraint' in error && error.constraint === 'dns_server_name_unique';
@@ -123,8 +136,12 @@ builder.relayMutationField(
     resolve: async (_root, { input }, context) => ({
       serverId: await once(context, 'deleteDnsServer', input, async (em) => {
         const id = readGlobalId('DnsServer', input.id, 'input.id');
-        const { rows } = await sql`delete from dns_server where id = ${id} returning id`.execute(em.getKysely());
-        if (rows.length === 0) throw notFound('there is no such server', 'input.id');
+        const { rows } = await sql<{ name: string }>`
+          delete from dns_server where id = ${id} returning name
+        `.execute(em.getKysely());
+        const [server] = rows;
+        if (server === undefined) throw notFound('there is no such server', 'input.id');
+        await audit(em, context, { action: 'deleteDnsServer', target: server.name });
         return id;
       }),
     }),

@@ -2,6 +2,7 @@
 import { builder } from './builder.ts';
 import './api-key.ts';
 import './api-key-mutations.ts';
+import './audit.ts';
 import './backfill.ts';
 import './coverage.ts';
 import './dns-record.ts';

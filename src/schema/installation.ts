@@ -1,5 +1,6 @@
 // Whether a restored installation waits for the word that it is the real one now.
 import { type InstallationState, readInstallation, releaseInstallation } from '../backup/installation.ts';
+import { audit } from './audit.ts';
 import { builder } from './builder.ts';
 import { IDEMPOTENCY_KEY, once } from './idempotency.ts';
 
@@ -60,6 +61,7 @@ builder.mutationField('resumeInstallation', (t) =>
       const { em, notifications } = context;
       await once(context, 'resumeInstallation', input, async (transaction) => {
         await releaseInstallation(transaction);
+        await audit(transaction, context, { action: 'resumeInstallation', target: 'installation' });
         return THE_INSTALLATION;
       });
       notifications.notify('slotkeeper_installation');

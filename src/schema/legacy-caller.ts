@@ -40,7 +40,7 @@ builder.queryField('legacyCallers', (t) =>
         throw badInput('first', `it is ${first}; accepted is 1 to ${MAX_CALLERS}`);
       }
       const { rows } = await sql<LegacyCallerRow>`
-        select api_key.id, key, user_id, created_at::text, revoked_at::text, action, calls, last_called_at::text
+        select api_key.id, key, user_id, created_at::text, revoked_at::text, last_used_at::text, action, calls, last_called_at::text
         from legacy_usage join api_key on api_key.id = api_key_id
         order by legacy_usage.last_called_at desc, api_key_id, action limit ${first}
       `.execute(em.getKysely());

@@ -15,7 +15,7 @@ export type DnsZoneRow = Row<'dns_zone'>;
 export type DnsRecordRow = Row<'dns_record'>;
 export type DnsServerRow = Row<'dns_server'>;
 export type DnsServerZoneRow = Row<'dns_server_zone'>;
-export type UserRow = Pick<Row<'app_user'>, 'id' | 'name' | 'role'>;
+export type UserRow = Pick<Row<'app_user'>, 'id' | 'name' | 'role' | 'disabled_at'>;
 
 export type NodeTable =
   | 'task'

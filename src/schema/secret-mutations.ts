@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { MAX_SECRET_LENGTH, SECRET_NAME, SECRET_NAME_RULE, SECRET_VALUE, storeSecret } from '../credentials/secrets.ts';
 import { badInput, notFound } from '../errors.ts';
 import { parseHostPattern } from '../runner/http-request/host-pattern.ts';
+import { audit } from './audit.ts';
 import { builder } from './builder.ts';
 import { IDEMPOTENCY_KEY, once } from './idempotency.ts';
 import { readList } from './input.ts';
@@ -64,9 +65,10 @@ builder.relayMutationField(
       const allowedHosts = readHosts(input.allowedHosts);
       // What is kept of the call for its repeats must not let anybody guess the value.
       const kept = { ...input, value: context.vault.fingerprint(value) };
-      const id = await once(context, 'setSecret', kept, (em) =>
-        storeSecret(em, context.vault, { name, value, allowedHosts }, context.viewer),
-      );
+      const id = await once(context, 'setSecret', kept, async (em) => {
+        await audit(em, context, { action: 'setSecret', target: name, change: { allowedHosts } });
+        return storeSecret(em, context.vault, { name, value, allowedHosts }, context.viewer);
+      });
       return { secretId: id };
     },
   },
@@ -103,6 +105,7 @@ builder.relayMutationField(
         );
         const [deleted] = rows;
         if (deleted === undefined) throw notFound(`there is no secret ${JSON.stringify(name)}`, 'input.name');
+        await audit(em, context, { action: 'deleteSecret', target: name });
         return deleted.id;
       });
       return { name };

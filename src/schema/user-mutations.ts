@@ -4,7 +4,9 @@ import { sql } from 'kysely';
 import { checkAdminLeft, insertUser, lockUsers, MAX_USER_ID, type NewUser } from '../credentials/users.ts';
 import type { Role } from '../entities/user.ts';
 import { badInput, conflict, notFound } from '../errors.ts';
+import { audit, differences } from './audit.ts';
 import { builder } from './builder.ts';
+import type { Context } from './context.ts';
 import { RoleEnum } from './enums.ts';
 import { readGlobalId } from './global-id.ts';
 import { IDEMPOTENCY_KEY, once } from './idempotency.ts';
@@ -45,7 +47,12 @@ builder.relayMutationField(
       const id = input.legacyId ?? null;
       if (id !== null && id < 1) throw badInput('input.legacyId', `it is ${id}; accepted is 1 to ${MAX_USER_ID}`);
       const user = { id, name, role: input.role };
-      return { userId: await once(context, 'addUser', input, (em) => addUser(em, user)) };
+      const userId = await once(context, 'addUser', input, async (em) => {
+        const added = await addUser(em, user);
+        await audit(em, context, { action: 'addUser', target: name, change: { legacyId: added, role: input.role } });
+        return added;
+      });
+      return { userId };
     },
   },
   { description: 'The user who was added.', outputFields: (t) => ({ user: t.field(userOf) }) },
@@ -75,17 +82,23 @@ builder.relayMutationField(
       user: t.id({ required: true, description: 'Which user.' }),
       name: t.string({ description: `Their new name: ${NAME}.` }),
       role: t.field({ type: RoleEnum, description: 'What they may do from now on.' }),
+      disabled: t.boolean({
+        description:
+          'True shuts them out: none of their keys opens anything until it is false again. Their tasks go on.',
+      }),
       idempotencyKey: t.string(IDEMPOTENCY_KEY),
     }),
   },
   {
     description:
-      'Changes a user; for admins. Another role counts at once: their open subscriptions and WebSockets end, to be opened anew with it. CONFLICT where the name is taken, or where no admin with an API key would be left.',
+      'Changes a user; for admins. Another role counts at once, and so does being disabled: their open subscriptions and WebSockets end, to be opened anew by who may. CONFLICT where the name is taken, or where no admin with an API key would be left.',
     authScopes: { admin: true },
     resolve: async (_root, { input }, context) => {
       const id = readGlobalId('User', input.user, 'input.user');
       const name = input.name == null ? null : readName(input.name);
-      const userId = await once(context, 'updateUser', input, (em) => updateUser(em, id, name, input.role ?? null));
+      const { role, disabled } = input;
+      const wanted = { name, role: role ?? null, disabled: disabled ?? null };
+      const userId = await once(context, 'updateUser', input, (em) => updateUser(em, context, id, wanted));
       context.notifications.notify('slotkeeper_keys');
       return { userId };
     },
@@ -93,15 +106,35 @@ builder.relayMutationField(
   { description: 'The user who was changed.', outputFields: (t) => ({ user: t.field(userOf) }) },
 );
 
-async function updateUser(em: EntityManager, id: number, name: string | null, role: Role | null): Promise<number> {
+/** What a user is to become; null leaves a part as it is. */
+interface WantedUser {
+  name: string | null;
+  role: Role | null;
+  disabled: boolean | null;
+}
+
+async function updateUser(em: EntityManager, context: Context, id: number, wanted: WantedUser): Promise<number> {
   await lockUsers(em);
-  const { rows } = await sql<{ name: string }>`select name from app_user where id = ${id}`.execute(em.getKysely());
-  const [user] = rows;
-  if (user === undefined) throw notFound('there is no such user', 'input.user');
-  if (name !== null && name !== user.name) await checkNameIsFree(em, name);
+  const database = em.getKysely();
+  const { rows } = await sql<{ name: string; role: Role; disabled: boolean }>`
+    select name, role, disabled_at is not null as disabled from app_user where id = ${id}
+  `.execute(database);
+  const [before] = rows;
+  if (before === undefined) throw notFound('there is no such user', 'input.user');
+  const after = {
+    name: wanted.name ?? before.name,
+    role: wanted.role ?? before.role,
+    disabled: wanted.disabled ?? before.disabled,
+  };
+  const change = differences(before, after);
+  if (change === undefined) return id;
+  if (after.name !== before.name) await checkNameIsFree(em, after.name);
   await sql`
-    update app_user set name = coalesce(${name}, name), role = coalesce(${role}, role) where id = ${id}
-  `.execute(em.getKysely());
-  if (role !== null) await checkAdminLeft(em, 'input.role');
+    update app_user set name = ${after.name}, role = ${after.role},
+      disabled_at = case when ${after.disabled} then coalesce(disabled_at, now()) end
+    where id = ${id}
+  `.execute(database);
+  await checkAdminLeft(em, after.disabled ? 'input.disabled' : 'input.role');
+  await audit(em, context, { action: 'updateUser', target: before.name, change });
   return id;
 }

@@ -15,6 +15,11 @@ UserRef.implement({
     legacyId: t.exposeInt('id', { description: 'The `user_id` of the old API.' }),
     name: t.exposeString('name', { description: 'Unique among users.' }),
     role: t.expose('role', { type: RoleEnum, description: 'What they may do.' }),
+    disabledAt: t.expose('disabled_at', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Since when none of their keys opens anything; null while they do. Their tasks go on.',
+    }),
   }),
 });
 
@@ -23,7 +28,8 @@ builder.queryField('viewer', (t) =>
     type: UserRef,
     nullable: true,
     description: 'The user who asks.',
-    resolve: (_root, _args, { viewer: { id, name, role } }) => ({ id, name, role }),
+    // Whoever asks is let in.
+    resolve: (_root, _args, { viewer: { id, name, role } }) => ({ id, name, role, disabled_at: null }),
   }),
 );
 
@@ -39,6 +45,7 @@ const UserFilter = builder.inputType('UserFilter', {
   fields: (t) => ({
     name: t.string({ description: 'The name holds this text, in capitals or not.' }),
     role: t.field({ type: RoleEnum, description: 'Of this role.' }),
+    disabled: t.boolean({ description: 'Whether they are disabled.' }),
   }),
 });
 
@@ -51,9 +58,10 @@ builder.queryField('users', (t) =>
       args: { filter: t.arg({ type: UserFilter, description: 'Which ones; every one unless given.' }) },
       resolve: async (_root, { filter, ...args }, { em }) => {
         const page = readPage(args);
-        let query = readRows(em).selectFrom('app_user').select(['id', 'name', 'role']);
+        let query = readRows(em).selectFrom('app_user').select(['id', 'name', 'role', 'disabled_at']);
         if (filter?.name != null) query = query.where('name', 'ilike', containing(filter.name, 'filter.name'));
         if (filter?.role != null) query = query.where('role', '=', filter.role);
+        if (filter?.disabled != null) query = query.where('disabled_at', filter.disabled ? 'is not' : 'is', null);
         return keysetConnection(await keysetPage(query, 'app_user', BY_NAME, page).execute(), BY_NAME, page);
       },
     },

@@ -9,6 +9,7 @@ export const TASKS = 10_000;
 export const GROWING: ReadonlySet<string> = new Set([
   'api_key',
   'app_user',
+  'audit_entry',
   'dns_record',
   'dns_server_zone',
   'dns_zone',
@@ -31,6 +32,9 @@ const FILL = [
   `insert into app_user (name, role) select 'user ' || n, 'OPERATOR' from generate_series(1, 10000) as n`,
   `insert into api_key (key, sealed_secret, user_id, revoked_at)
    select 'key ' || id, (select min(sealed_secret) from api_key), id, case when id % 50 = 0 then now() end from app_user where name <> 'admin'`,
+  `update app_user set disabled_at = now() where id % 100 = 0`,
+  `insert into audit_entry (actor_id, origin, action, target)
+   select id, '203.0.113.' || id % 256, case id % 2 when 0 then 'updateUser' else 'setSecret' end, name from app_user`,
   `insert into legacy_usage (api_key_id, action, calls, last_called_at)
    select id, 'getTasks', id, now() - id * interval '1 minute' from api_key`,
   `insert into secret (name, sealed_value, allowed_hosts, updated_by_id)

@@ -16,10 +16,12 @@ interface Asker {
 /** The user with id 1, in that role, asks. What needs the tail or the jobs cannot be asked here. */
 export function execute(orm: MikroORM, source: string, { role = 'ADMIN', variables = {} }: Asker = {}) {
   const viewer = { id: 1, name: 'admin', role, createdAt: new Date(0) };
-  const asked: Pick<Context, 'em' | 'taskClasses' | 'timeZone'> = {
+  const asked: Pick<Context, 'em' | 'taskClasses' | 'timeZone' | 'apiKey' | 'origin'> = {
     em: orm.em.fork(),
     taskClasses: new KnownClasses(new TaskClasses([processHoldingTask(30)])),
     timeZone: 'UTC',
+    apiKey: 'admin-key',
+    origin: 'the schema alone',
   };
   const contextValue = { ...asked, viewer };
   return graphql({ schema, source, variableValues: variables, contextValue }) as Promise<ExecutionResult>;

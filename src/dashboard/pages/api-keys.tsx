@@ -2,6 +2,7 @@ import './api-keys.css';
 import { useCallback, useEffect, useState } from 'react';
 import { useSearchParams } from 'wouter';
 import { useSession } from '../context.ts';
+import { isOver } from '../format.ts';
 import { type KeyLineFragment, KeysOfUserDocument, UsersDocument, type UsersQuery } from '../operations.ts';
 import { Empty, Failure, PageTitle, Time } from '../parts.tsx';
 import { CreateKey, ImportKey, RevokeKey } from './key-dialogs.tsx';
@@ -18,7 +19,7 @@ export type User = UsersQuery['users']['edges'][number]['node'];
 type Opened =
   | { what: 'add' | 'import' }
   | { what: 'edit' | 'create'; user: User }
-  | { what: 'revoke'; user: User; apiKey: string };
+  | { what: 'replace' | 'revoke'; user: User; apiKey: string };
 
 /** The first so many users, as the server has them. */
 function useUsers(search: string, withRevoked: boolean) {
@@ -133,6 +134,8 @@ function Dialogs({ opened, onDone, onClose }: DialogsProps) {
       return <ImportKey onDone={onDone} onClose={onClose} />;
     case 'create':
       return <CreateKey user={opened.user} onDone={onDone} onClose={onClose} />;
+    case 'replace':
+      return <CreateKey user={opened.user} former={opened.apiKey} onDone={onDone} onClose={onClose} />;
     case 'revoke':
       return <RevokeKey user={opened.user} apiKey={opened.apiKey} onDone={onDone} onClose={onClose} />;
     default:
@@ -166,6 +169,7 @@ function UserCard({ user, withRevoked, open }: UserCardProps) {
         <h2>{user.name}</h2>
         <span className="badge">{user.role.toLowerCase()}</span>
         <span className="quiet">user_id {user.legacyId}</span>
+        {user.disabledAt && <span className="badge failed">Disabled</span>}
         {user.id === viewer.id && <span className="quiet">you</span>}
         <div className="buttons">
           <button type="button" onClick={() => open({ what: 'edit', user })}>
@@ -181,7 +185,12 @@ function UserCard({ user, withRevoked, open }: UserCardProps) {
       ) : (
         <ul className="keys" aria-label={`Keys of ${user.name}`}>
           {keys.map((each) => (
-            <KeyLine key={each.key} apiKey={each} onRevoke={() => open({ what: 'revoke', user, apiKey: each.key })} />
+            <KeyLine
+              key={each.key}
+              apiKey={each}
+              onReplace={() => open({ what: 'replace', user, apiKey: each.key })}
+              onRevoke={() => open({ what: 'revoke', user, apiKey: each.key })}
+            />
           ))}
         </ul>
       )}
@@ -195,25 +204,32 @@ function UserCard({ user, withRevoked, open }: UserCardProps) {
 }
 
 function KeyLine({
-  apiKey: { key, createdAt, revokedAt },
+  apiKey: { key, createdAt, revokedAt, lastUsedAt },
+  onReplace,
   onRevoke,
 }: {
   apiKey: KeyLineFragment;
+  onReplace: () => void;
   onRevoke: () => void;
 }) {
   const { apiKey: own } = useSession();
+  const isRevoked = isOver(revokedAt);
   return (
-    <li className={revokedAt ? 'revoked' : ''}>
+    <li className={isRevoked ? 'revoked' : ''}>
       <code>{key}</code>
       <span className="quiet">
-        {revokedAt ? (
+        {isRevoked ? 'revoked' : 'since'} <Time at={isRevoked && revokedAt ? revokedAt : createdAt} />
+        {!isRevoked && revokedAt && (
           <>
-            revoked <Time at={revokedAt} />
+            , replaced, and opens until <Time at={revokedAt} />
+          </>
+        )}
+        {lastUsedAt ? (
+          <>
+            , last used <Time at={lastUsedAt} />
           </>
         ) : (
-          <>
-            since <Time at={createdAt} />
-          </>
+          ', never used'
         )}
         {key === own && (
           <>
@@ -223,6 +239,11 @@ function KeyLine({
         )}
       </span>
       {!revokedAt && (
+        <button type="button" onClick={onReplace}>
+          Replace<span className="hidden">: {key}</span>
+        </button>
+      )}
+      {!isRevoked && (
         <button type="button" className="danger" onClick={onRevoke}>
           Revoke<span className="hidden">: {key}</span>
         </button>

@@ -2,7 +2,13 @@
 import { useState } from 'react';
 import { useSession } from '../context.ts';
 import { Dialog, Field, submitting, Unplaced, useSending } from '../form-parts.tsx';
-import { CreateApiKeyDocument, ImportApiKeyDocument, RevokeApiKeyDocument, type Role } from '../operations.ts';
+import {
+  CreateApiKeyDocument,
+  ImportApiKeyDocument,
+  RevokeApiKeyDocument,
+  type Role,
+  RotateApiKeyDocument,
+} from '../operations.ts';
 import type { User } from './api-keys.tsx';
 import { RoleSelect } from './user-dialog.tsx';
 
@@ -11,37 +17,61 @@ interface DialogProps {
   onClose: () => void;
 }
 
-/** Shows the secret this once. */
-export function CreateKey({ user, onDone, onClose }: DialogProps & { user: User }) {
+/** For how long a key that is replaced goes on opening, in seconds. */
+const OVERLAPS: Record<string, number> = { 'An hour': 3_600, 'A day': 86_400, 'A week': 604_800, 'Not at all': 0 };
+
+/** A new key, or one in place of a former one. Shows the secret this once. */
+export function CreateKey({ user, former, onDone, onClose }: DialogProps & { user: User; former?: string }) {
   const { client } = useSession();
   const { faults, isBusy, send } = useSending();
   // Sent twice, by a network that repeats, it makes one key.
   const [idempotencyKey] = useState(() => crypto.randomUUID());
   const [made, setMade] = useState<{ key: string; secret: string | null } | null>(null);
+  const [overlapSeconds, setOverlap] = useState(86_400);
   const create = async () => {
     const answer = await send(() =>
       client.mutation(CreateApiKeyDocument, { input: { user: user.id, idempotencyKey } }),
     );
-    const payload = answer?.data?.createApiKey;
+    return answer?.data?.createApiKey;
+  };
+  const replace = async (key: string) => {
+    const input = { key, overlapSeconds, idempotencyKey };
+    return (await send(() => client.mutation(RotateApiKeyDocument, { input })))?.data?.rotateApiKey;
+  };
+  const make = async () => {
+    const payload = await (former === undefined ? create() : replace(former));
     if (!payload?.apiKey) return;
     setMade({ key: payload.apiKey.key, secret: payload.secret ?? null });
     onDone();
   };
   if (made === null) {
     return (
-      <Dialog title={`Create key for ${user.name}`} onClose={onClose}>
+      <Dialog title={former === undefined ? `Create key for ${user.name}` : `Replace ${former}`} onClose={onClose}>
         <div className="stack">
           <p>
             Whoever has the key and its secret is {user.name} for every door of the server. The secret is shown once, in
             the next step.
           </p>
-          <Unplaced faults={faults} placed={[]} />
+          {former !== undefined && (
+            <Field label="The former key opens for" fault={faults.byField.get('input.overlapSeconds')}>
+              {(ties) => (
+                <select {...ties} value={overlapSeconds} onChange={({ target }) => setOverlap(Number(target.value))}>
+                  {Object.entries(OVERLAPS).map(([text, seconds]) => (
+                    <option key={seconds} value={seconds}>
+                      {text}
+                    </option>
+                  ))}
+                </select>
+              )}
+            </Field>
+          )}
+          <Unplaced faults={faults} placed={['input.overlapSeconds']} />
           <div className="buttons">
             <button type="button" onClick={onClose}>
               Cancel
             </button>
-            <button type="button" className="primary" disabled={isBusy} onClick={() => void create()}>
-              Create
+            <button type="button" className="primary" disabled={isBusy} onClick={() => void make()}>
+              {former === undefined ? 'Create' : 'Replace'}
             </button>
           </div>
         </div>

@@ -2,6 +2,7 @@ import './legacy-callers.css';
 import { useCallback, useState } from 'react';
 import { Link, useSearchParams } from 'wouter';
 import { useSession } from '../context.ts';
+import { isOver } from '../format.ts';
 import { LegacyCallersDocument, type LegacyCallersQuery } from '../operations.ts';
 import { Empty, Failure, PageTitle, Time } from '../parts.tsx';
 import { usePolling } from '../polling.ts';
@@ -99,7 +100,7 @@ function CallerCard({ caller: { apiKey, uses } }: { caller: Caller }) {
           <code>{apiKey.key}</code>
         </h2>
         <span>{apiKey.user.name}</span>
-        {apiKey.revokedAt ? (
+        {isOver(apiKey.revokedAt) ? (
           <span className="badge">Revoked</span>
         ) : (
           isSilent(uses[0]) && <span className="badge skipped">Silent for {SILENT_DAYS} days</span>
@@ -107,7 +108,7 @@ function CallerCard({ caller: { apiKey, uses } }: { caller: Caller }) {
         <span className="quiet">
           {calls.toLocaleString()} {calls === 1 ? 'call' : 'calls'}
         </span>
-        {!apiKey.revokedAt && (
+        {!isOver(apiKey.revokedAt) && (
           <Link href={`/api-keys?search=${encodeURIComponent(apiKey.user.name)}`}>
             Their keys
             <span className="hidden">

@@ -35,13 +35,17 @@ export function EditUser({ user, onDone, onClose }: EditUserProps) {
   const [name, setName] = useState(user?.name ?? '');
   const [role, setRole] = useState<Role>(user?.role ?? 'OPERATOR');
   const [legacyId, setLegacyId] = useState('');
+  const [isDisabled, setDisabled] = useState(user?.disabledAt != null);
   const { faults, isBusy, send } = useSending();
-  const isOther = user !== null && role !== user.role;
+  const isOther = user !== null && (role !== user.role || (isDisabled && user.disabledAt === null));
   const add = () =>
     client.mutation(AddUserDocument, {
       input: { name: name.trim(), role, legacyId: legacyId === '' ? null : Number(legacyId) },
     });
-  const update = (id: string) => client.mutation(UpdateUserDocument, { input: { user: id, name: name.trim(), role } });
+  const update = (id: string) =>
+    client.mutation(UpdateUserDocument, {
+      input: { user: id, name: name.trim(), role, disabled: isDisabled },
+    });
   const submit = async () => {
     const answer = user === null ? await send(add) : await send(() => update(user.id));
     if (answer === null) return;
@@ -72,6 +76,12 @@ export function EditUser({ user, onDone, onClose }: EditUserProps) {
         >
           {(ties) => <RoleSelect {...ties} value={role} onChange={setRole} />}
         </Field>
+        {user !== null && (
+          <label className="check">
+            <input type="checkbox" checked={isDisabled} onChange={({ target }) => setDisabled(target.checked)} />
+            Disabled: none of their keys opens anything; their tasks go on
+          </label>
+        )}
         {isOther && user.id === viewer.id && <p className="notice">This is you: you will lose this page.</p>}
         {user === null && (
           <Field

@@ -1,0 +1,90 @@
+// Who changed who may do what (see `src/credentials/audit.ts`), as it is asked for.
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { type Audited, recordAudit } from '../credentials/audit.ts';
+import { type Row, readRows } from '../database/rows.ts';
+import { builder } from './builder.ts';
+import { readPage } from './connection.ts';
+import type { Context } from './context.ts';
+import { readGlobalId } from './global-id.ts';
+import { keysetConnection, keysetPage, type Ordering } from './keyset.ts';
+import { UserRef } from './refs.ts';
+
+/** Records what the caller of an operation changes, in its transaction. */
+export function audit(em: EntityManager, { viewer, apiKey, origin }: Context, audited: Audited): Promise<void> {
+  return recordAudit(em, { actorId: viewer.id, apiKey, origin }, audited);
+}
+
+/** The values that differ, as `{ field: { from, to } }`; undefined where none does. */
+export function differences<Values extends object>(before: Values, after: Values): object | undefined {
+  const changed = (Object.keys(after) as (keyof Values)[]).filter((key) => before[key] !== after[key]);
+  if (changed.length === 0) return undefined;
+  return Object.fromEntries(changed.map((key) => [key, { from: before[key], to: after[key] }]));
+}
+
+const AuditEntryRef = builder.objectRef<Row<'audit_entry'>>('AuditEntry').implement({
+  description: 'A change of who may do what: of a user, a key, a secret or the installation.',
+  fields: (t) => ({
+    at: t.expose('at', { type: 'DateTime', description: 'When.' }),
+    actor: t.field({
+      type: UserRef,
+      nullable: true,
+      description: 'Who; null for a command on a machine of the installation.',
+      resolve: ({ actor_id }) => actor_id,
+    }),
+    apiKey: t.exposeString('api_key', {
+      nullable: true,
+      description: 'The public half of the key that they came with; null for a command.',
+    }),
+    origin: t.exposeString('origin', { description: 'From where: the address of the caller, or the command.' }),
+    action: t.exposeString('action', { description: 'The mutation, such as `updateUser`.' }),
+    target: t.exposeString('target', {
+      description: 'What was changed: the name of a user, the public half of a key, the name of a secret.',
+    }),
+    change: t.field({
+      type: 'JSON',
+      nullable: true,
+      description: 'What of it, such as `{ role: { from, to } }`; never a secret. Null where there is no more to say.',
+      resolve: ({ change }) => (change === null ? null : (JSON.parse(change) as unknown)),
+    }),
+  }),
+});
+
+const NEWEST_FIRST: Ordering = { field: 'ID', direction: 'DESC', by: null };
+
+const AuditEntryConnection = builder.connectionObject(
+  { type: AuditEntryRef, name: 'AuditEntryConnection', description: 'A page of the record of changes.' },
+  { name: 'AuditEntryEdge', description: 'A change of a page.' },
+);
+
+const AuditFilter = builder.inputType('AuditFilter', {
+  description: 'Which changes: those that meet every condition given.',
+  fields: (t) => ({
+    actor: t.id({ description: 'By this user.' }),
+    action: t.string({ description: 'By this mutation.' }),
+    target: t.string({ description: 'Of what has this name, or this key.' }),
+  }),
+});
+
+builder.queryField('auditLog', (t) =>
+  t.connection(
+    {
+      type: AuditEntryRef,
+      authScopes: { admin: true },
+      description:
+        'Who changed users, keys, secrets, name servers and the installation, the newest first; for admins. What is done to tasks is in `events`.',
+      args: { filter: t.arg({ type: AuditFilter, description: 'Which ones; every one unless given.' }) },
+      resolve: async (_root, { filter, ...args }, { em }) => {
+        const page = readPage(args);
+        let query = readRows(em).selectFrom('audit_entry').selectAll();
+        if (filter?.actor != null) {
+          query = query.where('actor_id', '=', readGlobalId('User', filter.actor, 'filter.actor'));
+        }
+        if (filter?.action != null) query = query.where('action', '=', filter.action);
+        if (filter?.target != null) query = query.where('target', '=', filter.target);
+        const rows = await keysetPage(query, 'audit_entry', NEWEST_FIRST, page).execute();
+        return keysetConnection(rows, NEWEST_FIRST, page);
+      },
+    },
+    AuditEntryConnection,
+  ),
+);
