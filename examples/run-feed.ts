@@ -14,6 +14,9 @@ const DOCUMENT = `subscription RunFeed($task: ID, $run: ID, $after: String) {
 /** Where the log ends at this moment. */
 const END = '{ events(last: 1) { pageInfo { endCursor } } }';
 
+/** All that it asks, for a server that accepts listed operations alone. */
+export const RUN_FEED_DOCUMENTS = [DOCUMENT, END];
+
 export interface RunEvent {
   /** The position in the log after this event; keep it to go on from here later. */
   cursor: string;

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { type InstallationState, readInstallation } from './backup/installation.ts';
 import { Credentials, type KeyAndSecret } from './credentials/credentials.ts';
 import { checkMasterKey, makeFirstAdmin } from './credentials/first-admin.ts';
+import { KeyUse } from './credentials/key-use.ts';
 import { readOrMakeMasterKey } from './credentials/master-key.ts';
 import { Vault } from './credentials/vault.ts';
 import { findDatabase } from './database/find-database.ts';
@@ -12,8 +13,13 @@ import { type Orm, openOrm } from './database/orm.ts';
 import type { Settings } from './env.ts';
 import { renewLogId } from './events/log.ts';
 import { EventTail } from './events/tail.ts';
+import { createMetricsServer } from './http/metrics-server.ts';
+import { readPersistedOperations } from './http/persisted-operations.ts';
 import { createServer, listen } from './http/server.ts';
 import { StreamGuard } from './http/stream-guard.ts';
+import { GatewayMetrics } from './metrics/gateway-metrics.ts';
+import { Metrics } from './metrics/metrics.ts';
+import { measurePool } from './metrics/pool-gauges.ts';
 import { Releasers } from './releasers.ts';
 import { Executor } from './runner/executor.ts';
 import { HeldRunner } from './runner/held-runner.ts';
@@ -30,6 +36,8 @@ import { TaskFeed } from './schema/task-feed-hub.ts';
 export interface App {
   /** Where it listens; null for a runner. */
   address: string | null;
+  /** Where it tells of itself besides; null without METRICS_PORT. */
+  metricsAddress: string | null;
   /** The first admin's pair, if this start made it: it is stored sealed and can be shown only now. */
   firstAdmin: KeyAndSecret | null;
   /** Whether its runner was held when it started. */
@@ -57,6 +65,10 @@ async function startParts(
 ): Promise<App> {
   // Before anything is started: a module that does not load is a fault of the settings.
   const moduleClasses = await loadTaskModules(settings.TASK_MODULES);
+  const operations =
+    settings.PERSISTED_OPERATIONS === undefined
+      ? undefined
+      : await readPersistedOperations(settings.PERSISTED_OPERATIONS);
   const { url, release } = await findDatabase(settings, (message) => log.info(message));
   releasers.push(release);
   const orm = await openOrm(url);
@@ -81,6 +93,12 @@ async function startParts(
   await notifications.start();
 
   const installation = await readInstallation(orm.em.fork());
+  const credentials = new Credentials(orm.em, vault);
+  const keyUse = new KeyUse(orm.em, log);
+  releasers.push(() => keyUse.stop());
+  const metrics = new Metrics();
+  await measurePool(orm.em, metrics);
+  let readMetrics: () => Promise<void> = async () => undefined;
   if (settings.ROLE !== 'gateway') {
     const runner = new HeldRunner(orm.em, notifications, log, (parts) =>
       startRunner(settings, log, parts, { orm, jobs, notifications, taskClasses }),
@@ -92,11 +110,15 @@ async function startParts(
   if (settings.ROLE !== 'runner') {
     const tail = new EventTail(orm.em, notifications, log);
     const taskFeed = new TaskFeed(orm.em, tail, log);
-    const guard = new StreamGuard(orm.em, notifications, log);
-    const credentials = new Credentials(orm.em, vault);
+    const guard = new StreamGuard(orm.em, notifications, log, settings.STREAMS_PER_KEY);
+    const gatewayMetrics = new GatewayMetrics({ em: orm.em, tail, taskFeed, guard, log }, metrics);
+    releasers.push(() => gatewayMetrics.stop());
+    await gatewayMetrics.start();
+    readMetrics = () => gatewayMetrics.read();
     const server = await createServer({
       orm,
       credentials,
+      keyUse,
       vault,
       tail,
       taskFeed,
@@ -104,13 +126,22 @@ async function startParts(
       jobs,
       notifications,
       taskClasses: new KnownClasses(taskClasses),
+      operations,
+      metrics,
+      readMetrics,
       settings,
       log,
     });
     releasers.push(() => server.close());
     address = await listen(server, settings.HOST, settings.PORT);
   }
-  return { address, firstAdmin, installation, stop: () => releasers.releaseAll() };
+  let metricsAddress: string | null = null;
+  if (settings.METRICS_PORT !== undefined) {
+    const server = await createMetricsServer({ orm, credentials, keyUse, metrics, readMetrics, log });
+    releasers.push(() => server.close());
+    metricsAddress = await listen(server, settings.HOST, settings.METRICS_PORT);
+  }
+  return { address, metricsAddress, firstAdmin, installation, stop: () => releasers.releaseAll() };
 }
 
 interface RunnerParts {

@@ -7,6 +7,11 @@ export class BoundedCache<Key, Value> {
     this.#limit = limit;
   }
 
+  /** Whether it holds the entry, which is not used by that. */
+  has(key: Key): boolean {
+    return this.#entries.has(key);
+  }
+
   get(key: Key, compute: () => Value): Value {
     const known = this.#entries.get(key);
     if (known !== undefined) {

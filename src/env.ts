@@ -1,4 +1,5 @@
 // The only reader of process.env. All faults of the settings are reported together.
+import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { defaultLocations, parseLocations } from './backup/locations.ts';
 import { parseMasterKey } from './credentials/master-key.ts';
@@ -29,10 +30,25 @@ const text = (most: number) =>
     // No control characters: a key and a secret travel in headers, and so do their signatures.
     .regex(/^[\x21-\x7e]+$/, 'holds a blank or a character outside ASCII');
 
+/** What Fastify takes for the address of a proxy; never every address, or anyone could say where they call from. */
+const isProxy = (name: string) => PROXY_NETWORKS.includes(name) || ipaddr.isValid(name) || ipaddr.isValidCIDR(name);
+const PROXY_NETWORKS = ['loopback', 'linklocal', 'uniquelocal'];
+
 const settings = z
   .object({
     HOST: z.string().min(1).default('127.0.0.1'),
     PORT: wholeNumber(0, 65_535).default(4000),
+    METRICS_PORT: wholeNumber(0, 65_535).optional(),
+    TLS_CERT: z.string().min(1).optional(),
+    TLS_KEY: z.string().min(1).optional(),
+    TRUST_PROXY: z
+      .string()
+      .transform((value) => value.split(',').map((name) => name.trim()))
+      .refine((names) => names.every(isProxy), 'is no list of addresses and blocks such as 10.0.0.0/8, or loopback')
+      .default([]),
+    STREAMS_PER_KEY: wholeNumber(1, 1_000_000).default(5_000),
+    PERSISTED_OPERATIONS: z.string().min(1).optional(),
+    INTROSPECTION: z.enum(['on', 'off'], 'is neither on nor off').default('on'),
     DATABASE_URL: z
       .string()
       .regex(/^postgres(ql)?:\/\//, 'is no postgresql:// URL')
@@ -103,6 +119,10 @@ const settings = z
   .refine(
     (value) => (value.ADMIN_API_KEY === undefined) === (value.ADMIN_API_SECRET === undefined),
     'ADMIN_API_KEY and ADMIN_API_SECRET go together',
+  )
+  .refine(
+    (value) => (value.TLS_CERT === undefined) === (value.TLS_KEY === undefined),
+    'TLS_CERT and TLS_KEY go together',
   )
   .refine(
     ({ RETENTION_DAYS, HISTORY_RETENTION_DAYS }) =>

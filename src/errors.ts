@@ -8,7 +8,8 @@ export type ErrorCode =
   | 'FORBIDDEN'
   | 'UNAUTHENTICATED'
   | 'CURSOR_EXPIRED'
-  | 'TOO_COMPLEX';
+  | 'TOO_COMPLEX'
+  | 'TOO_MANY_REQUESTS';
 
 function coded(code: ErrorCode, message: string, extra: Record<string, unknown> = {}): GraphQLError {
   return new GraphQLError(message, { extensions: { code, ...extra } });
@@ -33,6 +34,16 @@ export function forbidden(message: string): GraphQLError {
 
 export function unauthenticated(message: string): GraphQLError {
   return coded('UNAUTHENTICATED', message);
+}
+
+/** More is asked for than one operation may. */
+export function tooComplex(message: string): GraphQLError {
+  return coded('TOO_COMPLEX', message);
+}
+
+/** As many as may be are open or were asked for already. */
+export function tooMany(message: string): GraphQLError {
+  return coded('TOO_MANY_REQUESTS', message);
 }
 
 /** The cursor cannot be resumed from: another log, a position the log does not have, or one that retention removed. */

@@ -304,24 +304,6 @@ test('the old door is closed to a page of another site, whose browser would send
   expect((await legacyWith({ 'sec-fetch-site': 'same-origin', authorization: basicOf(ADMIN) })).status).toBe(200);
 });
 
-describe('too many wrong credentials from one address', () => {
-  test('get a time to wait, and right ones are let in all the same', async () => {
-    const wrong = { authorization: basic('admin-key', 'guess') };
-    const answers = await Promise.all(
-      Array.from({ length: 40 }, (_, index) =>
-        index % 2 === 0 ? postRaw(app.address, JSON.stringify(WHO), wrong) : legacyWith(wrong),
-      ),
-    );
-    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([401]));
-    const waits = answers.map(({ headers }) => headers.get('retry-after')).filter((wait) => wait !== null);
-    expect(waits.length).toBeGreaterThanOrEqual(10);
-    for (const wait of waits) expect(Number(wait)).toBeGreaterThan(0);
-    for (const { headers } of answers) expect(headers.get('www-authenticate')).toBeNull();
-    for (const who of Object.values(DOORS)) expect(await who(VIEWER)).toMatchObject({ name: 'viewer' });
-    expect(await legacyStatuses(VIEWER)).toEqual([200, 200, 200]);
-  });
-});
-
 test('a master key that does not open the stored secrets ends the start in one sentence', async () => {
   const start = startTestApp(database.url, { settings: { MASTER_KEY: Buffer.alloc(32, 8) } });
   await expect(start).rejects.toThrow(StartupError);

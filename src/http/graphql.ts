@@ -1,30 +1,40 @@
 import websocket from '@fastify/websocket';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type ExecutionArgs, GraphQLError } from 'graphql';
+import { type ExecutionArgs, type ExecutionResult, GraphQLError } from 'graphql';
 import { CloseCode } from 'graphql-ws';
-import { makeHandler } from 'graphql-ws/use/@fastify/websocket';
+import { type Extra, makeHandler } from 'graphql-ws/use/@fastify/websocket';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import type { Logger } from 'pino';
+import type { Identity } from '../credentials/credentials.ts';
 import type { User } from '../entities/index.ts';
 import { unauthenticated } from '../errors.ts';
 import type { Context, Opening } from '../schema/context.ts';
 import { schema } from '../schema/index.ts';
+import { type LimitOptions, useLimits } from './document-limits.ts';
 import { maskError, UNEXPECTED, withCode } from './errors.ts';
+import { REFUSED, type Told, useOperationNames } from './operation-names.ts';
 import type { Parts } from './parts.ts';
+import { operationIdOf, usePersistedOperations } from './persisted-operations.ts';
 import { QuickQueries } from './quick-queries.ts';
+import type { Refusal } from './refusals.ts';
 import { useServerSentEvents } from './server-sent-events.ts';
-import { closeForGood, closeSockets, sayGoodbye, writeTogether } from './sockets.ts';
+import { CLOSE_WITHIN_MS, closeSockets, sayGoodbye, writeTogether } from './sockets.ts';
 import { useSubscriptions } from './subscriptions.ts';
 
 /** What a transport knows of a call. */
 export interface Caller {
   viewer: User;
-  /** The key that the call came with. */
+  /** The key that the call came with, and its public half. */
   apiKeyId: number;
+  apiKey: string;
+  /** The address that it came from. */
+  origin: string;
   lastEventId?: string | undefined;
   opening?: Opening;
   /** Breaks the connection off, where the transport is HTTP. */
   cutOff?: () => void;
+  /** Takes what becomes known of the operation. */
+  told?: Told;
 }
 
 export type Gateway = YogaServerInstance<Caller, Context>;
@@ -34,6 +44,8 @@ const MAX_BODY_BYTES = 10 * 1024 * 1024;
 const PING_MS = 35_000;
 const INIT_TIMEOUT_MS = 5_000;
 const MAX_MESSAGE_BYTES = MAX_BODY_BYTES;
+/** The types do not know of closeTimeout yet. */
+const SOCKET_OPTIONS: object = { maxPayload: MAX_MESSAGE_BYTES, closeTimeout: CLOSE_WITHIN_MS };
 
 /** What the resolvers of an operation are given. */
 function contextFor({ orm, tail, taskFeed, jobs, vault, notifications, taskClasses, settings }: Parts) {
@@ -44,6 +56,8 @@ function contextFor({ orm, tail, taskFeed, jobs, vault, notifications, taskClass
       return caller.viewer;
     },
     apiKeyId: caller.apiKeyId,
+    apiKey: caller.apiKey,
+    origin: caller.origin,
     tail,
     taskFeed,
     jobs,
@@ -57,9 +71,14 @@ function contextFor({ orm, tail, taskFeed, jobs, vault, notifications, taskClass
   });
 }
 
+function limitsOf({ settings, operations }: Parts): LimitOptions {
+  return { introspection: settings.INTROSPECTION === 'on', operations };
+}
+
 /** The one envelope through which every operation goes: HTTP, SSE, WebSocket and the old API. */
 export function createGateway(parts: Parts): Gateway {
   const { tail, log, guard } = parts;
+  const limits = limitsOf(parts);
   const operationContext = contextFor(parts);
   return createYoga<Caller, Context>({
     schema,
@@ -69,12 +88,16 @@ export function createGateway(parts: Parts): Gateway {
     cors: false,
     batching: false,
     multipart: false,
+    extraParamNames: limits.operations === undefined ? [] : ['documentId'],
     logging: false,
     maskedErrors: { errorMessage: 'unexpected', maskError: maskError(log) },
     // Yoga adds to what it is given, which must be plain values.
     context: (caller) => ({ ...operationContext(caller) }),
     plugins: [
+      ...(limits.operations === undefined ? [] : [usePersistedOperations(limits.operations)]),
+      useLimits(limits),
       useSubscriptions({ guard, mask: maskError(log) }),
+      useOperationNames(),
       useServerSentEvents(() => tail.isStopped),
       useErrorCodes(),
       useReadableQueries(),
@@ -114,7 +137,7 @@ function useReadableQueries(): Plugin {
 export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gateway: Gateway }): Promise<void> {
   const { gateway, log } = parts;
   await app.register(websocket, {
-    options: { maxPayload: MAX_MESSAGE_BYTES },
+    options: SOCKET_OPTIONS,
     // In this order: a subscription that ends by itself would be over for its client, one whose socket closes is resumed.
     preClose(done) {
       closeSockets(app.websocketServer.clients)
@@ -136,24 +159,35 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
     const code = status >= 500 ? 'INTERNAL_SERVER_ERROR' : 'BAD_USER_INPUT';
     return reply.code(status).send({ errors: [{ message: shown, extensions: { code } }] });
   });
-  const quickQueries = new QuickQueries(contextFor(parts));
+  const quickQueries = new QuickQueries(contextFor(parts), limitsOf(parts));
   const handler = async (request: FastifyRequest, reply: FastifyReply) => {
-    const identity = await parts.credentials.ofHeader(request.headers.authorization);
-    if (identity === null) return refuse(parts, request, reply);
+    const begin = performance.now();
+    const identity = await parts.refusals.checkHeader(request, parts.credentials, request.headers.authorization);
+    if ('status' in identity) return refuse(reply, identity);
     if (request.method === 'POST') checkContentType(request.headers['content-type']);
     const lastEventId = request.headers['last-event-id'];
+    const told: Told = {};
     const caller: Caller = {
+      told,
       get viewer() {
         return identity.viewer;
       },
       apiKeyId: identity.apiKeyId,
+      apiKey: identity.apiKey,
+      origin: request.ip,
       opening: {},
       cutOff: () => request.raw.socket.destroy(),
       lastEventId: typeof lastEventId === 'string' && lastEventId !== '' ? lastEventId : undefined,
     };
     const quick = request.method === 'POST' ? await quickQueries.answer(request, caller) : null;
-    if (quick !== null) return reply.type(quick.type).send(quick.body);
-    return gateway.handleNodeRequestAndResponse(request, reply, { ...caller });
+    if (quick !== null) {
+      parts.metrics.request('graphql', quick.operation, false, begin);
+      return reply.type(quick.type).send(quick.body);
+    }
+    if (Buffer.isBuffer(request.body)) request.body = new Body(request.body);
+    const response = await gateway.handleNodeRequestAndResponse(request, reply, { ...caller });
+    count(parts, told, begin);
+    return response;
   };
   app.route({ method: 'POST', url: '/graphql', handler });
   const onSocket = webSocketHandler(parts, gateway, log);
@@ -171,6 +205,19 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
   });
 }
 
+/** A body that was read. Yoga would list the places of a bare buffer one by one, which takes a second for 10 MiB. */
+class Body {
+  readonly bytes: Buffer;
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes;
+  }
+
+  async *[Symbol.asyncIterator]() {
+    yield this.bytes;
+  }
+}
+
 /** The types of a body that Yoga reads; it answers others without a word. */
 const CONTENT_TYPES = ['application/json', 'application/graphql', 'application/x-www-form-urlencoded'];
 
@@ -181,11 +228,17 @@ function checkContentType(header: string | undefined): void {
   throw Object.assign(new Error(message), { statusCode: 415 });
 }
 
-async function refuse(parts: Parts, request: FastifyRequest, reply: FastifyReply) {
-  const wait = await parts.countRefusal(request);
-  if (wait !== null) reply.header('retry-after', wait);
-  const message = 'Credentials are missing or wrong: send Authorization: Basic (key and secret) or Bearer key.secret.';
-  return reply.code(401).send({ errors: [{ message, extensions: { code: 'UNAUTHENTICATED' } }] });
+function refuse(reply: FastifyReply, { status, headers, message }: Refusal) {
+  const code = status === 429 ? 'TOO_MANY_REQUESTS' : 'UNAUTHENTICATED';
+  return reply
+    .code(status)
+    .headers(headers)
+    .send({ errors: [{ message, extensions: { code } }] });
+}
+
+/** Subscriptions last as long as their clients like. */
+function count({ metrics }: Parts, { operation = REFUSED, isSubscription, hasErrors = true }: Told, begin: number) {
+  if (!isSubscription) metrics.request('graphql', operation, hasErrors, begin);
 }
 
 type SocketExtra = { caller?: Caller };
@@ -198,27 +251,20 @@ function webSocketHandler(parts: Parts, gateway: Gateway, log: Logger) {
       onConnect: async ({ connectionParams, extra }) => {
         const given = connectionParams?.authorization ?? extra.request.headers.authorization;
         const header = typeof given === 'string' ? given : undefined;
-        const identity = await parts.credentials.ofHeader(header);
-        if (identity === null) {
-          await parts.countRefusal(extra.request);
-          return false;
-        }
-        const { viewer, apiKeyId } = identity;
-        extra.caller = { viewer, apiKeyId };
-        const release = parts.guard.watch({ apiKeyId, role: viewer.role }, () => {
-          // What still comes over the socket before it is closed is nobody's.
-          delete extra.caller;
-          closeForGood(extra.socket, CloseCode.Unauthorized, 'the key was revoked, or its user has other rights now');
-        });
-        extra.socket.once('close', release);
-        // It may have been closed while the credentials were looked up.
-        if (extra.socket.readyState !== extra.socket.OPEN) release();
+        const identity = await parts.refusals.checkHeader(extra.request, parts.credentials, header);
+        if ('status' in identity) return false;
+        watchSocket(parts, extra, identity);
         return true;
       },
-      onSubscribe: async ({ extra }, _id, { query, variables, operationName }) => {
+      onSubscribe: async ({ extra }, _id, { query, variables, operationName, extensions }) => {
         if (extra.caller === undefined) return [unauthenticated('the key was revoked')];
-        const enveloped = gateway.getEnveloped(extra.caller as never);
-        const document = parseOperation(enveloped.parse, query);
+        const told: Told = {};
+        const enveloped = gateway.getEnveloped({ ...extra.caller, told } as never);
+        const document = parseOperation(enveloped.parse, () => {
+          const id = operationIdOf({ extensions });
+          const { operations } = parts;
+          return query === '' && id !== undefined && operations !== undefined ? operations.textOf(id) : query;
+        });
         if (document instanceof GraphQLError) return [document];
         const errors = enveloped.validate(enveloped.schema, document);
         if (errors.length > 0) return errors.map(withCode);
@@ -228,7 +274,15 @@ function webSocketHandler(parts: Parts, gateway: Gateway, log: Logger) {
           operationName: operationName ?? null,
           variableValues: variables ?? null,
           contextValue: await enveloped.contextFactory(),
-          rootValue: { execute: enveloped.execute, subscribe: enveloped.subscribe },
+          rootValue: {
+            execute: async (args) => {
+              const begin = performance.now();
+              const result = await enveloped.execute(args);
+              count(parts, told, begin);
+              return result;
+            },
+            subscribe: enveloped.subscribe,
+          } satisfies EnvelopedRoot,
         } as ExecutionArgs;
       },
       execute: (args) => (args.rootValue as EnvelopedRoot).execute(args),
@@ -242,6 +296,25 @@ function webSocketHandler(parts: Parts, gateway: Gateway, log: Logger) {
   );
 }
 
+/** Lets a socket be its caller's until their rights change; closes one that is one too many. */
+function watchSocket({ guard }: Parts, extra: SocketExtra & Extra, { viewer, apiKeyId, apiKey }: Identity): void {
+  const { socket } = extra;
+  try {
+    const release = guard.watch({ apiKeyId, role: viewer.role }, () => {
+      // What still comes over the socket before it is closed is nobody's.
+      delete extra.caller;
+      socket.close(CloseCode.Unauthorized, 'the key was revoked, or its user has other rights now');
+    });
+    extra.caller = { viewer, apiKeyId, apiKey, origin: extra.request.ip };
+    socket.once('close', release);
+    // It may have been closed while the credentials were looked up.
+    if (socket.readyState !== socket.OPEN) release();
+  } catch (error) {
+    if (!(error instanceof GraphQLError)) throw error;
+    socket.close(CloseCode.TooManyInitialisationRequests, error.message);
+  }
+}
+
 /** What says which status an error has over HTTP means nothing here. */
 function withoutHttp(error: GraphQLError) {
   const { extensions: { http: _, ...extensions } = {}, ...shown } = error.toJSON();
@@ -249,13 +322,16 @@ function withoutHttp(error: GraphQLError) {
 }
 
 interface EnvelopedRoot {
-  execute: (args: ExecutionArgs) => never;
-  subscribe: (args: ExecutionArgs) => never;
+  execute(args: ExecutionArgs): Promise<ExecutionResult>;
+  subscribe(args: ExecutionArgs): Promise<never>;
 }
 
-function parseOperation<Document>(parse: (query: string) => Document, query: string): Document | GraphQLError {
+function parseOperation<Document>(
+  parse: (query: string) => Document,
+  readQuery: () => string,
+): Document | GraphQLError {
   try {
-    return parse(query);
+    return parse(readQuery());
   } catch (error) {
     if (error instanceof GraphQLError) return withCode(error);
     throw error;

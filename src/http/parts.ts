@@ -1,20 +1,24 @@
-import type { FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Credentials } from '../credentials/credentials.ts';
+import type { KeyUse } from '../credentials/key-use.ts';
 import type { Vault } from '../credentials/vault.ts';
 import type { Notifications } from '../database/notifications.ts';
 import type { Orm } from '../database/orm.ts';
 import type { Settings } from '../env.ts';
 import type { EventTail } from '../events/tail.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import type { Jobs } from '../runner/jobs.ts';
 import type { KnownClasses } from '../runner/tasks/known-classes.ts';
 import type { TaskFeed } from '../schema/task-feed-hub.ts';
+import type { PersistedOperations } from './persisted-operations.ts';
+import type { Refusals } from './refusals.ts';
 import type { StreamGuard } from './stream-guard.ts';
 
 /** What the HTTP plugins share. */
 export interface Parts {
   orm: Orm;
   credentials: Credentials;
+  keyUse: KeyUse;
   /** Seals the secrets of keys that are stored. */
   vault: Vault;
   tail: EventTail;
@@ -26,6 +30,11 @@ export interface Parts {
   taskClasses: KnownClasses;
   settings: Settings;
   log: Logger;
-  /** Counts a call with missing or wrong credentials; returns the seconds to wait where there were too many. */
-  countRefusal(request: FastifyRequest): Promise<number | null>;
+  /** The operations that are accepted, where not all are. */
+  operations: PersistedOperations | undefined;
+  metrics: Metrics;
+  /** Brings those up to date that are not counted by the way. */
+  readMetrics(): Promise<void>;
+  /** Lets in who calls, or keeps them out. */
+  refusals: Refusals;
 }

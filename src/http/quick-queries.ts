@@ -1,12 +1,12 @@
-import { complexityFromQuery } from '@pothos/plugin-complexity';
 import type { FastifyRequest } from 'fastify';
-import { type DocumentNode, Kind, OperationTypeNode, parse, validate } from 'graphql';
+import { type DocumentNode, Kind, OperationTypeNode, validate } from 'graphql';
 import { type CompiledQuery, compileQuery, isCompiledQuery } from 'graphql-jit';
 import { BoundedCache } from '../bounded-cache.ts';
-import { LIMITS } from '../schema/complexity.ts';
 import type { Context } from '../schema/context.ts';
 import { schema } from '../schema/index.ts';
+import { type LimitOptions, parserOf, rulesOf, weigh } from './document-limits.ts';
 import type { Caller } from './graphql.ts';
+import { nameOf } from './operation-names.ts';
 
 /** What GraphQL over HTTP asks for in a body of JSON. */
 interface Posted {
@@ -26,12 +26,16 @@ const REPLY_TYPES: Readonly<Record<string, string>> = {
 export interface QuickReply {
   type: string;
   body: string;
+  /** The root field that was asked for. */
+  operation: string;
 }
 
 /** Documents that are kept; what clients send are few. */
 const MAX_DOCUMENTS = 500;
 /** Longer ones are not kept. */
 const MAX_TEXT_LENGTH = 20_000;
+/** Larger bodies would be read twice at a cost that shows. */
+const MAX_BODY_BYTES = 100_000;
 /** Compiling costs more than executing a few times. */
 const COMPILE_AFTER = 3;
 
@@ -41,6 +45,7 @@ const MAX_WEIGHED_LENGTH = 500;
 
 interface Compiled {
   document: DocumentNode;
+  operation: string;
   run: CompiledQuery;
   /** Whether it may be asked, by its variables. */
   allowed: BoundedCache<string, boolean>;
@@ -60,10 +65,12 @@ interface KnownQuery {
  */
 export class QuickQueries {
   readonly #contextOf: (caller: Caller, isWeighed: boolean) => Context;
+  readonly #limits: LimitOptions;
   readonly #known = new BoundedCache<string, KnownQuery>(MAX_DOCUMENTS);
 
-  constructor(contextOf: (caller: Caller, isWeighed: boolean) => Context) {
+  constructor(contextOf: (caller: Caller, isWeighed: boolean) => Context, limits: LimitOptions) {
     this.#contextOf = contextOf;
+    this.#limits = limits;
   }
 
   /** Null where Yoga is to answer. */
@@ -76,24 +83,26 @@ export class QuickQueries {
     const known = this.#known.get(`${operationName ?? ''}\n${query}`, () => ({ seen: 0, compiled: undefined }));
     known.seen += 1;
     if (known.seen < COMPILE_AFTER) return null;
-    if (known.compiled === undefined) known.compiled = compile(posted);
+    if (known.compiled === undefined) known.compiled = compile(posted, this.#limits);
     if (known.compiled === null || !mayAsk(known.compiled, variables)) return null;
     const result = await known.compiled.run.query({}, this.#contextOf(caller, true), variables);
     // Yoga's executor decides what an error is called, and whether it may be shown.
-    return result.errors === undefined ? { type, body: JSON.stringify(result) } : null;
+    if (result.errors !== undefined) return null;
+    return { type, body: JSON.stringify(result), operation: known.compiled.operation };
   }
 }
 
-function compile({ query, operationName }: Posted): Compiled | null {
+function compile({ query, operationName }: Posted, limits: LimitOptions): Compiled | null {
   try {
-    const document = parse(query);
+    const document = parserOf(limits)(query);
     const [operation, ...others] = document.definitions.filter((node) => node.kind === Kind.OPERATION_DEFINITION);
     // Of several, the complexity of the first alone would be looked at.
     if (operation === undefined || others.length > 0 || operation.operation !== OperationTypeNode.QUERY) return null;
     if (operationName !== undefined && operation.name?.value !== operationName) return null;
-    if (validate(schema, document).length > 0) return null;
+    if (validate(schema, document, rulesOf(limits)).length > 0) return null;
     const run = compileQuery(schema, document, operationName);
-    return isCompiledQuery(run) ? { document, run, allowed: new BoundedCache(MAX_WEIGHED) } : null;
+    if (!isCompiledQuery(run)) return null;
+    return { document, operation: nameOf(document), run, allowed: new BoundedCache(MAX_WEIGHED) };
   } catch {
     return null;
   }
@@ -108,15 +117,15 @@ function mayAsk({ document, allowed }: Compiled, variables: Record<string, unkno
 
 function isLight(document: DocumentNode, variables: Record<string, unknown>): boolean {
   try {
-    const { complexity, depth, breadth } = complexityFromQuery(document, { schema, variables });
-    return complexity <= LIMITS.complexity && depth <= LIMITS.depth && breadth <= LIMITS.breadth;
+    weigh(document, null, variables);
+    return true;
   } catch {
     return false;
   }
 }
 
 function readPosted(body: unknown): Posted | null {
-  if (!Buffer.isBuffer(body)) return null;
+  if (!Buffer.isBuffer(body) || body.length > MAX_BODY_BYTES) return null;
   let value: unknown;
   try {
     value = JSON.parse(body.toString('utf8'));

@@ -1,5 +1,5 @@
+import type { Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
-import rateLimit from '@fastify/rate-limit';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { codeOf, StartupError } from '../database/startup-error.ts';
 import { legacyPlugin } from '../legacy/plugin.ts';
@@ -11,43 +11,52 @@ import { KeptTaskList } from './kept-task-list.ts';
 import { LegacyUsage } from './legacy-usage.ts';
 import { metricsPlugin } from './metrics.ts';
 import type { Parts } from './parts.ts';
+import { createRefusals } from './refusals.ts';
 import { securityHeaders } from './security-headers.ts';
+import { readTls, watchTls } from './tls.ts';
 
-/** Calls with wrong credentials that one address may make in a minute before it is told to wait. */
-const REFUSALS_A_MINUTE = 30;
-const MAX_ADDRESSES = 10_000;
 const TCP_KEEP_ALIVE_MS = 30_000;
+/** How long the head of a request may take, and all of it; whoever sends more slowly is answered 408 and cut off. */
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 60_000;
+const CONNECTIONS_LOOK_MS = 5_000;
 /** How long requests that are under way may take at a stop. */
 const LAST_ANSWERS_MS = 3_000;
 /** How often connections are looked for whose answer has gone out meanwhile. */
 const LOOK_MS = 50;
 
 /** The HTTP host: each door of the product is one plugin of it. */
-export async function createServer(parts: Omit<Parts, 'countRefusal'>): Promise<FastifyInstance> {
+export async function createServer(parts: Omit<Parts, 'refusals'>): Promise<FastifyInstance> {
   const loggerInstance: FastifyBaseLogger = parts.log;
+  const { TLS_CERT: cert, TLS_KEY: key, TRUST_PROXY } = parts.settings;
+  const tls = cert !== undefined && key !== undefined ? { cert, key } : null;
   const app = Fastify({
     loggerInstance,
+    ...(TRUST_PROXY.length > 0 ? { trustProxy: TRUST_PROXY } : {}),
+    requestTimeout: REQUEST_TIMEOUT_MS,
     // Addresses of old calls carry keys and signatures.
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: 'idle',
     // The system notices a client that is gone without a word, also where nothing is to be sent to it.
-    http: { keepAlive: true, keepAliveInitialDelay: TCP_KEEP_ALIVE_MS },
-  });
+    [tls === null ? 'http' : 'https']: {
+      keepAlive: true,
+      keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: CONNECTIONS_LOOK_MS,
+      ...(tls === null ? {} : readTls(tls)),
+    },
+  }) as FastifyInstance;
+  if (tls !== null) {
+    const unwatch = watchTls(tls, app.server as unknown as HttpsServer, parts.log);
+    app.addHook('onClose', async () => unwatch());
+  }
   closeInTime(app);
   const headers = securityHeaders();
   app.addHook('onRequest', (_request, reply, done) => {
     reply.headers(headers);
     done();
   });
-  await app.register(rateLimit, { global: false, cache: MAX_ADDRESSES });
-  const limit = app.createRateLimit({ max: REFUSALS_A_MINUTE, timeWindow: 60_000 });
-  const shared: Parts = {
-    ...parts,
-    countRefusal: async (request) => {
-      const result = await limit(request);
-      return !result.isAllowed && result.isExceeded ? Math.max(1, result.ttlInSeconds) : null;
-    },
-  };
+  const shared: Parts = { ...parts, refusals: await createRefusals(app, parts.metrics, parts.keyUse) };
   const gateway = createGateway(shared);
   await app.register((scope) => graphqlPlugin(scope, { ...shared, gateway }));
   const usage = new LegacyUsage(parts.orm.em, parts.log);

@@ -4,9 +4,10 @@ import type { Logger } from 'pino';
 import { Coalesced } from '../coalesced.ts';
 import type { Notifications } from '../database/notifications.ts';
 import type { Role } from '../entities/user.ts';
+import { tooMany } from '../errors.ts';
 
-/** Makes up for a notification that was lost. */
-const LOOK_MS = 10_000;
+/** Makes up for a notification that was lost, and finds the keys whose time is over. */
+const LOOK_MS = 4_000;
 
 /** The rights with which a stream, or the socket under it, was opened. */
 export interface StreamRights {
@@ -19,7 +20,7 @@ interface Watched extends StreamRights {
 }
 
 /**
- * Ends streams whose key was revoked, or whose user has got another role: queries are checked one by one, but a stream
+ * Bounds how many streams a key has open, and ends those whose key was revoked, or whose user has got another role: queries are checked one by one, but a stream
  * outlives the check that it began with. One look at the database serves all that are open; while none is, there is
  * none. The HTTP host stops it.
  */
@@ -28,10 +29,14 @@ export class StreamGuard {
   readonly #watched = new Set<Watched>();
   readonly #looking: Coalesced;
   readonly #unlisten: () => void;
+  readonly #perKey: number;
+  readonly #counts = new Map<number, number>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(em: EntityManager, notifications: Notifications, log: Logger) {
+  /** `perKey` is how many a key may have open at once, in this process. */
+  constructor(em: EntityManager, notifications: Notifications, log: Logger, perKey: number) {
     this.#em = em;
+    this.#perKey = perKey;
     this.#looking = new Coalesced('look for revoked keys', log, () => this.#look());
     this.#unlisten = notifications.on('slotkeeper_keys', () => this.#looking.request());
   }
@@ -41,8 +46,16 @@ export class StreamGuard {
     return this.#watched.size;
   }
 
-  /** `end` is called once, when the rights are no more; returns what ends the watch. */
+  /**
+   * `end` is called once, when the rights are no more; returns what ends the watch. TOO_MANY_REQUESTS where the key has as
+   * many open as it may.
+   */
   watch(rights: StreamRights, end: () => void): () => void {
+    const open = this.#counts.get(rights.apiKeyId) ?? 0;
+    if (open >= this.#perKey) {
+      throw tooMany(`this key has ${open} subscriptions and WebSockets open, as many as it may; close some`);
+    }
+    this.#counts.set(rights.apiKeyId, open + 1);
     const watched = { ...rights, end };
     this.#watched.add(watched);
     this.#timer ??= setInterval(() => this.#looking.request(), LOOK_MS);
@@ -56,7 +69,10 @@ export class StreamGuard {
   }
 
   #leave(watched: Watched): void {
-    this.#watched.delete(watched);
+    if (!this.#watched.delete(watched)) return;
+    const open = this.#counts.get(watched.apiKeyId) ?? 0;
+    if (open > 1) this.#counts.set(watched.apiKeyId, open - 1);
+    else this.#counts.delete(watched.apiKeyId);
     if (this.#watched.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
@@ -67,7 +83,8 @@ export class StreamGuard {
     const ids = [...new Set([...this.#watched].map(({ apiKeyId }) => apiKeyId))];
     const { rows } = await sql<{ id: number; role: Role }>`
       select api_key.id, app_user.role from api_key join app_user on app_user.id = api_key.user_id
-      where api_key.id = any(${ids}) and api_key.revoked_at is null
+      where api_key.id = any(${ids}) and (api_key.revoked_at is null or api_key.revoked_at > now())
+        and app_user.disabled_at is null
     `.execute(this.#em.fork().getKysely());
     const roles = new Map(rows.map(({ id, role }) => [id, role]));
     for (const watched of this.#watched) {

@@ -88,11 +88,12 @@ function resultsOf(
   const payloads = source[Symbol.asyncIterator]();
   const generate = async function* () {
     let revoked: GraphQLError | undefined;
-    const release = options.guard.watch({ apiKeyId, role: viewer.role }, () => {
-      revoked = unauthenticated('the key was revoked, or its user has other rights now; sign in again');
-      payloads.return?.().catch(() => undefined);
-    });
+    let release: (() => void) | undefined;
     try {
+      release = options.guard.watch({ apiKeyId, role: viewer.role }, () => {
+        revoked = unauthenticated('the key was revoked, or its user has other rights now; sign in again');
+        payloads.return?.().catch(() => undefined);
+      });
       for (;;) {
         const { done, value } = await payloads.next();
         if (revoked !== undefined) throw revoked;
@@ -105,7 +106,7 @@ function resultsOf(
     } catch (error) {
       yield masked({ errors: [toGraphQLError(error)] }, options);
     } finally {
-      release();
+      release?.();
       await payloads.return?.();
     }
   };

@@ -1,8 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type DocumentNode, parse } from 'graphql';
+import { BoundedCache } from '../bounded-cache.ts';
 import type { Identity } from '../credentials/credentials.ts';
 import { UNEXPECTED } from '../http/errors.ts';
 import type { Caller, Gateway } from '../http/graphql.ts';
 import type { Parts } from '../http/parts.ts';
+import type { Refusal } from '../http/refusals.ts';
 import {
   handleLegacyCall,
   type KeptReplies,
@@ -58,7 +61,7 @@ function describe(app: FastifyInstance, parts: LegacyParts): void {
   const serve = (url: string, type: string, text: string) =>
     app.get(url, async (request, reply) => {
       const identity = await findCaller(parts, request, await readLegacyCredentials(readCall(request)));
-      return identity === null ? refuse(parts, request, reply) : reply.type(type).send(text);
+      return 'status' in identity ? refuse(parts, reply, identity) : reply.type(type).send(text);
     });
   serve('/api/v1/openapi.json', 'application/json', JSON.stringify(describeLegacyApi(), null, 2));
   serve('/api/v1/', 'text/html; charset=utf-8', legacyApiPage());
@@ -73,22 +76,24 @@ async function answer(parts: LegacyParts, request: FastifyRequest, reply: Fastif
   const call = readCall(request);
   const credentials = await readLegacyCredentials(call);
   const identity = await findCaller(parts, request, credentials);
-  const log = (action: string | null, outcome: string) => {
+  const log = (action: string | null, outcome: string, apiKey = credentials.apiKey?.slice(0, SHOWN_KEY_LENGTH)) => {
     const milliseconds = Math.round(performance.now() - begin);
-    const apiKey = identity?.apiKey ?? credentials.apiKey?.slice(0, SHOWN_KEY_LENGTH) ?? null;
-    parts.log.info({ apiKey, action, outcome, milliseconds }, 'old call');
+    parts.log.info({ apiKey: apiKey ?? null, action, outcome, milliseconds }, 'old call');
   };
-  if (identity === null) {
+  if ('status' in identity) {
     log(null, 'unauthenticated');
-    return refuse(parts, request, reply);
+    return refuse(parts, reply, identity);
   }
+  const { apiKey } = identity;
   try {
     const { body, action, isSuccess } = await answerCaller(parts, identity, request, call);
     parts.countCall(identity.apiKeyId, action ?? UNKNOWN_ACTION);
-    log(action, isSuccess ? 'success' : 'error');
+    log(action, isSuccess ? 'success' : 'error', apiKey);
+    parts.metrics.request('legacy', action ?? UNKNOWN_ACTION, !isSuccess, begin);
     return sendBody(reply, parts, body);
   } catch (error) {
-    log(null, 'fault');
+    log(null, 'fault', apiKey);
+    parts.metrics.request('legacy', UNKNOWN_ACTION, true, begin);
     throw error;
   }
 }
@@ -100,7 +105,7 @@ const UNKNOWN_ACTION = 'unknown';
 
 function answerCaller(
   parts: LegacyParts,
-  { viewer, apiKeyId }: Identity,
+  { viewer, apiKeyId, apiKey }: Identity,
   request: FastifyRequest,
   call: LegacyRequest,
 ): Promise<LegacyAnswer> {
@@ -112,15 +117,15 @@ function answerCaller(
     idempotencyKey: typeof key === 'string' ? key : undefined,
     replies: parts.repliesOf(viewer.id),
     taskList: parts.taskList,
-    execute: (document, variables) => execute(parts.gateway, { viewer, apiKeyId }, document, variables),
+    execute: (document, variables) =>
+      execute(parts.gateway, { viewer, apiKeyId, apiKey, origin: request.ip }, document, variables),
   });
 }
 
 /** 401 is the one status but 200 that the old client understands. */
-async function refuse(parts: Parts, request: FastifyRequest, reply: FastifyReply) {
-  const wait = await parts.countRefusal(request);
-  if (wait !== null) reply.header('retry-after', wait);
-  return sendBody(reply.code(401), parts, errorReply('Authentication failed: apiKey and hash are missing or wrong.'));
+function refuse(parts: Parts, reply: FastifyReply, { status, headers, message }: Refusal) {
+  const why = status === 429 ? message : 'apiKey and hash are missing or wrong.';
+  return sendBody(reply.code(401).headers(headers), parts, errorReply(`Authentication failed: ${why}`));
 }
 
 function readCall(request: FastifyRequest): LegacyRequest {
@@ -136,20 +141,25 @@ function readCall(request: FastifyRequest): LegacyRequest {
 
 /** Where there is a hash it alone decides; the Authorization header is then not looked at. */
 async function findCaller(
-  { credentials }: Parts,
+  { credentials, refusals }: Parts,
   request: FastifyRequest,
   { apiKey, hash, signed }: LegacyCredentials,
-): Promise<Identity | null> {
-  if (hash === null) return credentials.ofHeader(request.headers.authorization);
-  return apiKey === null ? null : credentials.ofSignature(apiKey, signed, hash);
+): Promise<Identity | Refusal> {
+  if (hash === null) return refusals.checkHeader(request, credentials, request.headers.authorization);
+  return refusals.check(request, apiKey, async () =>
+    apiKey === null ? null : credentials.ofSignature(apiKey, signed, hash),
+  );
 }
+
+/** The documents of the actions, which are ours. */
+const documents = new BoundedCache<string, DocumentNode>(100);
 
 /** In process, through the envelope that every other operation goes through. */
 async function execute(gateway: Gateway, caller: Caller, document: string, variables: Record<string, unknown>) {
   const enveloped = gateway.getEnveloped(caller as never);
   const result = await enveloped.execute({
     schema: enveloped.schema,
-    document: enveloped.parse(document),
+    document: documents.get(document, () => parse(document)),
     variableValues: variables,
     contextValue: await enveloped.contextFactory(),
   });

@@ -19,6 +19,8 @@ export interface GraphQLReply<Data> {
 
 export interface TestApp {
   address: string;
+  /** With METRICS_PORT, where it tells of itself besides. */
+  metricsAddress?: string | null;
   authorization: string;
   /** The data of an operation that must succeed. */
   query<Data>(query: string, variables?: Record<string, unknown>): Promise<Data>;
@@ -41,6 +43,9 @@ export async function startTestApp(databaseUrl: string, options: AppOptions = {}
     HOST: '127.0.0.1',
     PORT: 0,
     DATABASE_URL: databaseUrl,
+    TRUST_PROXY: [],
+    STREAMS_PER_KEY: 5_000,
+    INTROSPECTION: 'on',
     DATA_DIR: '/nonexistent',
     TIME_ZONE: 'UTC',
     ROLE: 'all',
@@ -64,7 +69,7 @@ export async function startTestApp(databaseUrl: string, options: AppOptions = {}
     ...options.settings,
   };
   const app = await startApp(settings, pino({ level: settings.LOG_LEVEL }, options.log), options.taskClasses);
-  return clientOf(app.address ?? '', () => app.stop());
+  return { ...clientOf(app.address ?? '', () => app.stop()), metricsAddress: app.metricsAddress };
 }
 
 /** The clients for a server that listens on `address`. */

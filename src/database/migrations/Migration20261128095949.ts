@@ -1,11 +1,12 @@
 import { Migration } from '@mikro-orm/migrations';
 
 export class Migration20261128095949 extends Migration {
-
   override name = 'Migration20261128095949';
 
   override up(): void | Promise<void> {
-    this.addSql(`create table "audit_entry" ("id" bigserial primary key, "at" timestamptz not null default now(), "actor_id" int null, "api_key" text null, "origin" text not null, "action" text not null, "target" text not null, "change" text null);`);
+    this.addSql(
+      `create table "audit_entry" ("id" bigserial primary key, "at" timestamptz not null default now(), "actor_id" int null, "api_key" text null, "origin" text not null, "action" text not null, "target" text not null, "change" text null);`,
+    );
     this.addSql(`create index "audit_entry_by_actor" on "audit_entry" ("actor_id", "id");`);
     this.addSql(`create index "audit_entry_by_target" on "audit_entry" ("target", "id");`);
     this.addSql(`create index "audit_entry_by_action" on "audit_entry" ("action", "id");`);
@@ -24,5 +25,4 @@ export class Migration20261128095949 extends Migration {
     this.addSql(`drop index "app_user_disabled";`);
     this.addSql(`alter table "app_user" drop column "disabled_at";`);
   }
-
 }
