@@ -146,6 +146,17 @@ describe('the image', () => {
     expect(missing.filter(({ name }) => name !== 'slotkeeper')).toEqual([]);
   });
 
+  test('the only files of the page and of the examples that the server reads are left in it', async () => {
+    const isServers = (path: string) => !path.startsWith('src/dashboard/');
+    const outside = (await importsOf(isServers))
+      .filter(({ name }) => name.startsWith('.'))
+      .map(({ path, name }) => join(dirname(path), name))
+      .filter((path) => !isServers(path) || !path.startsWith('src/'));
+    expect(new Set(outside)).toEqual(new Set(['src/dashboard/operations.ts', 'examples/run-feed.ts', 'package.json']));
+    expect(dockerfile).toContain('find src/dashboard -mindepth 1 ! -name operations.ts -delete');
+    expect(dockerfile).toContain('COPY --from=build /app/examples ./examples');
+  });
+
   test('what the page imports from elsewhere is copied', async () => {
     const imports = await importsOf((path) => path.startsWith('src/dashboard/'));
     const outside = imports
@@ -265,6 +276,34 @@ describe('Kubernetes', () => {
       expect(container.readinessProbe?.httpGet.path).toBe('/readyz');
     },
   );
+});
+
+describe('settings', () => {
+  /** Those of the process, and what the shell and npm give it. */
+  const settingsOf = async () =>
+    new Set([...(await read('src/env.ts')).matchAll(/^ {4}([A-Z_]+): /gm)].map(([, name]) => name));
+
+  test('each that a process of ours is given is one', async () => {
+    const given = [
+      ...ours.flatMap(([, { environment }]) => Object.keys(environment ?? {})),
+      ...deployments.flatMap(({ spec }) => (spec.template.spec.containers[0].env ?? []).map(({ name }) => name)),
+      ...Object.keys(configMap?.data ?? {}),
+      ...manifests.flatMap(({ kind, stringData }) => (kind === 'Secret' ? Object.keys(stringData ?? {}) : [])),
+      ...[...(await read('deploy/systemd/slotkeeper.env.example')).matchAll(/^#?([A-Z_]+)=/gm)].map(
+        ([, name]) => name ?? '',
+      ),
+      ...[...dockerfile.matchAll(/^(?:ENV| {4}) ?([A-Z_]+)=/gm)].map(([, name]) => name ?? ''),
+    ];
+    const settings = await settingsOf();
+    expect(given.length).toBeGreaterThan(20);
+    expect(given.filter((name) => !settings.has(name))).toEqual([]);
+  });
+
+  test('the README has each', async () => {
+    const rows = [...(await read('README.md')).matchAll(/^\| (`[A-Z_]+`(?:, `[A-Z_]+`)*) \|/gm)];
+    const listed = rows.flatMap(([, names]) => [...(names ?? '').matchAll(/`(\w+)`/g)].map(([, name]) => name));
+    expect(new Set(listed)).toEqual(await settingsOf());
+  });
 });
 
 test('systemd gives as much time to end as it takes', async () => {

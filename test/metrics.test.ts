@@ -1,4 +1,5 @@
 // What the product tells of itself to Prometheus.
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { defineTaskClass } from '../src/runner/tasks/task-class.ts';
@@ -233,6 +234,23 @@ describe('requests', () => {
     expect(after.value(refused)).toBe((before.value(refused) ?? 0) + 2);
     await stream.close();
   });
+});
+
+test('whatever the files for Prometheus and Grafana ask for is told', async () => {
+  const files = await Promise.all(
+    ['prometheus/alerts.yaml', 'grafana/slotkeeper.json'].map((path) =>
+      readFile(new URL(`../deploy/${path}`, import.meta.url), 'utf8'),
+    ),
+  );
+  const asked = files.flatMap((text) => text.match(/\b(?:slotkeeper|process|nodejs)_[a-z0-9_]+(?=[{[) ]|$)/gm) ?? []);
+  const { text } = await scrape(gateway.address, gateway.authorization);
+  const told = new Set(
+    [...text.matchAll(/^# TYPE (\w+) (\w+)$/gm)].flatMap(([, name = '', type]) =>
+      type === 'histogram' ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
+    ),
+  );
+  expect(new Set(asked).size).toBeGreaterThan(20);
+  expect([...new Set(asked)].filter((name) => !told.has(name))).toEqual([]);
 });
 
 describe('a runner with METRICS_PORT', () => {
