@@ -31,7 +31,11 @@ const text = (most: number) =>
     .regex(/^[\x21-\x7e]+$/, 'holds a blank or a character outside ASCII');
 
 /** What Fastify takes for the address of a proxy; never every address, or anyone could say where they call from. */
-const isProxy = (name: string) => PROXY_NETWORKS.includes(name) || ipaddr.isValid(name) || ipaddr.isValidCIDR(name);
+const isProxy = (name: string) =>
+  PROXY_NETWORKS.includes(name) ||
+  ipaddr.IPv4.isValidFourPartDecimal(name) ||
+  ipaddr.IPv6.isValid(name) ||
+  ipaddr.isValidCIDR(name);
 const PROXY_NETWORKS = ['loopback', 'linklocal', 'uniquelocal'];
 
 const settings = z

@@ -48,14 +48,20 @@ function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-function introduction({ ROLE }: Settings, { address, metricsAddress, firstAdmin, installation }: App): string {
+function introduction(
+  { ROLE, ADMIN_API_SECRET }: Settings,
+  { address, metricsAddress, firstAdmin, installation }: App,
+): string {
   const held = installation.heldSince === null ? '' : `${heldNotice(installation)}\n`;
   if (address === null) {
     const where = metricsAddress === null ? 'it listens on no port' : `metrics and health: ${metricsAddress}`;
     return `${held}Slotkeeper (${ROLE}) runs tasks; ${where}.`;
   }
   const head = `${held}Slotkeeper (${ROLE}) listens on ${address}`;
-  return firstAdmin === null ? head : `${head}\n${firstSteps(address, firstAdmin)}`;
+  if (firstAdmin === null) return head;
+  // A secret that somebody else keeps has no place in a log.
+  const isGiven = ADMIN_API_SECRET !== undefined;
+  return `${head}\n${isGiven ? 'This is the first start; the admin has the API key that was given.' : firstSteps(address, firstAdmin)}`;
 }
 
 function heldNotice({ heldBecause }: App['installation']): string {
