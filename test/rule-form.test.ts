@@ -12,7 +12,7 @@ import {
   sameRules,
   withKind,
 } from '../src/dashboard/rule-form.ts';
-import type { RuleFields } from '../src/dashboard/rule-words.ts';
+import type { RuleFields } from '../src/runner/rule-words.ts';
 import { EVERY } from './support/calendar-oracle.ts';
 
 const orNull = <Value>(values: fc.Arbitrary<Value>) => fc.option(values, { freq: 2 });

@@ -14,11 +14,11 @@ import { recordAudit } from './audit.ts';
 import { checkMasterKey } from './first-admin.ts';
 import { importApiKey, type KeyToImport } from './import-key.ts';
 import { readOrMakeMasterKey } from './master-key.ts';
+import { readSecretInput } from './secret-input.ts';
 import { Vault } from './vault.ts';
 
 const USAGE =
   'npm run -s import-key -- --key KEY --user-id 31 [--user-name NAME] [--role OPERATOR] < file-with-the-secret';
-const MAX_SECRET_BYTES = 4_096;
 const MAX_ID = 2_147_483_647;
 
 function readArguments(args: string[]): Omit<KeyToImport, 'secret'> {
@@ -40,21 +40,6 @@ function readArguments(args: string[]): Omit<KeyToImport, 'secret'> {
 
 function isRole(role: string): role is Role {
   return (ROLES as readonly string[]).includes(role);
-}
-
-async function readSecret(): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of process.stdin) {
-    chunks.push(chunk);
-    size += chunk.length;
-    if (size > MAX_SECRET_BYTES) throw new StartupError('The secret on standard input is too long.');
-  }
-  const secret = Buffer.concat(chunks)
-    .toString('utf8')
-    .replace(/\r?\n$/, '');
-  if (secret === '') throw new StartupError(`Give the secret on standard input: ${USAGE}`);
-  return secret;
 }
 
 async function store(key: KeyToImport, releasers: Releasers): Promise<void> {
@@ -80,7 +65,7 @@ async function store(key: KeyToImport, releasers: Releasers): Promise<void> {
 const releasers = new Releasers();
 try {
   const wanted = readArguments(process.argv.slice(2));
-  await store({ ...wanted, secret: await readSecret() }, releasers);
+  await store({ ...wanted, secret: await readSecretInput(USAGE) }, releasers);
   process.stdout.write(`Stored the key ${wanted.key} of user ${wanted.user.id}.\n`);
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error);

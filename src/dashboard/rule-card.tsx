@@ -1,5 +1,6 @@
 // One rule as a form: its kind, and the inputs that the kind shows.
 import { type ReactNode, useId } from 'react';
+import { rulesInWords } from '../runner/rule-words.ts';
 import { Fault } from './editor-parts.tsx';
 import { Field } from './form-parts.tsx';
 import {
@@ -13,7 +14,6 @@ import {
   type TextField,
   withKind,
 } from './rule-form.ts';
-import { rulesInWords } from './rule-words.ts';
 
 interface RuleCardProps {
   rule: RuleDraft;

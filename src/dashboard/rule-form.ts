@@ -1,6 +1,6 @@
 // A task's rules as a form has them: repeat items that differ by their weekday alone are one rule of the form, of a kind
 // that people know. What fits none of the kinds is `custom` and shows every field, so that no rule loses anything.
-import type { RuleFields } from './rule-words.ts';
+import type { RuleFields } from '../runner/rule-words.ts';
 
 export type RuleField = keyof RuleFields;
 

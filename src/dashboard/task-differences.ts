@@ -1,7 +1,8 @@
 // Two people have changed one task: what differs, and what becomes of it.
+
+import { rulesInWords } from '../runner/rule-words.ts';
 import type { Json } from './data-fields.ts';
 import { isEqual } from './data-form.ts';
-import { rulesInWords } from './rule-words.ts';
 import { asText, type Values, withoutEmpty } from './task-form.ts';
 import { POLICY, POLICY_NAMES, type Policy } from './task-policy.ts';
 

@@ -1,9 +1,10 @@
 // What the form of a task says: from a task to what is typed, and from there to the input of a mutation.
+
+import type { RuleFields } from '../runner/rule-words.ts';
 import { type DataField, fieldOf, type Json } from './data-fields.ts';
 import { type Draft, isEqual, readData, writeData } from './data-form.ts';
 import type { AddTaskInput, TaskPolicyInput, UpdateTaskInput } from './operations.ts';
 import { draftsOf, itemsOf, type RuleDraft, sameRules } from './rule-form.ts';
-import type { RuleFields } from './rule-words.ts';
 import { type FormFaults, ruleField } from './task-faults.ts';
 import {
   defaultPolicy,

@@ -1,11 +1,11 @@
 // What is on record of a task: its runs, and what users did to it.
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { Link } from 'wouter';
+import { rulesInWords } from '../runner/rule-words.ts';
 import { useSession } from './context.ts';
 import { formatDuration, formatSeconds } from './format.ts';
 import { type RunLineFragment, TaskHistoryDocument, type TaskHistoryQuery, TaskRunsDocument } from './operations.ts';
 import { Ago, Empty, StateBadge, Time } from './parts.tsx';
-import { rulesInWords } from './rule-words.ts';
 import type { Task } from './use-task.ts';
 
 /** Rows of a page. */

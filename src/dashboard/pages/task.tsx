@@ -1,10 +1,10 @@
 import './task.css';
 import { useState } from 'react';
+import { rulesInWords } from '../../runner/rule-words.ts';
 import { DST_NOTES } from '../dst-notes.ts';
 import { Durations } from '../durations.tsx';
 import { formatDuration } from '../format.ts';
 import { Ago, Countdown, Empty, Failure, PageTitle, Time, useNow } from '../parts.tsx';
-import { rulesInWords } from '../rule-words.ts';
 import { TaskActions } from '../task-actions.tsx';
 import { TaskButtons } from '../task-buttons.tsx';
 import { History, Runs } from '../task-records.tsx';

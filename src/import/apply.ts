@@ -1,0 +1,120 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { sql } from 'kysely';
+import { recordAudit } from '../credentials/audit.ts';
+import { insertUser, lockUsers } from '../credentials/users.ts';
+import { inTransaction } from '../database/transaction.ts';
+import { RepeatItem, ScheduleVersion, Task } from '../entities/index.ts';
+import { columnsOfRule } from '../entities/repeat-item.ts';
+import { appendEvents } from '../events/log.ts';
+import { pointersAt } from '../runner/schedule-change.ts';
+import type { TaskClasses } from '../runner/tasks/index.ts';
+import { policyOfClass } from '../schema/task-input.ts';
+import type { OldTask } from './old-task.ts';
+import { type ImportPlan, planImport } from './plan.ts';
+
+export interface ImportOptions {
+  /** The zone of the old server's clock, and of the tasks. */
+  timeZone: string;
+  /** Adds all tasks paused, whatever they were. */
+  paused: boolean;
+  taskClasses: TaskClasses;
+  /** The names of owners that are not here yet, as far as they are known. */
+  userNames: ReadonlyMap<number, string>;
+  /** For the record. */
+  from: string;
+}
+
+/**
+ * Adds the tasks that are not here, with their ids and their owners, in one transaction: killed before its end it has done
+ * nothing, and done again it does what is left. What is to do is found in the transaction itself, under the lock that keeps
+ * two imports, and whoever adds users, from doing it at once; an id that somebody takes meanwhile ends it.
+ */
+export function applyImport(em: EntityManager, tasks: readonly OldTask[], options: ImportOptions): Promise<ImportPlan> {
+  return inTransaction(em, async (transaction) => {
+    await lockUsers(transaction);
+    const plan = await planImport(transaction, tasks);
+    for (const id of plan.newUsers) await addUser(transaction, id, options.userNames.get(id));
+    const added = plan.tasks.filter(({ verdict }) => verdict === 'ADD').map(({ task }) => task);
+    const { rows } = await sql<{ now: string }>`select clock_timestamp() as now`.execute(transaction.getKysely());
+    const now = new Date(rows[0]?.now ?? Number.NaN);
+    for (const task of added) await addTask(transaction, task, now, options);
+    await moveSequences(transaction);
+    await appendEvents(
+      transaction,
+      added.map(({ id, name, ownerId }) => ({ type: 'TASK_ADDED', taskId: id, taskName: name, actorId: ownerId })),
+    );
+    if (added.length + plan.newUsers.length > 0) {
+      await recordAudit(
+        transaction,
+        { actorId: null, apiKey: null, origin: 'npm run import' },
+        { action: 'import', target: options.from, change: { tasks: added.length, users: plan.newUsers } },
+      );
+    }
+    return plan;
+  });
+}
+
+async function addUser(em: EntityManager, id: number, name: string | undefined): Promise<void> {
+  const names = [
+    ...(name === undefined ? [] : [name, `${name} (${id})`]),
+    `user ${id}`,
+    `user ${id} of the old server`,
+  ];
+  for (const each of names) {
+    if ((await insertUser(em, { id, name: each, role: 'OPERATOR' })) !== null) return;
+  }
+  throw new Error(`no name is free for user ${id}`);
+}
+
+async function addTask(em: EntityManager, task: OldTask, now: Date, options: ImportOptions): Promise<void> {
+  const { timeZone, paused, taskClasses } = options;
+  const active = task.active && !paused;
+  const { rules } = task;
+  await em.insert(Task, {
+    id: task.id,
+    name: task.name,
+    className: task.className,
+    data: task.data,
+    active,
+    owner: task.ownerId,
+    timeZone,
+    createdAt: now,
+    updatedAt: now,
+    ...policyOfClass(taskClasses.named(task.className)?.defaults ?? {}),
+    ...pointersAt({ rules, timeZone, active }, now),
+  });
+  const ids = await freeItemIds(em, task);
+  if (rules.length > 0) {
+    await em.insertMany(
+      RepeatItem,
+      rules.map((rule, index) => ({
+        ...(ids === null ? {} : { id: ids[index] }),
+        task: task.id,
+        ...columnsOfRule(rule),
+      })),
+    );
+  }
+  await em.insert(ScheduleVersion, { task: task.id, rules, timeZone, active, validFrom: now });
+  if (task.lastRun !== null) {
+    await sql`
+      update task set last_run_at = ${task.lastRun}::timestamp at time zone ${timeZone} where id = ${task.id}
+    `.execute(em.getKysely());
+  }
+}
+
+/** The old ids of the items, where nobody has any of them; otherwise null, and they get new ones. */
+async function freeItemIds(em: EntityManager, { rules, itemIds }: OldTask): Promise<number[] | null> {
+  if (itemIds.length !== rules.length || new Set(itemIds).size < itemIds.length) return null;
+  const { rows } = await sql`select from repeat_item where id = any(${itemIds}::int[]) limit 1`.execute(em.getKysely());
+  return rows.length === 0 ? itemIds : null;
+}
+
+/** Whoever adds a task next gets an id after all of these. */
+async function moveSequences(em: EntityManager): Promise<void> {
+  for (const table of ['task', 'repeat_item']) {
+    await sql`
+      select setval(sequence, greatest((select max(id) from ${sql.table(table)}), pg_sequence_last_value(sequence), 1))
+      from (select pg_get_serial_sequence(${table}, 'id')::regclass as sequence) as its
+    `.execute(em.getKysely());
+  }
+}

@@ -1,0 +1,104 @@
+import { Agent, request } from 'undici';
+import type { KeyAndSecret } from '../credentials/credentials.ts';
+import { reasonOf, StartupError } from '../database/startup-error.ts';
+import { parseJsonForPhp } from '../legacy/php-json.ts';
+import { PhpArray, type PhpValue } from '../legacy/php-value.ts';
+import { signedQuery } from '../legacy/signature.ts';
+
+const CONNECT_TIMEOUT_MS = 10_000;
+/** PHP may think about a long list. */
+const ANSWER_TIMEOUT_MS = 120_000;
+const MAX_REPLY_BYTES = 256 * 1024 * 1024;
+/** Of a reply that is none, in a message. */
+const SHOWN_LENGTH = 200;
+
+/** An old installation, asked by its own API. It is only read. */
+export class OldServer {
+  readonly #url: URL;
+  readonly #credentials: KeyAndSecret;
+  readonly #agent = new Agent({
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    headersTimeout: ANSWER_TIMEOUT_MS,
+    bodyTimeout: ANSWER_TIMEOUT_MS,
+    maxResponseSize: MAX_REPLY_BYTES,
+  });
+
+  /** `address` is that of its api.php. */
+  constructor(address: string, credentials: KeyAndSecret) {
+    const url = URL.parse(address);
+    if (url === null || !/^https?:$/.test(url.protocol) || url.search !== '' || url.username !== '') {
+      throw new StartupError(
+        `--from is ${JSON.stringify(address)}; accepted is the address of an api.php, such as https://old.example/api/v1/api.php`,
+      );
+    }
+    this.#url = url;
+    this.#credentials = credentials;
+  }
+
+  get host(): string {
+    return this.#url.host;
+  }
+
+  /** The rows of getTasks. */
+  getTasks(): Promise<PhpArray[]> {
+    return this.#list('getTasks');
+  }
+
+  /** The rows of the history of a task, the newest first. */
+  getTaskHistory(taskId: number): Promise<PhpArray[]> {
+    return this.#list('getTaskHistory', `&taskId=${taskId}`);
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.close();
+  }
+
+  async #list(action: string, parameters = ''): Promise<PhpArray[]> {
+    const reply = await this.#ask(action, parameters);
+    if (String(reply.get('success')) !== '1') {
+      throw new StartupError(`${this.host} refuses ${action}: ${textOf(reply.get('message'))}`);
+    }
+    const data = reply.get('data') ?? [];
+    const rows = data instanceof PhpArray ? [...data.values()] : data;
+    if (!Array.isArray(rows) || !rows.every((row) => row instanceof PhpArray)) {
+      throw new StartupError(`${this.host} answers ${action} with data that is no list of rows.`);
+    }
+    return rows;
+  }
+
+  async #ask(action: string, parameters: string): Promise<PhpArray> {
+    const { key, secret } = this.#credentials;
+    const query = signedQuery(`target=scheduler&action=${action}${parameters}`, key, secret);
+    let status: number;
+    let text: string;
+    try {
+      // A redirect is not followed: a signature is for the server that was named.
+      const response = await request(`${this.#url.href}?${query}`, { dispatcher: this.#agent });
+      status = response.statusCode;
+      text = await response.body.text();
+    } catch (error) {
+      throw new StartupError(`${this.host} does not answer ${action}: ${reasonOf(error)}.`);
+    }
+    if (status === 401) throw new StartupError(`${this.host} does not let the key in: the key or its secret is wrong.`);
+    const reply = parseReply(text);
+    if (reply === null) {
+      const shown = JSON.stringify(text.slice(0, SHOWN_LENGTH));
+      throw new StartupError(`${this.host} answers ${action} with ${status} and no JSON object: ${shown}`);
+    }
+    return reply;
+  }
+}
+
+function parseReply(text: string): PhpArray | null {
+  try {
+    const value = parseJsonForPhp(text.trim());
+    return value instanceof PhpArray ? value : null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+function textOf(value: PhpValue | undefined): string {
+  return typeof value === 'string' ? value : 'it does not say why';
+}

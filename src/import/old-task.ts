@@ -1,0 +1,88 @@
+import { StartupError } from '../database/startup-error.ts';
+import { ACTIONS, readInput } from '../legacy/actions.ts';
+import { LegacyError } from '../legacy/legacy-error.ts';
+import { readAs, text, wholeNumber } from '../legacy/parameters.ts';
+import { PhpArray } from '../legacy/php-value.ts';
+import type { RepeatRule } from '../runner/calendar.ts';
+import { readRepeatItems } from '../schema/repeat-item.ts';
+import { readName } from '../schema/task-input.ts';
+
+/** A row of getTasks. */
+export interface OldTask {
+  id: number;
+  ownerId: number;
+  name: string;
+  className: string;
+  active: boolean;
+  /** JSON text. */
+  data: string | null;
+  /** `YYYY-MM-DD HH:MM:SS` on the clock of the old server. */
+  lastRun: string | null;
+  rules: RepeatRule[];
+  /** The ids of the repeat items, in the order of the rules. */
+  itemIds: number[];
+}
+
+const addTask = ACTIONS.find(({ name }) => name === 'addTask');
+const id = wholeNumber(1);
+const LOCAL_TIME = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/;
+
+/** All rows, read as addTask reads them; a StartupError tells everything that is wrong with any. */
+export function readOldTasks(rows: readonly PhpArray[], timeZone: string): OldTask[] {
+  const faults: string[] = [];
+  const tasks = rows.flatMap((row) => {
+    try {
+      return [readOldTask(row, timeZone)];
+    } catch (error) {
+      faults.push(`task ${String(row.get('id'))}: ${faultOf(error)}`);
+      return [];
+    }
+  });
+  const ids = new Set(tasks.map((task) => task.id));
+  if (ids.size < tasks.length) faults.push('two tasks have the same id');
+  if (faults.length > 0) throw new StartupError(`The old tasks cannot be taken as they are: ${faults.join('; ')}.`);
+  return tasks;
+}
+
+/** Faults that a row can have; others are ours. */
+function faultOf(error: unknown): string {
+  if (error instanceof LegacyError) return error.message;
+  if (error instanceof Error && 'extensions' in error) return error.message;
+  throw error;
+}
+
+function readOldTask(row: PhpArray, timeZone: string): OldTask {
+  if (addTask === undefined) throw new Error('there is no addTask');
+  const {
+    name = '',
+    className = '',
+    ownerLegacyId = 0,
+    active = false,
+    dataText,
+    repeatItems,
+  } = readInput(addTask, row);
+  const lastRun = row.get('last_run') ?? null;
+  const ended = lastRun === null ? null : readAs(text, 'last_run', lastRun);
+  if (ended !== null && !LOCAL_TIME.test(ended))
+    throw new LegacyError(`last_run: got ${JSON.stringify(ended)}; accepted is YYYY-MM-DD HH:MM:SS or null`);
+  return {
+    id: readAs(id, 'id', row.get('id') ?? null),
+    ownerId: ownerLegacyId,
+    name: readName(name, 'name'),
+    className,
+    active,
+    data: dataText ?? null,
+    lastRun: ended,
+    // What the adapter has read is what the mutations take.
+    rules: readRepeatItems(repeatItems as never, timeZone, 'repeat_items'),
+    itemIds: itemIdsOf(row),
+  };
+}
+
+function itemIdsOf(row: PhpArray): number[] {
+  const items = row.get('repeat_items') ?? [];
+  const values = items instanceof PhpArray ? [...items.values()] : Array.isArray(items) ? items : [];
+  return values.flatMap((item) =>
+    item instanceof PhpArray && item.has('id') ? [readAs(id, 'id', item.get('id') ?? null)] : [],
+  );
+}
