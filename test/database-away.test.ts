@@ -66,6 +66,8 @@ test('a run that is under way while the database is away is settled once it is b
   expect(await readiness()).toBe(200);
   await way.cut();
   await expect.poll(readiness).toBe(503);
+  const metrics = await get(`${app.address}/metrics`, { authorization: app.authorization });
+  expect([metrics.status, metrics.text]).toEqual([503, 'The database does not answer.']);
   const { errors } = await execute(task, 'while away');
   expect(errors).toMatchObject([{ extensions: { code: 'INTERNAL_SERVER_ERROR' } }]);
   attempt.succeed('while the database was away');

@@ -1,5 +1,7 @@
 import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
 import type { Credentials } from '../credentials/credentials.ts';
+import { FailureLog } from '../failure-log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Refusals } from './refusals.ts';
 
@@ -7,6 +9,7 @@ export interface MetricsParts {
   credentials: Credentials;
   refusals: Refusals;
   metrics: Metrics;
+  log: Logger;
   /** Reads what is not counted by the way. */
   readMetrics(): Promise<void>;
 }
@@ -14,6 +17,13 @@ export interface MetricsParts {
 /** `/metrics` for Prometheus, with the credentials of any user. */
 export async function metricsPlugin(app: FastifyInstance, parts: MetricsParts): Promise<void> {
   const { credentials, refusals, metrics } = parts;
+  const failures = new FailureLog('tell the metrics', parts.log);
+  app.setErrorHandler((error: { message: string; statusCode?: number }, _request, reply) => {
+    const { statusCode = 500, message } = error;
+    if (statusCode < 500) return reply.code(statusCode).send(message);
+    failures.failed(error);
+    return reply.code(503).send('The database does not answer.');
+  });
   let reading: Promise<void> | undefined;
   app.get('/metrics', async (request, reply) => {
     const identity = await refusals.checkHeader(request, credentials, request.headers.authorization);
@@ -24,6 +34,7 @@ export async function metricsPlugin(app: FastifyInstance, parts: MetricsParts): 
     });
     await reading;
     const { type, text } = await metrics.print();
+    failures.worked();
     return reply.header('content-type', type).send(text);
   });
 }
