@@ -24,15 +24,10 @@ export async function metricsPlugin(app: FastifyInstance, parts: MetricsParts): 
     failures.failed(error);
     return reply.code(503).send('The database does not answer.');
   });
-  let reading: Promise<void> | undefined;
   app.get('/metrics', async (request, reply) => {
     const identity = await refusals.checkHeader(request, credentials, request.headers.authorization);
     if ('status' in identity) return reply.code(identity.status).headers(identity.headers).send(identity.message);
-    // However many ask at once, one reads.
-    reading ??= parts.readMetrics().finally(() => {
-      reading = undefined;
-    });
-    await reading;
+    await parts.readMetrics();
     const { type, text } = await metrics.print();
     failures.worked();
     return reply.header('content-type', type).send(text);

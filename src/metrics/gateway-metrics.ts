@@ -19,6 +19,7 @@ export interface GatewayParts {
 export class GatewayMetrics {
   readonly #counters: LogCounters;
   readonly #gauges: InstallationGauges;
+  #reading: Promise<unknown> | undefined;
 
   constructor({ em, tail, taskFeed, guard, log }: GatewayParts, metrics: Metrics) {
     metrics.gauge('streams', 'Open subscriptions and WebSockets.', () => guard.count);
@@ -38,9 +39,12 @@ export class GatewayMetrics {
     await this.#counters.start();
   }
 
-  /** To be called before they are printed, once at a time. */
+  /** To be called before they are printed. However many ask at once, by whatever port, one reads: what two read would count twice. */
   async read(): Promise<void> {
-    await Promise.all([this.#counters.read(), this.#gauges.read()]);
+    this.#reading ??= Promise.all([this.#counters.read(), this.#gauges.read()]).finally(() => {
+      this.#reading = undefined;
+    });
+    await this.#reading;
   }
 
   async stop(): Promise<void> {
