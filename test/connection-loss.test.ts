@@ -1,7 +1,9 @@
 // A process whose database connections break goes on with new ones.
 import type { MikroORM } from '@mikro-orm/postgresql';
+import { CompiledQuery } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openOrm } from '../src/database/orm.ts';
+import { readOften } from '../src/database/prepared.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 
 const POOL_SIZE = 2;
@@ -23,6 +25,7 @@ test.each([
   ['inside a transaction', (em: MikroORM['em']) => em.transactional((inner) => inner.execute(KILL))],
   ['inside a transaction of the query builder', (em: MikroORM['em']) => dieInQueryBuilder(em)],
   ['in a query of its own', (em: MikroORM['em']) => em.execute(KILL)],
+  ['in a read that shares its connection', (em: MikroORM['em']) => readOften(em, CompiledQuery.raw(KILL))],
 ])('a pool keeps all its places when connections are lost %s', async (_where, die) => {
   for (let loss = 0; loss < 3 * POOL_SIZE; loss += 1) await expect(die(orm.em.fork())).rejects.toThrow();
   // Every place is used at once: each waits until all the others have begun.
@@ -54,4 +57,29 @@ test('a transaction in which nothing happens is ended by the database after a mi
     orm.em.fork().execute<object[]>('show idle_in_transaction_session_timeout'),
   );
   for (const rows of await Promise.all(shown)) expect(rows).toEqual([{ idle_in_transaction_session_timeout: '1min' }]);
+});
+
+const read = (text: string) => readOften<{ value: number }>(orm.em.fork(), CompiledQuery.raw(text) as never);
+
+test('reads at once share few connections, each gets its own rows, and one that fails does not touch the others', async () => {
+  const pid = 'pg_backend_pid()';
+  const pids = await Promise.all(Array.from({ length: 8 }, () => read(`select ${pid} as value`)));
+  expect(new Set(pids.map(([row]) => row?.value)).size).toBe(1);
+
+  const texts = Array.from({ length: 100 }, (_, n) => `select 1 / (${n} % 10) + ${n} as value`);
+  const results = await Promise.allSettled(texts.map(read));
+  results.forEach((result, n) => {
+    if (n % 10 === 0) expect(String(Reflect.get(result, 'reason'))).toContain('division by zero');
+    else expect(Reflect.get(result, 'value')).toEqual([{ value: Math.trunc(1 / (n % 10)) + n }]);
+  });
+});
+
+test('reads at once all fail with the connection that they share, and the next ones do not', async () => {
+  const results = await Promise.allSettled([
+    read('select pg_sleep(0)::text as value'),
+    read(KILL),
+    read('select 1 as value'),
+  ]);
+  expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
+  expect(await read('select 2 as value')).toEqual([{ value: 2 }]);
 });

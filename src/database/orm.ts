@@ -27,6 +27,8 @@ export function ormOptions(url: string, poolSize = POOL_SIZE) {
       application_name: 'slotkeeper',
       connectionTimeoutMillis: 10_000,
       keepAlive: true,
+      // For what reads often; whoever has a connection alone and awaits each statement sees no difference.
+      pipeline: true,
       // A process that is frozen or cut off in the middle of a transaction holds its locks no longer than this. Set by a
       // statement: poolers refuse connections that ask for it when they begin.
       onConnect: (client: pg.ClientBase) =>

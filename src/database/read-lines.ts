@@ -1,0 +1,70 @@
+import type pg from 'pg';
+
+/** Statements that one connection may have under way before another is taken. */
+const STATEMENTS_A_LINE = 8;
+/** With as many, statements queue at the one that has fewest. */
+const MAX_LINES = 4;
+
+/** A connection while reads share it. */
+class Line {
+  readonly client: Promise<pg.PoolClient>;
+  users = 0;
+
+  constructor(pool: pg.Pool) {
+    this.client = pool.connect();
+  }
+}
+
+/**
+ * Sends short statements that stand alone over few connections, each without waiting for the reply to the one before
+ * (pipelining): waking one process of PostgreSQL for each costs more than such a statement does. A few share a connection,
+ * so that a long one holds up only those behind it. A statement that fails does not touch the others, since each is followed
+ * by a Sync; one that fails with its connection takes them along, as it must.
+ */
+export class ReadLines {
+  readonly #pool: pg.Pool;
+  readonly #lines = new Set<Line>();
+
+  /** `pool` is one whose clients pipeline. */
+  constructor(pool: pg.Pool) {
+    this.#pool = pool;
+  }
+
+  async query(text: string, values: unknown[]): Promise<unknown[]> {
+    const line = this.#choose();
+    line.users += 1;
+    try {
+      const client = await line.client;
+      return (await client.query(text, values)).rows;
+    } catch (error) {
+      // Its connection may be gone: nobody else gets on.
+      this.#lines.delete(line);
+      throw error;
+    } finally {
+      line.users -= 1;
+      if (line.users === 0) this.#close(line);
+    }
+  }
+
+  /** The first that has room, so that they do not all come to be used. */
+  #choose(): Line {
+    let least: Line | undefined;
+    for (const line of this.#lines) {
+      if (line.users < STATEMENTS_A_LINE) return line;
+      if (least === undefined || line.users < least.users) least = line;
+    }
+    if (least !== undefined && this.#lines.size >= MAX_LINES) return least;
+    const opened = new Line(this.#pool);
+    this.#lines.add(opened);
+    return opened;
+  }
+
+  #close(line: Line): void {
+    this.#lines.delete(line);
+    line.client.then(
+      (client) => client.release(),
+      // Whoever asked was told.
+      () => undefined,
+    );
+  }
+}
