@@ -1,21 +1,15 @@
 // npm run import-key -- --key KEY --user-id 31 --user-name NAME: stores a key and secret that callers have already. The
 // secret comes from standard input, since a command line can be read by every user of the machine.
 import { parseArgs } from 'node:util';
-import { findDatabase } from '../database/find-database.ts';
-import { migrate } from '../database/migrate.ts';
-import { openOrm } from '../database/orm.ts';
 import { StartupError } from '../database/startup-error.ts';
 import { inTransaction } from '../database/transaction.ts';
-import { User } from '../entities/index.ts';
 import { ROLES, type Role } from '../entities/user.ts';
 import { readSettings } from '../env.ts';
 import { Releasers } from '../releasers.ts';
 import { recordAudit } from './audit.ts';
-import { checkMasterKey } from './first-admin.ts';
 import { importApiKey, type KeyToImport } from './import-key.ts';
-import { readOrMakeMasterKey } from './master-key.ts';
+import { openInstallation } from './open-installation.ts';
 import { readSecretInput } from './secret-input.ts';
-import { Vault } from './vault.ts';
 
 const USAGE =
   'npm run -s import-key -- --key KEY --user-id 31 [--user-name NAME] [--role OPERATOR] < file-with-the-secret';
@@ -43,17 +37,7 @@ function isRole(role: string): role is Role {
 }
 
 async function store(key: KeyToImport, releasers: Releasers): Promise<void> {
-  const settings = readSettings();
-  const { url, release } = await findDatabase(settings, () => undefined);
-  releasers.push(release);
-  const orm = await openOrm(url, 2);
-  releasers.push(() => orm.close());
-  await migrate(orm, url);
-  if ((await orm.em.fork().count(User)) === 0) {
-    throw new StartupError('There is no admin yet: start Slotkeeper once first.');
-  }
-  const vault = new Vault(settings.MASTER_KEY ?? (await readOrMakeMasterKey(settings.DATA_DIR)));
-  await checkMasterKey(orm.em, vault);
+  const { orm, vault } = await openInstallation(readSettings(), releasers, () => undefined);
   await inTransaction(orm.em, async (em) => {
     const { isNew } = await importApiKey(em, vault, key);
     const by = { actorId: null, apiKey: null, origin: 'npm run import-key' };

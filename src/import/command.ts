@@ -2,14 +2,10 @@
 // secret comes from standard input, since a command line can be read by every user of the machine.
 import { parseArgs } from 'node:util';
 import { runCommand, say } from '../backup/command.ts';
-import { readOrMakeMasterKey } from '../credentials/master-key.ts';
+import { openInstallation } from '../credentials/open-installation.ts';
 import { readSecretInput } from '../credentials/secret-input.ts';
-import { Vault } from '../credentials/vault.ts';
-import { findDatabase } from '../database/find-database.ts';
-import { migrate } from '../database/migrate.ts';
-import { type Orm, openOrm } from '../database/orm.ts';
+import type { Orm } from '../database/orm.ts';
 import { StartupError } from '../database/startup-error.ts';
-import { User } from '../entities/index.ts';
 import { readSettings } from '../env.ts';
 import { builtInTaskClasses, TaskClasses } from '../runner/tasks/index.ts';
 import { loadTaskModules } from '../runner/tasks/task-modules.ts';
@@ -43,15 +39,7 @@ await runCommand(async (releasers) => {
   const timeZone = settings.TIME_ZONE;
   const server = new OldServer(from, { key, secret: await readSecretInput(USAGE) });
   releasers.push(() => server.close());
-  const { url, release } = await findDatabase(settings, say);
-  releasers.push(release);
-  const orm = await openOrm(url, 2);
-  releasers.push(() => orm.close());
-  await migrate(orm, url);
-  if ((await orm.em.fork().count(User)) === 0) {
-    throw new StartupError('There is no admin yet: start Slotkeeper once first.');
-  }
-  const vault = new Vault(settings.MASTER_KEY ?? (await readOrMakeMasterKey(settings.DATA_DIR)));
+  const { orm, url, vault } = await openInstallation(settings, releasers, say);
   const modules = await loadTaskModules(settings.TASK_MODULES);
   const taskClasses = new TaskClasses([...builtInTaskClasses({ settings, databaseUrl: url, vault }), ...modules]);
 
