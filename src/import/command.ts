@@ -4,11 +4,10 @@ import { parseArgs } from 'node:util';
 import { runCommand, say } from '../backup/command.ts';
 import { openInstallation } from '../credentials/open-installation.ts';
 import { readSecretInput } from '../credentials/secret-input.ts';
-import type { Orm } from '../database/orm.ts';
 import { StartupError } from '../database/startup-error.ts';
+import { wake } from '../database/wake.ts';
 import { readSettings } from '../env.ts';
-import { builtInTaskClasses, TaskClasses } from '../runner/tasks/index.ts';
-import { loadTaskModules } from '../runner/tasks/task-modules.ts';
+import { classesOfSettings } from '../runner/tasks/classes-of-settings.ts';
 import { applyImport } from './apply.ts';
 import { OldServer } from './old-server.ts';
 import { type OldTask, readOldTasks } from './old-task.ts';
@@ -40,8 +39,7 @@ await runCommand(async (releasers) => {
   const server = new OldServer(from, { key, secret: await readSecretInput(USAGE) });
   releasers.push(() => server.close());
   const { orm, url, vault } = await openInstallation(settings, releasers, say);
-  const modules = await loadTaskModules(settings.TASK_MODULES);
-  const taskClasses = new TaskClasses([...builtInTaskClasses({ settings, databaseUrl: url, vault }), ...modules]);
+  const taskClasses = await classesOfSettings({ settings, databaseUrl: url, vault });
 
   const tasks = readOldTasks(await server.getTasks(), timeZone);
   const plan = await planImport(orm.em.fork(), tasks);
@@ -53,7 +51,8 @@ await runCommand(async (releasers) => {
     return;
   }
   const applied = await applyImport(orm.em, tasks, options);
-  await wake(orm);
+  // Runners arm their alarms anew, and those who follow the log see the tasks.
+  await wake(orm.em.fork(), 'slotkeeper_schedule', 'slotkeeper_events');
   say(showPlan(applied, { ...options, now: new Date() }));
   say(paused ? 'Stored, and paused.' : 'Stored.');
 });
@@ -71,11 +70,4 @@ async function findNames(server: OldServer, tasks: readonly OldTask[], userIds: 
     }
   }
   return names;
-}
-
-/** Runners arm their alarms anew, and those who follow the log see the tasks. */
-async function wake(orm: Orm): Promise<void> {
-  for (const channel of ['slotkeeper_schedule', 'slotkeeper_events']) {
-    await orm.em.fork().getConnection().execute(`select pg_notify(?, '')`, [channel]);
-  }
 }

@@ -1,0 +1,9 @@
+import { builtInTaskClasses, type TaskClassParts, TaskClasses } from './index.ts';
+import { checkNames, loadTaskModules } from './task-modules.ts';
+
+/** The classes that a command knows by their code, as a server with these settings does. */
+export async function classesOfSettings(parts: TaskClassParts): Promise<TaskClasses> {
+  const classes = [...builtInTaskClasses(parts), ...(await loadTaskModules(parts.settings.TASK_MODULES))];
+  checkNames(classes);
+  return new TaskClasses(classes);
+}
