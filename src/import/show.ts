@@ -1,9 +1,7 @@
-import { compileSchedule } from '../runner/calendar.ts';
-import { rulesInWords } from '../runner/rule-words.ts';
+import { scheduleInWords } from '../runner/schedule-words.ts';
 import type { TaskClasses } from '../runner/tasks/index.ts';
 import type { ImportPlan, PlannedTask, Verdict } from './plan.ts';
 
-const NEXT_SLOTS = 3;
 const MARKS: Record<Verdict, string> = { ADD: '+', SAME: '=', DIFFERS: '!', TAKEN: '!' };
 
 export interface ShowOptions {
@@ -38,11 +36,5 @@ function showTask({ task, verdict, differences }: PlannedTask, { timeZone, now }
   if (verdict === 'TAKEN') return [`${head}: a task of this id was deleted here`];
   if (verdict === 'DIFFERS')
     return [`${head}: here already, with another ${differences.join(', ')}; it stays as it is`];
-  const words = rulesInWords(task.rules);
-  const next = compileSchedule(task.rules, timeZone)
-    .slots(now, new Date(now.getTime() + 366 * 86_400_000), NEXT_SLOTS)
-    .map((slot) => slot.toISOString().slice(0, 16).replace('T', ' '));
-  const due = task.rules.length === 0 ? 'runs when asked to' : words.join('; ');
-  const slots = next.length === 0 ? 'never again within a year' : `next at ${next.join(', ')} UTC`;
-  return [head, `    ${due}${task.active ? '' : ' (paused)'}${task.rules.length === 0 ? '' : `; ${slots}`}`];
+  return [head, `    ${scheduleInWords({ ...task, timeZone }, now)}`];
 }

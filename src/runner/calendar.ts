@@ -5,7 +5,14 @@ import { type DstNote, type RuleSlots, ruleSlots } from './rule-slots.ts';
 import { zoneClock } from './zone-clock.ts';
 
 export type { RepeatRule } from './repeat-rule.ts';
-export { findFieldFault, findNeverDue, findRuleFault, type RuleFault } from './rule-faults.ts';
+export {
+  findFieldFault,
+  findNeverDue,
+  findRuleFault,
+  type NumberField,
+  RULE_RANGES,
+  type RuleFault,
+} from './rule-faults.ts';
 export type { DstNote } from './rule-slots.ts';
 export { isTimeZone } from './zone-clock.ts';
 

@@ -10,9 +10,11 @@ export interface RuleFault {
   message: string;
 }
 
-type NumberField = Exclude<keyof RepeatRule, 'start' | 'end'>;
+/** The fields that are numbers. */
+export type NumberField = Exclude<keyof RepeatRule, 'start' | 'end'>;
 
-const RANGES: Record<NumberField, readonly [number, number]> = {
+/** The least and the most of each. */
+export const RULE_RANGES: Record<NumberField, readonly [number, number]> = {
   intervalDays: [1, 36_500],
   year: [1000, 9999],
   month: [1, 12],
@@ -22,7 +24,7 @@ const RANGES: Record<NumberField, readonly [number, number]> = {
   hour: [0, 23],
   minute: [0, 59],
 };
-const NUMBER_FIELDS = Object.keys(RANGES) as NumberField[];
+const NUMBER_FIELDS = Object.keys(RULE_RANGES) as NumberField[];
 
 /**
  * The first fault of a rule, or null. A rule that can never fire is one; a rule that has merely ended is none. Throws a
@@ -47,7 +49,7 @@ export function findNeverDue(rule: RepeatRule, timeZone: string): RuleFault | nu
 }
 
 function findRangeFault(field: NumberField, value: number | null): RuleFault | null {
-  const [least, most] = RANGES[field];
+  const [least, most] = RULE_RANGES[field];
   if (value === null || (Number.isInteger(value) && value >= least && value <= most)) return null;
   return { field, message: `${field} is ${value}; accepted are whole numbers from ${least} to ${most}, or null` };
 }

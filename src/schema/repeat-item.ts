@@ -5,7 +5,8 @@ import { toGlobalId } from './global-id.ts';
 import { readList } from './input.ts';
 import { RepeatItemRef } from './refs.ts';
 
-const MAX_ITEMS = 100;
+/** Rules of one task. */
+export const MAX_ITEMS = 100;
 
 const FIELDS = {
   start: 'The first day, inclusive, on the clock of the task.',

@@ -17,6 +17,9 @@ import type { AddTaskInput, UpdateTaskInput } from './task-change-inputs.ts';
 import { describeTask, differencesOf } from './task-differences.ts';
 import { checkData, policyOfClass, readClass, readData, readName, readPolicy, readTimeZone } from './task-input.ts';
 
+/** What a change takes of an operation, or of a command. */
+export type ChangeContext = Pick<Context, 'em' | 'viewer' | 'jobs' | 'taskClasses' | 'timeZone'>;
+
 /** The owner that a call names: an existing user, and another than the caller only for an admin. */
 async function readOwner(em: EntityManager, viewer: User, legacyId: number, path: string): Promise<User> {
   if (legacyId !== viewer.id && viewer.role !== 'ADMIN') {
@@ -32,7 +35,7 @@ async function readOwner(em: EntityManager, viewer: User, legacyId: number, path
  * not found, unless `orDeleted`.
  */
 export async function lockForChange(
-  { jobs, viewer }: Context,
+  { jobs, viewer }: Pick<ChangeContext, 'jobs' | 'viewer'>,
   em: EntityManager,
   by: TaskBy,
   { expectedVersion, orDeleted = false }: { expectedVersion?: number | null | undefined; orDeleted?: boolean } = {},
@@ -72,10 +75,12 @@ function addItems(em: EntityManager, task: Task, rules: readonly RepeatRule[]): 
   for (const rule of rules) em.create(RepeatItem, { task, ...columnsOfRule(rule) });
 }
 
+/** `known` is what the task has already where it comes from: an id that was never used here, and a version. */
 export async function addTask(
-  context: Context,
+  context: ChangeContext,
   em: EntityManager,
   input: typeof AddTaskInput.$inferInput,
+  known: { id?: number; version?: number } = {},
 ): Promise<number> {
   const timeZone = readTimeZone(input.timeZone ?? context.timeZone, 'input.timeZone');
   const taskClass = await readClass(context, input.className, 'input.className');
@@ -91,6 +96,7 @@ export async function addTask(
   const now = await databaseClock(em);
   // Each a statement of its own, without a unit of work: nothing of it is read again.
   const task = await em.insert(Task, {
+    ...known,
     name,
     className: taskClass.name,
     data,
@@ -119,7 +125,7 @@ async function databaseClock(em: EntityManager): Promise<Date> {
 }
 
 export async function updateTask(
-  context: Context,
+  context: ChangeContext,
   em: EntityManager,
   input: typeof UpdateTaskInput.$inferInput,
 ): Promise<number> {
@@ -157,7 +163,12 @@ export async function updateTask(
 }
 
 /** Runs that are queued are for the class that the task has when they begin; those of the former one may have no runner. */
-async function moveQueuedRuns({ jobs }: Context, em: EntityManager, taskId: number, className: string): Promise<void> {
+async function moveQueuedRuns(
+  { jobs }: ChangeContext,
+  em: EntityManager,
+  taskId: number,
+  className: string,
+): Promise<void> {
   const queued = await em.execute<{ job_id: string }[]>(
     `select job_id from run where task_id = ? and state = 'QUEUED' and job_id is not null`,
     [taskId],
@@ -204,7 +215,7 @@ export async function setActive(
 const DELETED = 'Cancelled: the task was deleted.';
 
 export async function deleteTask(
-  context: Context,
+  context: ChangeContext,
   em: EntityManager,
   by: TaskBy,
   expectedVersion?: number | null,

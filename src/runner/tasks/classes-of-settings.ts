@@ -1,4 +1,4 @@
-import { builtInTaskClasses, type TaskClassParts, TaskClasses } from './index.ts';
+import { builtInTaskClasses, TaskClasses, type TaskClassParts } from './index.ts';
 import { checkNames, loadTaskModules } from './task-modules.ts';
 
 /** The classes that a command knows by their code, as a server with these settings does. */

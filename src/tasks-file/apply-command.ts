@@ -1,0 +1,72 @@
+// npm run -s apply -- tasks.json [--dry-run]: makes the tasks here those of the file.
+import { parseArgs } from 'node:util';
+import { pino } from 'pino';
+import { runCommand, say } from '../backup/command.ts';
+import { openInstallation } from '../credentials/open-installation.ts';
+import type { EntityManager } from '../database/orm.ts';
+import { reasonOf, StartupError } from '../database/startup-error.ts';
+import { User } from '../entities/index.ts';
+import { readSettings } from '../env.ts';
+import { Jobs } from '../runner/jobs.ts';
+import { classesOfSettings } from '../runner/tasks/classes-of-settings.ts';
+import { KnownClasses } from '../runner/tasks/known-classes.ts';
+import { applyTasks, checkedPlan } from './apply.ts';
+import { refuseConflicts } from './conflicts.ts';
+import { readTasksFile } from './file.ts';
+import { showPlan } from './show.ts';
+
+const USAGE = 'npm run -s apply -- tasks.json [--dry-run] [--delete] [--force] [--as ADMIN]';
+
+function readArguments() {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        'dry-run': { type: 'boolean', default: false },
+        delete: { type: 'boolean', default: false },
+        force: { type: 'boolean', default: false },
+        as: { type: 'string' },
+      },
+    });
+    const [from, ...others] = positionals;
+    if (from === undefined || others.length > 0) throw new Error('accepted is the name of one file');
+    return { from, isDry: values['dry-run'], remove: values.delete, force: values.force, actorName: values.as };
+  } catch (error) {
+    throw new StartupError(`${reasonOf(error)}\nUsage: ${USAGE}`);
+  }
+}
+
+/** The admin of the name, or the first one. */
+async function findActor(em: EntityManager, name: string | undefined): Promise<User> {
+  const admins = await em.find(User, { role: 'ADMIN', disabledAt: null }, { orderBy: { id: 'asc' } });
+  const actor = name === undefined ? admins[0] : admins.find((admin) => admin.name === name);
+  if (actor !== undefined) return actor;
+  const names = admins.map((admin) => JSON.stringify(admin.name)).join(', ');
+  throw new StartupError(`--as is ${JSON.stringify(name)}; accepted is the name of an admin: ${names}.`);
+}
+
+await runCommand(async (releasers) => {
+  const { from, isDry, actorName, remove, force } = readArguments();
+  const settings = readSettings();
+  const file = await readTasksFile(from);
+  const { orm, url, vault } = await openInstallation(settings, releasers, say);
+  const actor = await findActor(orm.em.fork(), actorName);
+  const timeZone = settings.TIME_ZONE;
+  const taskClasses = new KnownClasses(await classesOfSettings({ settings, databaseUrl: url, vault }));
+  const options = { remove, force, taskClasses, timeZone };
+  if (isDry) {
+    const { plan } = await checkedPlan(orm.em.fork(), file, options);
+    say(showPlan(plan, { timeZone, now: new Date() }));
+    await refuseConflicts(orm.em, plan);
+    say('Nothing was changed (--dry-run).');
+    return;
+  }
+  const jobs = new Jobs(url, pino({ level: 'silent' }), false, settings.LEASE_SECONDS);
+  releasers.push(() => jobs.stop());
+  await jobs.start();
+  const { plan, addedIds } = await applyTasks(orm.em, file, { ...options, actor, jobs, from });
+  await refuseConflicts(orm.em, plan);
+  say(showPlan(plan, { timeZone, now: new Date(), addedIds }));
+  const isDone = plan.add.length + plan.change.length + plan.remove.length > 0;
+  say(isDone ? 'Applied. Export again before the next change: ids and versions are new.' : 'Nothing to do.');
+});

@@ -1,0 +1,138 @@
+import { basename } from 'node:path';
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { sql } from 'kysely';
+import { recordAudit } from '../credentials/audit.ts';
+import { lockUsers } from '../credentials/users.ts';
+import { moveSequence } from '../database/sequence.ts';
+import { StartupError } from '../database/startup-error.ts';
+import { inTransaction } from '../database/transaction.ts';
+import { wake } from '../database/wake.ts';
+import type { User } from '../entities/index.ts';
+import type { RepeatRule } from '../runner/calendar.ts';
+import type { Jobs } from '../runner/jobs.ts';
+import { addTask, type ChangeContext, deleteTask, updateTask } from '../schema/task-changes.ts';
+import { findPlanFaults, type Known } from './faults.ts';
+import { type FileTask, refuseFaults, type TasksFile } from './file.ts';
+import { type PlannedChange, type PlanOptions, planTasks, type TaskPlan } from './plan.ts';
+
+export interface ApplyOptions extends PlanOptions, Known {
+  /** Who is said to have done it. */
+  actor: User;
+  jobs: Jobs;
+  /** The path of the file. */
+  from: string;
+}
+
+export interface Applied {
+  plan: TaskPlan;
+  /** The ids that the added tasks have, in their order. */
+  addedIds: number[];
+}
+
+const ATTEMPTS = 5;
+
+/** Somebody changed what was to be changed between the plan and the locks. */
+class ChangedMeanwhile extends Error {}
+
+/** The plan, where it may be carried out; a StartupError says everything that is in its way. */
+export async function checkedPlan(em: EntityManager, file: TasksFile, options: PlanOptions & Known) {
+  const plan = await planTasks(em, file.tasks, options);
+  const faults = [...file.faults];
+  const owners = await findPlanFaults(em, plan, options, faults);
+  refuseFaults(faults);
+  return { plan, owners };
+}
+
+/**
+ * Makes the tasks here those of the file, in one transaction and as the mutations do it: killed before its end it has done
+ * nothing. What is to do is found in that transaction, and found again where somebody else was faster. A plan with
+ * conflicts is returned and not carried out.
+ */
+export async function applyTasks(em: EntityManager, file: TasksFile, options: ApplyOptions): Promise<Applied> {
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+    try {
+      return await inTransaction(em, (transaction) => applyIn(transaction, file, options));
+    } catch (error) {
+      if (!(error instanceof ChangedMeanwhile)) throw error;
+    }
+  }
+  throw new StartupError('Others change these tasks all the time; nothing was changed. Try again.');
+}
+
+async function applyIn(em: EntityManager, file: TasksFile, options: ApplyOptions): Promise<Applied> {
+  // Names of users stay, and imports and those who apply a file at the same time wait for each other.
+  await lockUsers(em);
+  const { plan, owners } = await checkedPlan(em, file, options);
+  if (plan.conflicts.length > 0) return { plan, addedIds: [] };
+  await lockUnchanged(em, plan);
+  const { actor: viewer, jobs, taskClasses, timeZone } = options;
+  const context: ChangeContext = { em, viewer, jobs, taskClasses, timeZone };
+  const changes = [...plan.change.map((change) => ({ id: change.here.id, change })), ...plan.remove];
+  for (const each of changes.toSorted((left, right) => left.id - right.id)) {
+    if ('change' in each) await updateTask(context, em, changeInput(each.change, owners));
+    else await deleteTask(context, em, { legacyId: each.id });
+    // Or the next flush would look at the tasks of all before.
+    em.clear();
+  }
+  const addedIds = await addTasks(context, em, plan.add, owners);
+  await record(em, plan, options);
+  return { plan, addedIds };
+}
+
+/** Locks in the order of ids, as all do. */
+async function lockUnchanged(em: EntityManager, { change, remove }: TaskPlan): Promise<void> {
+  const versions = new Map([...change.map(({ here }) => here), ...remove].map(({ id, version }) => [id, version]));
+  const { rows } = await sql<{ id: number; version: number }>`
+    select id, version from task where id = any(${[...versions.keys()]}::int[]) order by id for no key update
+  `.execute(em.getKysely());
+  if (rows.some(({ id, version }) => versions.get(id) !== version)) throw new ChangedMeanwhile();
+}
+
+/** What differs, in the words of `UpdateTaskInput`. */
+function changeInput({ here, wanted, fields }: PlannedChange, owners: ReadonlyMap<string, number>) {
+  const changed = fields.map((field) => {
+    if (field === 'owner') return { ownerLegacyId: owners.get(wanted.owner) };
+    return field === 'data' ? { dataText: wanted.data } : { [field]: wanted[field] };
+  });
+  return Object.assign({ task: { legacyId: here.id } }, ...changed);
+}
+
+async function addTasks(
+  context: ChangeContext,
+  em: EntityManager,
+  tasks: readonly FileTask[],
+  owners: ReadonlyMap<string, number>,
+): Promise<number[]> {
+  const highest = tasks.reduce((most, { id }) => Math.max(most, id ?? 0), 0);
+  // First, so that nobody is given one of these ids meanwhile.
+  if (highest > 0) await moveSequence(em, 'task', highest);
+  const ids: number[] = [];
+  for (const task of tasks) {
+    const { id, version, name, className, active = true, timeZone, data = null, policy } = task;
+    const input = {
+      name,
+      className,
+      active,
+      repeatItems: (task.repeatItems ?? []) as RepeatRule[],
+      timeZone,
+      ownerLegacyId: task.owner === undefined ? undefined : owners.get(task.owner),
+      policy: policy as object,
+      dataText: data,
+    };
+    ids.push(await addTask(context, em, input, id === undefined ? {} : { id, version: version ?? 1 }));
+  }
+  return ids;
+}
+
+async function record(em: EntityManager, plan: TaskPlan, { actor, from, force }: ApplyOptions): Promise<void> {
+  const { add, change, remove } = plan;
+  const counts = { added: add.length, changed: change.length, deleted: remove.length, force };
+  if (add.length + change.length + remove.length === 0) return;
+  await recordAudit(
+    em,
+    { actorId: actor.id, apiKey: null, origin: 'npm run apply' },
+    { action: 'apply', target: basename(from), change: counts },
+  );
+  // Delivered with the commit.
+  await wake(em, 'slotkeeper_schedule', 'slotkeeper_events', 'slotkeeper_jobs');
+}

@@ -1,0 +1,84 @@
+// What of a plan cannot be: said before anything is changed, with the place in the file. The mutations would refuse the same.
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { sql } from 'kysely';
+import { findNeverDue, type RepeatRule } from '../runner/calendar.ts';
+import type { KnownClasses } from '../runner/tasks/known-classes.ts';
+import type { FileTask } from './file.ts';
+import { shorten } from './file-schema.ts';
+import type { TaskPlan } from './plan.ts';
+
+export interface Known {
+  taskClasses: KnownClasses;
+  /** Of a new task that names none. */
+  timeZone: string;
+}
+
+interface Checked {
+  file: FileTask;
+  timeZone: string;
+  repeatItems: readonly RepeatRule[];
+  data: string | null;
+  /** What of it the task does not have already. */
+  isNew: (field: 'className' | 'data' | 'repeatItems' | 'timeZone') => boolean;
+}
+
+/** The ids of the owners whom the file names, by name; `faults` gets what is wrong. */
+export async function findPlanFaults(
+  em: EntityManager,
+  plan: TaskPlan,
+  { taskClasses, timeZone }: Known,
+  faults: string[],
+): Promise<ReadonlyMap<string, number>> {
+  const checked: Checked[] = [
+    ...plan.add.map((file) => ({
+      file,
+      timeZone: file.timeZone ?? timeZone,
+      repeatItems: file.repeatItems ?? [],
+      data: file.data ?? null,
+      isNew: () => true,
+    })),
+    ...plan.change.map(({ file, wanted, fields }) => ({
+      file,
+      ...wanted,
+      isNew: (field: Parameters<Checked['isNew']>[0]) => fields.includes(field),
+    })),
+  ];
+  const owners = await findOwners(em, checked);
+  for (const each of checked) {
+    const { file } = each;
+    if (file.owner !== undefined && !owners.has(file.owner)) {
+      faults.push(`${file.path}.owner is ${shorten(file.owner)}; accepted is the name of a user who is here`);
+    }
+    faults.push(...neverDue(each), ...(await faultsOfClass(em, taskClasses, each)));
+  }
+  return owners;
+}
+
+async function findOwners(em: EntityManager, checked: readonly Checked[]): Promise<Map<string, number>> {
+  const names = new Set(checked.flatMap(({ file }) => file.owner ?? []));
+  const { rows } = await sql<{ id: number; name: string }>`
+    select id, name from app_user where name = any(${[...names]}::text[])
+  `.execute(em.getKysely());
+  return new Map(rows.map(({ id, name }) => [name, id]));
+}
+
+function neverDue({ file, timeZone, repeatItems, isNew }: Checked): string[] {
+  if (!isNew('repeatItems') && !isNew('timeZone')) return [];
+  return repeatItems.flatMap((rule, index) => {
+    const fault = findNeverDue(rule, timeZone);
+    return fault === null ? [] : [`${file.path}.repeatItems[${index}].${fault.message}`];
+  });
+}
+
+async function faultsOfClass(em: EntityManager, taskClasses: KnownClasses, checked: Checked): Promise<string[]> {
+  const { file, data, isNew } = checked;
+  if (!isNew('className') && !isNew('data')) return [];
+  const found = await taskClasses.named(em, file.className);
+  if (found === null) {
+    if (!isNew('className')) return [];
+    const available = (await taskClasses.all(em)).map(({ name }) => name).join(', ');
+    return [`${file.path}.className is ${shorten(file.className)}; accepted is one of ${available}`];
+  }
+  const fault = found.findFault(JSON.parse(data ?? '{}'));
+  return fault === null ? [] : [`${[`${file.path}.data`, ...fault.path].join('.')}: ${fault.message}`];
+}

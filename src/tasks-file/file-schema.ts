@@ -1,0 +1,108 @@
+// The form of one task of a file. Each fault says what came and what is accepted; its path says where.
+import { z } from 'zod';
+import { CATCH_UP_POLICIES, OVERLAP_POLICIES, POLICY_BOUNDS } from '../entities/task.ts';
+import { isTimeZone, type NumberField, RULE_RANGES } from '../runner/calendar.ts';
+import { MAX_ITEMS } from '../schema/repeat-item.ts';
+
+const MAX_ID = 2_147_483_647;
+const SHOWN_LENGTH = 80;
+
+/** A value in a message. */
+export function shorten(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH)}…` : text;
+}
+
+const refused = (value: unknown, accepted: string) =>
+  `${value === undefined ? 'is missing' : `is ${shorten(value)}`}; accepted is ${accepted}`;
+
+function valueOf<Value>(accepted: string, check: (value: unknown) => boolean) {
+  return z.custom<Value>(check, { error: ({ input }) => refused(input, accepted) });
+}
+
+function objectOf<Shape extends z.core.$ZodShape>(shape: Shape) {
+  // Null leaves the message to zod, for keys that are unknown.
+  const error = ({ code, input }: { code?: string; input?: unknown }) =>
+    code === 'invalid_type' ? refused(input, 'an object') : null;
+  return z.strictObject(shape, { error });
+}
+
+const text = valueOf<string>('a text', (value) => typeof value === 'string');
+const flag = valueOf<boolean>('true or false', (value) => typeof value === 'boolean');
+const isWhole = (value: unknown, [least, most]: readonly [number, number]) =>
+  Number.isInteger(value) && isWithin(value, [least, most]);
+const isWithin = (value: unknown, [least, most]: readonly [number, number]) =>
+  typeof value === 'number' && value >= least && value <= most;
+
+const whole = (range: readonly [number, number]) =>
+  valueOf<number>(`a whole number from ${range[0]} to ${range[1]}`, (value) => isWhole(value, range));
+const wholeOrNull = (range: readonly [number, number]) =>
+  valueOf<number | null>(
+    `a whole number from ${range[0]} to ${range[1]}, or null`,
+    (value) => value === null || isWhole(value, range),
+  );
+const decimal = (range: readonly [number, number]) =>
+  valueOf<number>(`a number from ${range[0]} to ${range[1]}`, (value) => isWithin(value, range));
+const oneOf = <Value extends string>(values: readonly Value[]) =>
+  valueOf<Value>(`one of ${values.join(', ')}`, (value) => (values as readonly unknown[]).includes(value));
+
+/** What is left out is null, which means every, and of the minute 0: as in `RepeatItemInput`. */
+const numberField = (field: NumberField) => wholeOrNull(RULE_RANGES[field]).default(null);
+const day = valueOf<string | null>(
+  'a date as YYYY-MM-DD, or null',
+  (value) => value === null || typeof value === 'string',
+);
+
+const ruleSchema = objectOf({
+  start: day.default(null),
+  end: day.default(null),
+  intervalDays: numberField('intervalDays'),
+  year: numberField('year'),
+  month: numberField('month'),
+  dayOfMonth: numberField('dayOfMonth'),
+  weekOfMonth: numberField('weekOfMonth'),
+  dayOfWeek: numberField('dayOfWeek'),
+  hour: numberField('hour'),
+  minute: wholeOrNull(RULE_RANGES.minute).default(0),
+});
+
+const policySchema = objectOf({
+  overlap: oneOf(OVERLAP_POLICIES).optional(),
+  queueLimit: whole(POLICY_BOUNDS.queueLimit).optional(),
+  catchUp: oneOf(CATCH_UP_POLICIES).optional(),
+  misfireGraceSeconds: whole(POLICY_BOUNDS.misfireGraceSeconds).optional(),
+  catchUpMaxAgeSeconds: wholeOrNull(POLICY_BOUNDS.catchUpMaxAgeSeconds).optional(),
+  retry: objectOf({
+    attempts: whole(POLICY_BOUNDS.retryAttempts).optional(),
+    delaySeconds: whole(POLICY_BOUNDS.retryDelaySeconds).optional(),
+    backoff: decimal(POLICY_BOUNDS.retryBackoff).optional(),
+    jitter: decimal(POLICY_BOUNDS.retryJitter).optional(),
+  }).optional(),
+  timeoutSeconds: whole(POLICY_BOUNDS.timeoutSeconds).optional(),
+});
+
+export const taskSchema = objectOf({
+  id: whole([1, MAX_ID]).optional(),
+  version: whole([1, MAX_ID]).optional(),
+  name: text,
+  className: text,
+  active: flag.optional(),
+  owner: text.optional(),
+  timeZone: valueOf<string>('an IANA time zone such as Europe/Berlin', isTimeZoneName).optional(),
+  repeatItems: z
+    .array(ruleSchema, { error: ({ input }) => refused(input, 'a list of rules') })
+    .max(MAX_ITEMS, `has more than ${MAX_ITEMS} rules`)
+    .optional(),
+  policy: policySchema.optional(),
+  data: z.unknown().optional(),
+  dataText: text.optional(),
+}).superRefine(({ id, version }, context) => {
+  if ((id === undefined) === (version === undefined)) return;
+  const missing = id === undefined ? 'id' : 'version';
+  const message = refused(undefined, 'both id and version as they were exported, or neither for a new task');
+  context.addIssue({ code: 'custom', path: [missing], message });
+});
+
+function isTimeZoneName(value: unknown): boolean {
+  return typeof value === 'string' && isTimeZone(value);
+}

@@ -1,0 +1,128 @@
+// Reads a file of tasks: its form, and what each task says by itself. Whether it fits what is here is the plan's to say.
+import { createReadStream } from 'node:fs';
+import { z } from 'zod';
+import { reasonOf, StartupError } from '../database/startup-error.ts';
+import { findFieldFault, type RepeatRule } from '../runner/calendar.ts';
+import { readData, readName } from '../schema/task-input.ts';
+import { shorten, taskSchema } from './file-schema.ts';
+
+export const FORMAT = 1;
+/** Some 400,000 tasks; a longer text would not be one string. */
+const MAX_BYTES = 256 * 1024 * 1024;
+const SHOWN_FAULTS = 100;
+
+/** A task of the file. A field that it leaves out stays as it is; of a new task it gets its default. */
+export interface FileTask extends Omit<z.infer<typeof taskSchema>, 'data' | 'dataText'> {
+  /** Where it is, such as `tasks[3]`. */
+  path: string;
+  /** JSON text. */
+  data: string | null | undefined;
+}
+
+export interface TasksFile {
+  tasks: FileTask[];
+  /** Each with its path. Their tasks are not among the others. */
+  faults: string[];
+}
+
+/** A StartupError where it cannot be read or is no file of tasks at all. */
+export async function readTasksFile(path: string): Promise<TasksFile> {
+  const { success, data: content, error } = contentSchema.safeParse(parseJson(await readText(path), path));
+  if (!success) throw new StartupError(`${path}: ${faultsOf(error, '').join('; ')}.`);
+  const faults: string[] = [];
+  const tasks = content.tasks.flatMap((value, index) => readTask(value, `tasks[${index}]`, faults));
+  const ids = new Map<number, string>();
+  for (const { id, path: at } of tasks) {
+    if (id === undefined) continue;
+    const other = ids.get(id);
+    if (other !== undefined) faults.push(`${at}.id is ${id}, as ${other}.id is; accepted is each id once`);
+    ids.set(id, at);
+  }
+  return { tasks, faults };
+}
+
+/** Throws them all together, where there are any. */
+export function refuseFaults(faults: readonly string[]): void {
+  if (faults.length === 0) return;
+  const shown = faults.slice(0, SHOWN_FAULTS);
+  if (shown.length < faults.length) shown.push(`and ${faults.length - shown.length} more`);
+  throw new StartupError(
+    `The file cannot be applied, and nothing was changed:\n${shown.map((each) => `  ${each}`).join('\n')}`,
+  );
+}
+
+const contentSchema = z.strictObject({
+  slotkeeper: z.literal(FORMAT, {
+    error: ({ input }) => `is ${shorten(input)}; accepted is ${FORMAT}, the format that this version reads`,
+  }),
+  tasks: z.array(z.unknown(), { error: 'is no list of tasks' }),
+});
+
+async function readText(path: string): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      if (length > MAX_BYTES) throw new Error(`it is longer than ${MAX_BYTES} bytes`);
+      chunks.push(chunk);
+    }
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+  } catch (error) {
+    throw new StartupError(`${path} cannot be read: ${reasonOf(error)}`);
+  }
+}
+
+function parseJson(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new StartupError(`${path} is not JSON: ${reasonOf(error)}`);
+  }
+}
+
+/** The task, unless something is wrong with it. */
+function readTask(value: unknown, path: string, faults: string[]): FileTask[] {
+  const parsed = taskSchema.safeParse(value);
+  if (!parsed.success) {
+    faults.push(...faultsOf(parsed.error, path));
+    return [];
+  }
+  const before = faults.length;
+  const { data: given, dataText, ...task } = parsed.data;
+  attempt(faults, () => readName(task.name, `${path}.name`));
+  const input = { ...(given === undefined ? {} : { data: given }), ...(dataText === undefined ? {} : { dataText }) };
+  const data = attempt(faults, () => readData(input, path));
+  for (const [index, rule] of (task.repeatItems ?? []).entries()) {
+    const fault = findFieldFault(rule as RepeatRule);
+    if (fault !== null) faults.push(`${path}.repeatItems[${index}].${fault.message}`);
+  }
+  return faults.length === before ? [{ ...task, path, data }] : [];
+}
+
+/** What `read` returns; what it refuses as a mutation would is one more fault. */
+function attempt<Result>(faults: string[], read: () => Result): Result | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof Error && 'extensions' in error)) throw error;
+    faults.push(error.message);
+    return undefined;
+  }
+}
+
+function faultsOf(error: z.ZodError, path: string): string[] {
+  return error.issues.flatMap((issue) => {
+    const at = pathOf(path, issue.path);
+    if (issue.code === 'unrecognized_keys')
+      return issue.keys.map((key) => `${pathOf(at, [key])} is unknown; accepted are the fields of an export`);
+    return [`${at === '' ? 'it' : at} ${issue.message}`];
+  });
+}
+
+function pathOf(base: string, keys: readonly PropertyKey[]): string {
+  return keys.reduce<string>((path, key) => {
+    if (typeof key === 'number') return `${path}[${key}]`;
+    return path === '' ? String(key) : `${path}.${String(key)}`;
+  }, base);
+}
