@@ -8,6 +8,7 @@ import { DnsZone, type DnsZoneSchema } from './dns-zone.ts';
 import { Event, type EventSchema } from './event.ts';
 import { EventLog, type EventLogSchema } from './event-log.ts';
 import { IdempotencyKey, type IdempotencyKeySchema } from './idempotency-key.ts';
+import { ImportedLogEntry, type ImportedLogEntrySchema } from './imported-log-entry.ts';
 import { Installation, type InstallationSchema } from './installation.ts';
 import { IpBlock, type IpBlockSchema } from './ip-block.ts';
 import { LegacyReply, type LegacyReplySchema } from './legacy-reply.ts';
@@ -33,6 +34,7 @@ export {
   Event,
   EventLog,
   IdempotencyKey,
+  ImportedLogEntry,
   Installation,
   IpBlock,
   LegacyReply,
@@ -71,6 +73,7 @@ export const entities = [
   DnsServer,
   DnsServerZone,
   IdempotencyKey,
+  ImportedLogEntry,
   LegacyReply,
   LegacyUsage,
   Secret,
@@ -98,6 +101,7 @@ export type Tables = InferKyselyDB<
   | typeof DnsServerSchema
   | typeof DnsServerZoneSchema
   | typeof IdempotencyKeySchema
+  | typeof ImportedLogEntrySchema
   | typeof LegacyReplySchema
   | typeof LegacyUsageSchema
   | typeof SecretSchema

@@ -1,0 +1,31 @@
+import { defineEntity, p } from '@mikro-orm/core';
+
+const ImportedLogEntrySchema = defineEntity({
+  name: 'ImportedLogEntry',
+  tableName: 'imported_log',
+  properties: {
+    /** The task's id, here and there. No foreign key: the history comes in before its task. */
+    taskId: p.integer().primary(),
+    /** The old `log_id`. */
+    id: p.bigint('number').primary().autoincrement(false),
+    at: p.datetime(),
+    /** Syslog's number, and the rest as the old server tells it. */
+    level: p.text().nullable(),
+    category: p.text().nullable(),
+    message: p.text(),
+    userId: p.integer().nullable(),
+    username: p.text().nullable(),
+    ip: p.text().nullable(),
+  },
+  // What retention asks for.
+  indexes: [{ name: 'imported_log_by_time', properties: ['at'] }],
+});
+
+/**
+ * A line of the history of a task on the installation that it was imported from. Not an event: it is no news to anybody who
+ * follows the log, and there is no run to it.
+ */
+export class ImportedLogEntry extends ImportedLogEntrySchema.class {}
+ImportedLogEntrySchema.setClass(ImportedLogEntry);
+
+export { ImportedLogEntrySchema };
