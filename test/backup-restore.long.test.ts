@@ -107,6 +107,9 @@ async function useEverything(): Promise<void> {
     `insert into slot_gap (task_id, from_slot, to_slot, reason, count)
      values (2, '2026-01-01T00:00Z', '2026-01-01T23:00Z', 'MISSED', 24)`,
   );
+  await rows(em, "insert into imported_log (task_id, id, at, message) values (2, 7, '2015-05-07T12:28:14Z', ?)", [
+    AWKWARD,
+  ]);
   await rows(
     em,
     `insert into dns_server_zone (server_id, zone_id, serial, pushed_at) values (1, 1, 4294967295, now())`,

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { ADMIN, MASTER_KEY, startTestApp, type TestApp } from './support/app.ts';
+import { ADMIN, HOLDING, MASTER_KEY, startTestApp, type TestApp } from './support/app.ts';
 import { CHILD_ENVIRONMENT } from './support/child-environment.ts';
 import { contentsOf } from './support/contents.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
@@ -56,10 +56,24 @@ const PAGE = {
     },
   ],
 };
+const logRow = (id: number, time: string, message: string) => ({
+  log_id: String(id),
+  time,
+  log_level: '6',
+  user_id: '31',
+  username: 'usernamehere',
+  log_category: 'System',
+  message,
+  ip: null,
+});
+const finished = (moved: number) =>
+  `task_id=1 task=Process Holding Tank action=finished message=Holding tank processed. ${moved} IPv4 and 0 IPv6 blocks moved to the available pool.`;
 const HISTORY = {
   success: 1,
   data: [
-    { log_id: '1005030', time: '2015-05-07 12:28:14', user_id: '31', username: 'usernamehere', message: 'x', ip: null },
+    logRow(1_005_037, '2015-05-07 12:29:45', finished(0)),
+    logRow(1_005_033, '2015-05-07 12:28:50', finished(1)),
+    logRow(1_005_030, '2015-05-07 12:28:14', 'Task "Process Holding Tank" (1) added'),
   ],
 };
 
@@ -75,26 +89,42 @@ beforeEach(async () => {
   };
 });
 
-async function run(from: string, args: string[] = [], { key, secret } = ADMIN) {
+function spawnImport(from: string, args: string[] = [], { key, secret } = ADMIN) {
   const env = { ...CHILD_ENVIRONMENT, DATABASE_URL: database.url, MASTER_KEY: MASTER_KEY.toString('hex') };
   const child = spawn(process.execPath, [COMMAND, '--from', from, '--key', key, ...args], { env, stdio: 'pipe' });
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(secret);
+  return child;
+}
+
+/** The reply of getTaskHistory. */
+async function historyOf(server: TestApp, taskId: number) {
+  const text = await server.legacy(`target=scheduler&action=getTaskHistory&taskId=${taskId}`);
+  return JSON.parse(text) as { success: number; data?: { log_id: string; message: string }[] };
+}
+
+async function run(from: string, args: string[] = [], credentials = ADMIN) {
+  const child = spawnImport(from, args, credentials);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk: Buffer) => {
       output += chunk.toString();
     });
   }
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(secret);
   const [code] = (await once(child, 'close')) as [number];
   return { code, output };
 }
 
+/** What an old server answers, by action; a function may make it for the task that is asked for. */
+type Replies = Record<string, unknown>;
+type ReplyOf = (taskId: number) => unknown;
+
 /** An old server that answers each action with what it is given; the address of its api.php. */
-async function oldServer(replies: Record<string, unknown>): Promise<string> {
-  const server = createServer((request, response) => {
-    const action = new URL(request.url ?? '', 'http://old').searchParams.get('action') ?? '';
-    const reply = replies[action];
+async function oldServer(replies: Replies): Promise<string> {
+  const server = createServer(async (request, response) => {
+    const { searchParams } = new URL(request.url ?? '', 'http://old');
+    const given = replies[searchParams.get('action') ?? ''];
+    const reply = typeof given === 'function' ? await (given as ReplyOf)(Number(searchParams.get('taskId'))) : given;
     response.end(typeof reply === 'string' ? reply : JSON.stringify(reply));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -166,6 +196,80 @@ describe('the example of the old page', () => {
     ]);
   });
 
+  test('brings the history along, newest first after what happens here, whose numbers go on', async () => {
+    const { output } = await run(from, ['--dry-run']);
+    expect(output).toContain('6 rows of their history to add, 0 here already');
+    expect(await historyOf(app, 1)).toMatchObject({ success: 0 });
+    for (const [added, known] of [
+      [6, 0],
+      [0, 6],
+    ]) {
+      const again = await run(from);
+      expect(again.output).toContain('history of tasks: 2 of 2 (6 rows)');
+      expect(again.output).toContain(`${added} rows of their history to add, ${known} here already`);
+      const [first, ...others] = (await historyOf(app, 1)).data as { log_id: string; message: string }[];
+      expect(others).toEqual(HISTORY.data);
+      expect(first?.message).toBe('Task "Process Holding Tank" (1) added');
+      expect(Number(first?.log_id)).toBeGreaterThan(1_005_037);
+    }
+    const { importedLog } = await app.query<{ importedLog: { edges: { node: object }[]; pageInfo: object } }>(
+      `{ importedLog(task: { legacyId: 1 }, last: 1) {
+        edges { node { logId at level category message userLegacyId username ip } } pageInfo { hasPreviousPage } } }`,
+    );
+    expect(importedLog).toEqual({
+      edges: [
+        {
+          node: {
+            logId: '1005037',
+            at: '2015-05-07T12:29:45.000Z',
+            level: '6',
+            category: 'System',
+            message: finished(0),
+            userLegacyId: 31,
+            username: 'usernamehere',
+            ip: null,
+          },
+        },
+      ],
+      pageInfo: { hasPreviousPage: true },
+    });
+  });
+
+  test('leaves the history where it is when that is asked for, but for the names of users', async () => {
+    expect(await run(from, ['--no-history'])).toEqual({ code: 0, output: expect.stringContaining('Stored.') });
+    expect((await historyOf(app, 1)).data).toHaveLength(1);
+    expect(await rows(database.orm.em, 'select name from app_user where id = 31')).toEqual([{ name: 'usernamehere' }]);
+  });
+
+  test('does not give its history to another task that has its id here', async () => {
+    const { addTask } = await app.query<{ addTask: { task: { legacyId: number } } }>(
+      `mutation ($class: String!) { addTask(input: { name: "Ours", className: $class, repeatItems: [{}] }) { task { legacyId } } }`,
+      { class: HOLDING },
+    );
+    expect(addTask.task.legacyId).toBe(1);
+    const { output } = await run(from);
+    expect(output).toContain('! task 1 ');
+    expect((await historyOf(app, 1)).data).toHaveLength(1);
+    expect((await historyOf(app, 2)).data).toHaveLength(4);
+  });
+
+  test('gets what the old server did meanwhile by another import, also for a task that was changed here', async () => {
+    const more = { ...HISTORY };
+    const growing = await oldServer({ getTasks: PAGE, getTaskHistory: () => more });
+    await run(growing);
+    await app.query('mutation { updateTask(input: { task: { legacyId: 1 }, name: "Renamed" }) { task { id } } }');
+    const soon = new Date(Date.now() + 60_000).toISOString().slice(0, 19).replace('T', ' ');
+    more.data = [logRow(1_005_040, soon, finished(2)), ...HISTORY.data];
+    expect((await run(growing)).output).toContain('2 rows of their history to add, 6 here already');
+    const { data } = await historyOf(app, 1);
+    expect(data?.map(({ message }) => message)).toEqual([
+      finished(2),
+      'Task "Renamed" (1) updated',
+      'Task "Process Holding Tank" (1) added',
+      ...HISTORY.data.map(({ message }) => message),
+    ]);
+  });
+
   test('comes in paused where that is asked for', async () => {
     expect((await run(from, ['--paused'])).code).toBe(0);
     expect(await rows(database.orm.em, 'select active, next_run_at from task')).toEqual([
@@ -196,7 +300,7 @@ describe('the example of the old page', () => {
 
 test('an installation of ours is an old server too: what it answers is answered here', async () => {
   const own = await testDatabase();
-  const old = await startTestApp(own.url, { settings: { ROLE: 'gateway' } });
+  const old = await startTestApp(own.url);
   const className = '\\scheduler\\Tasks\\BackupTask';
   for (let n = 0; n < 30; n += 1) {
     const repeatItems = Array.from({ length: n % 4 }, (_, index) => ({ hour: index, minute: n, dayOfWeek: n % 7 }));
@@ -205,12 +309,62 @@ test('an installation of ours is an old server too: what it answers is answered 
     });
   }
   await old.query('mutation { deleteTask(input: { task: { legacyId: 7 } }) { task { id } } }');
+  for (let n = 0; n < 3; n += 1) await old.legacy('target=scheduler&action=executeTask&taskId=1');
+  await old.query('mutation { updateTask(input: { task: { legacyId: 1 }, name: "x=\\"y\\" <z>" }) { task { id } } }');
   const { code, output } = await run(`${old.address}/api/v1/api.php`);
   expect({ code, output }).toMatchObject({ code: 0 });
   const list = 'target=scheduler&action=getTasks';
   expect(await app.legacy(list)).toBe(await old.legacy(list));
+  for (const id of [1, 2, 30]) {
+    const [here, there] = [await historyOf(app, id), await historyOf(old, id)];
+    expect(there.data?.length).toBe(id === 1 ? 5 : 1);
+    expect(here.data?.slice(1)).toEqual(there.data);
+  }
   await old.stop();
   await own.close();
+});
+
+test('an import that is killed in the midst of the history has added no task, and the next one goes on', async () => {
+  const tasks = Array.from({ length: 12 }, (_, index) => ({
+    ...PAGE.data[1],
+    id: String(index + 1),
+    repeat_items: [],
+  }));
+  const asked = Promise.withResolvers<void>();
+  let isHeld = true;
+  const getTaskHistory = async (taskId: number) => {
+    if (isHeld && taskId === 8) {
+      asked.resolve();
+      // The connection ends with the import.
+      return new Promise(() => undefined);
+    }
+    return {
+      success: 1,
+      data: [logRow(100 * taskId + 1, '2016-01-01 00:00:01', 'b'), logRow(100 * taskId, '2016-01-01 00:00:00', 'a')],
+    };
+  };
+  const from = await oldServer({ getTasks: { success: 1, data: tasks }, getTaskHistory });
+  const child = spawnImport(from);
+  await asked.promise;
+  // Those before the eighth are stored.
+  child.kill('SIGKILL');
+  await once(child, 'close');
+  const stored = 'select count(distinct task_id)::int as tasks, count(*)::int as rows from imported_log';
+  expect(await rows(database.orm.em, stored)).toEqual([{ tasks: 7, rows: 14 }]);
+  expect(await rows(database.orm.em, 'select id from task')).toEqual([]);
+
+  isHeld = false;
+  const { code, output } = await run(from);
+  expect({ code, output }).toEqual({
+    code: 0,
+    output: expect.stringContaining('10 rows of their history to add, 14 here'),
+  });
+  expect(await rows(database.orm.em, stored)).toEqual([{ tasks: 12, rows: 24 }]);
+  for (const id of [1, 8, 12]) {
+    const [added, ...others] = (await historyOf(app, id)).data ?? [];
+    expect(others.map(({ log_id }) => log_id)).toEqual([String(100 * id + 1), String(100 * id)]);
+    expect(Number(added?.log_id)).toBeGreaterThan(1_201);
+  }
 });
 
 describe('nothing is stored, and one sentence says why, where the old server', () => {
@@ -246,6 +400,12 @@ describe('nothing is stored, and one sentence says why, where the old server', (
       /task 1: repeat_items\.0\./,
     ],
     ['has the id twice', () => oldServer(broken({ id: '2' })), /two tasks have the same id/],
+    [
+      'tells of a time that never was',
+      () =>
+        oldServer({ getTasks: PAGE, getTaskHistory: { success: 1, data: [logRow(1, '2015-02-30 12:00:00', 'x')] } }),
+      /row 1 of the history of task 1: time: got "2015-02-30 12:00:00"; accepted is a time that exists/,
+    ],
     ['has no such id', () => oldServer(broken({ id: 'x' })), /task x: id: /],
   ])('%s', async (what, address, message) => {
     const before = await contentsOf(database.orm);

@@ -12,8 +12,17 @@ interface Executed {
   variables: Record<string, unknown>;
 }
 
-/** A call whose documents get these answers, one after the other. */
-function prepare(query: string, answers: Answer[], rest: Partial<LegacyCall> = {}) {
+/** Of tasks that were not imported. */
+const NONE_IMPORTED = {
+  data: { importedLog: { edges: [], pageInfo: { hasPreviousPage: false, startCursor: null } } },
+};
+
+/** A call whose documents get these answers, one after the other; nothing was imported unless `imported` says so. */
+function prepare(
+  query: string,
+  answers: Answer[],
+  { imported = NONE_IMPORTED, ...rest }: Partial<LegacyCall> & { imported?: Answer } = {},
+) {
   const executed: Executed[] = [];
   const call: LegacyCall = {
     method: rest.body == null ? 'GET' : 'POST',
@@ -25,6 +34,7 @@ function prepare(query: string, answers: Answer[], rest: Partial<LegacyCall> = {
     replies: { find: async () => null, keep: async (_key, _fingerprint, reply) => reply },
     taskList: (build) => build(),
     async execute(document, variables) {
+      if (document.includes('importedLog')) return imported;
       executed.push({ document, variables });
       const answer = answers[executed.length - 1];
       if (answer === undefined) throw new Error('one document too many');
@@ -35,7 +45,7 @@ function prepare(query: string, answers: Answer[], rest: Partial<LegacyCall> = {
   return { call, executed };
 }
 
-async function answer(query: string, answers: Answer[], rest?: Partial<LegacyCall>): Promise<string> {
+async function answer(query: string, answers: Answer[], rest?: Parameters<typeof prepare>[2]): Promise<string> {
   return (await handleLegacyCall(prepare(query, answers, rest).call)).body;
 }
 
@@ -168,6 +178,27 @@ describe('the history', () => {
     const ids = JSON.parse((await handleLegacyCall(call)).body).data.map(({ log_id }: { log_id: string }) => log_id);
     expect(ids).toEqual(['4', '3', '2', '1']);
     expect(executed.map(({ variables }) => variables.before)).toEqual([null, 'c3']);
+  });
+
+  test('has what came in with the task among its own rows, by their times, and as it came', async () => {
+    const old = (logId: string, at: string) => {
+      const rest = { level: '4', category: 'Other', message: ' x ', userLegacyId: 9, username: 'n', ip: '192.0.2.1' };
+      return { node: { logId, at, ...rest } };
+    };
+    const edges = [
+      old('1', '2026-07-01T11:59:59.000Z'),
+      old('2', '2026-07-01T12:00:00.000Z'),
+      old('3', '2026-07-02T00:00:00.000Z'),
+    ];
+    const imported = { data: { importedLog: { ...NONE_IMPORTED.data.importedLog, edges } } };
+    const own = [historyPage([{ ...event, type: 'SUCCEEDED' }])];
+    const { data } = JSON.parse(await answer(scheduler('getTaskHistory&taskId=4'), own, { imported }));
+    expect(data.map((row: { log_id: string }) => row.log_id)).toEqual(['3', '7', '2', '1']);
+    expect(JSON.stringify(data[0])).toBe(
+      '{"log_id":"3","time":"2026-07-02 00:00:00","log_level":"4","user_id":"9","username":"n","log_category":"Other","message":" x ","ip":"192.0.2.1"}',
+    );
+    const alone = JSON.parse(await answer(scheduler('getTaskHistory&taskId=4'), [historyPage([])], { imported }));
+    expect(alone.data).toHaveLength(3);
   });
 
   test('of a task that never was is an error, and of one without any events an empty list', async () => {

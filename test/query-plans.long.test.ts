@@ -215,6 +215,7 @@ async function readEvents(): Promise<void> {
     `${range(12, -100)}, types: [SUCCEEDED]`,
   ];
   for (const filter of filters) await turnPages('events', `filter: { ${filter} }`, EVENT);
+  await turnPages('importedLog', 'task: { legacyId: 78 }', 'logId at message');
 }
 
 async function readSlots(): Promise<void> {

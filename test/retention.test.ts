@@ -245,9 +245,17 @@ test('runs that are not finished, and gaps and schedules that reach into the led
 });
 
 test('a setting says when the old history goes too', async () => {
+  await rows(
+    em,
+    `insert into imported_log (task_id, id, at, message)
+     select 2, days, now() - make_interval(days => days), 'Done.' from generate_series(1, 50) as days`,
+  );
+  await removeOld(em, RULE, never);
+  expect(await rows(em, 'select count(*)::int as rows from imported_log')).toEqual([{ rows: 50 }]);
   await removeOld(em, { days: 30, historyDays: 35 }, never);
   const history = await app.legacy('target=scheduler&action=getTaskHistory&taskId=1');
   expect(history.match(/"log_id"/g)).toHaveLength(35 * 24);
+  expect(await rows(em, 'select max(id)::int as last from imported_log')).toEqual([{ last: 34 }]);
   const old = await cursorAt(new Date(Date.now() - 39 * DAY));
   const log = await rows<{ floor: number; history: number }>(
     em,

@@ -1,11 +1,12 @@
 import { StartupError } from '../database/startup-error.ts';
 import { ACTIONS, readInput } from '../legacy/actions.ts';
 import { LegacyError } from '../legacy/legacy-error.ts';
-import { readAs, text, wholeNumber } from '../legacy/parameters.ts';
+import { readAs, wholeNumber } from '../legacy/parameters.ts';
 import { PhpArray } from '../legacy/php-value.ts';
 import type { RepeatRule } from '../runner/calendar.ts';
 import { readRepeatItems } from '../schema/repeat-item.ts';
 import { readName } from '../schema/task-input.ts';
+import { readOldTime } from './old-time.ts';
 
 /** A row of getTasks. */
 export interface OldTask {
@@ -25,7 +26,6 @@ export interface OldTask {
 
 const addTask = ACTIONS.find(({ name }) => name === 'addTask');
 const id = wholeNumber(1);
-const LOCAL_TIME = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/;
 
 /** All rows, read as addTask reads them; a StartupError tells everything that is wrong with any. */
 export function readOldTasks(rows: readonly PhpArray[], timeZone: string): OldTask[] {
@@ -45,7 +45,7 @@ export function readOldTasks(rows: readonly PhpArray[], timeZone: string): OldTa
 }
 
 /** Faults that a row can have; others are ours. */
-function faultOf(error: unknown): string {
+export function faultOf(error: unknown): string {
   if (error instanceof LegacyError) return error.message;
   if (error instanceof Error && 'extensions' in error) return error.message;
   throw error;
@@ -61,10 +61,6 @@ function readOldTask(row: PhpArray, timeZone: string): OldTask {
     dataText,
     repeatItems,
   } = readInput(addTask, row);
-  const lastRun = row.get('last_run') ?? null;
-  const ended = lastRun === null ? null : readAs(text, 'last_run', lastRun);
-  if (ended !== null && !LOCAL_TIME.test(ended))
-    throw new LegacyError(`last_run: got ${JSON.stringify(ended)}; accepted is YYYY-MM-DD HH:MM:SS or null`);
   return {
     id: readAs(id, 'id', row.get('id') ?? null),
     ownerId: ownerLegacyId,
@@ -72,7 +68,7 @@ function readOldTask(row: PhpArray, timeZone: string): OldTask {
     className,
     active,
     data: dataText ?? null,
-    lastRun: ended,
+    lastRun: readOldTime('last_run', row.get('last_run') ?? null),
     // What the adapter has read is what the mutations take.
     rules: readRepeatItems(repeatItems as never, timeZone, 'repeat_items'),
     itemIds: itemIdsOf(row),

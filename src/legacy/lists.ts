@@ -1,6 +1,14 @@
 // The lists of the old API, which knows no pages: all of them are read, page by page.
 import { LegacyError, noTask } from './legacy-error.ts';
-import { type EventRow, HISTORY_TYPES, historyRow, type TaskRow, taskRow } from './reply.ts';
+import {
+  type EventRow,
+  HISTORY_TYPES,
+  historyRow,
+  type ImportedRow,
+  importedRow,
+  type TaskRow,
+  taskRow,
+} from './reply.ts';
 
 /** Executes a document. Throws a LegacyError for what the caller did wrong, any other error for what is our fault. */
 export type LegacyQuery = <Data>(document: string, variables: Record<string, unknown>) => Promise<Data>;
@@ -14,22 +22,74 @@ interface HistoryPage {
   events: { edges: { node: EventRow }[]; pageInfo: { hasPreviousPage: boolean; startCursor: string | null } };
 }
 
-/** The rows, newest first; each page is in the order of the log. Throws a LegacyError for a task that never was. */
+interface ImportedPage {
+  importedLog: { edges: { node: ImportedRow }[]; pageInfo: { hasPreviousPage: boolean; startCursor: string | null } };
+}
+
+const IMPORTED = `query LegacyImportedHistory($task: TaskBy!, $before: String) {
+  importedLog(task: $task, last: 500, before: $before) {
+    edges { node { logId at level category message userLegacyId username ip } }
+    pageInfo { hasPreviousPage startCursor }
+  }
+}`;
+
+/** A row as it is answered, and when that happened. */
+interface TimedRow {
+  at: number;
+  text: string;
+}
+
+/** The rows, newest first, with those that came in with the task. Throws a LegacyError for a task that never was. */
 export async function readHistory(
   query: LegacyQuery,
   document: string,
   task: { legacyId: number },
   timeZone: string,
 ): Promise<string[]> {
-  const rows: string[] = [];
+  const [own, imported] = await Promise.all([
+    allPages(async (before) => {
+      const { events }: HistoryPage = await query(document, { task, types: HISTORY_TYPES, before });
+      return { ...events, toText: (event: EventRow) => historyRow(event, task.legacyId, timeZone) };
+    }),
+    allPages(async (before) => {
+      const { importedLog }: ImportedPage = await query(IMPORTED, { task, before });
+      return { ...importedLog, toText: (entry: ImportedRow) => importedRow(entry, timeZone) };
+    }),
+  ]);
+  if (own.length + imported.length === 0) await requireTask(query, task);
+  return newestFirst(own, imported);
+}
+
+interface BackwardPage<Node> {
+  edges: { node: Node }[];
+  pageInfo: { hasPreviousPage: boolean; startCursor: string | null };
+  toText(node: Node): string;
+}
+
+/** The rows of a list, newest first; each page is in the order of the list. */
+async function allPages<Node extends { at: string }>(
+  readPage: (before: string | null) => Promise<BackwardPage<Node>>,
+): Promise<TimedRow[]> {
+  const rows: TimedRow[] = [];
   let before: string | null = null;
   do {
-    const { events }: HistoryPage = await query(document, { task, types: HISTORY_TYPES, before });
-    rows.push(...events.edges.toReversed().map(({ node }) => historyRow(node, task.legacyId, timeZone)));
-    before = events.pageInfo.hasPreviousPage ? events.pageInfo.startCursor : null;
+    const { edges, pageInfo, toText }: BackwardPage<Node> = await readPage(before);
+    for (const { node } of edges.toReversed()) rows.push({ at: new Date(node.at).getTime(), text: toText(node) });
+    before = pageInfo.hasPreviousPage ? pageInfo.startCursor : null;
   } while (before !== null && rows.length < MAX_HISTORY_ROWS);
-  if (rows.length === 0) await requireTask(query, task);
   return rows;
+}
+
+/** Both keep their order; the old installation may have gone on for a while after the first import. */
+function newestFirst(own: readonly TimedRow[], imported: readonly TimedRow[]): string[] {
+  const texts: string[] = [];
+  let next = 0;
+  for (const { at, text } of own) {
+    for (; (imported[next]?.at ?? Number.NEGATIVE_INFINITY) > at; next += 1) texts.push(imported[next]?.text ?? '');
+    texts.push(text);
+  }
+  texts.push(...imported.slice(next).map(({ text }) => text));
+  return texts.slice(0, MAX_HISTORY_ROWS);
 }
 
 /** The history of a deleted task stays readable; retention may have emptied that of any. */

@@ -30,6 +30,19 @@ export interface EventRow {
   taskName: string;
 }
 
+/** A row that an old server told, as it told it. */
+export interface ImportedRow {
+  logId: string;
+  /** ISO 8601. */
+  at: string;
+  level: string | null;
+  category: string | null;
+  message: string;
+  userLegacyId: number | null;
+  username: string | null;
+  ip: string | null;
+}
+
 export function successReply(parts: { message?: string; data?: unknown }): string {
   return phpJsonEncode({ success: 1, ...parts });
 }
@@ -105,6 +118,19 @@ export function historyRow(event: EventRow, taskId: number, timeZone: string): s
     log_category: 'System',
     message: historyMessage(event, taskId),
     ip: null,
+  });
+}
+
+export function importedRow(entry: ImportedRow, timeZone: string): string {
+  return phpJsonEncode({
+    log_id: entry.logId,
+    time: localTime(entry.at, timeZone),
+    log_level: entry.level,
+    user_id: textOrNull(entry.userLegacyId),
+    username: entry.username,
+    log_category: entry.category,
+    message: entry.message,
+    ip: entry.ip,
   });
 }
 

@@ -11,7 +11,7 @@ import { HISTORY_EVENT_TYPES } from '../entities/event.ts';
 export interface RetentionRule {
   /** Runs that ended, and events, older than this are removed; 0 keeps them for ever. */
   days: number;
-  /** The same for the events that the history of the old API shows. */
+  /** The same for what the history of the old API shows. */
   historyDays: number;
 }
 
@@ -30,6 +30,7 @@ export async function removeOld(em: EntityManager, rule: RetentionRule, isStoppe
   while (!isStopped() && (await removeEvents(em, rule.days)) !== DONE);
   if (rule.historyDays === 0) return;
   while (!isStopped() && (await removeHistory(em, rule.historyDays)) !== DONE);
+  while (!isStopped() && (await removeImported(em, rule.historyDays)) !== DONE);
 }
 
 /** Of slots before this the records may be gone; null while all are there. */
@@ -109,6 +110,18 @@ function removeEvents(em: EntityManager, days: number): Promise<number | typeof 
 /** The same for those that were spared. */
 function removeHistory(em: EntityManager, days: number): Promise<number | typeof DONE> {
   return alone(em, (transaction) => raiseFloor(transaction, 'history_floor', sql`log.floor`, days, sql`true`));
+}
+
+/** What came in with imported tasks is history too. */
+function removeImported(em: EntityManager, days: number): Promise<number | typeof DONE> {
+  return alone(em, async (transaction) => {
+    const { rows } = await sql`
+      delete from imported_log where (task_id, id) in (
+        select task_id, id from imported_log where at < now() - make_interval(days => ${days}) order by at limit ${BATCH})
+      returning 1
+    `.execute(transaction.getKysely());
+    return rows.length === 0 ? DONE : rows.length;
+  });
 }
 
 async function raiseFloor(

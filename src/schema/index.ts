@@ -13,6 +13,7 @@ import './dns-zone.ts';
 import './dns-zone-mutations.ts';
 import './event.ts';
 import './explain-slot.ts';
+import './imported-log.ts';
 import './installation.ts';
 import './ip-block.ts';
 import './ip-block-mutations.ts';

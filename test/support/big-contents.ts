@@ -15,6 +15,7 @@ export const GROWING: ReadonlySet<string> = new Set([
   'dns_zone',
   'event',
   'idempotency_key',
+  'imported_log',
   'ip_block',
   'job_common',
   'legacy_reply',
@@ -74,6 +75,8 @@ const FILL = [
   `update task set last_run_at = next_run_at - interval '3 days'`,
   `insert into slot_gap (task_id, from_slot, to_slot, reason, count)
    select id, now() - interval '20 days', now() - interval '19 days', 'MISSED', 20 from task`,
+  `insert into imported_log (task_id, id, at, message)
+   select id, id * 100 + n, now() - n * interval '30 days', 'Done.' from task, generate_series(1, 10) as n`,
   `insert into idempotency_key (user_id, key, fingerprint, result_id)
    select 1, 'call ' || n, '\\x00', n from generate_series(1, 50000) as n`,
   `insert into legacy_reply (user_id, key, fingerprint, reply)

@@ -15,6 +15,7 @@ const TABLES = [
   'slot_gap',
   'event',
   'idempotency_key',
+  'imported_log',
   'legacy_reply',
   'ip_block',
   'secret',
