@@ -6,11 +6,10 @@ import type { Drained } from '../peers/protocol.ts';
 import { connect, startDatabases } from '../support/database.ts';
 import { type Product, startProduct, startProgram } from '../support/programs.ts';
 import { inTurn, median, publish, ROUNDS, SMOKE } from '../support/report.ts';
-import { addHourlyTasks, fireAll, NOTHING_CLASS_FILE, waitUntilRun } from '../support/tasks.ts';
+import { NOTHING_CLASS_FILE, queueRuns, secondsOfRuns, waitUntilRun } from '../support/tasks.ts';
 
 const JOBS = SMOKE ? 200 : 20_000;
 const WITHIN_MS = 180_000;
-const HOUR = 3_600_000;
 
 interface Side {
   name: string;
@@ -30,15 +29,6 @@ const peer = (name: string, file: string, concurrency: number, ready?: (database
     return (JSON.parse(program.address) as Drained).jobsPerSecond;
   },
 });
-
-/** The product's tables, with runs that wait for somebody to take them. */
-async function queueRuns(databaseUrl: string): Promise<void> {
-  await (await startProduct(databaseUrl, { TASK_MODULES: NOTHING_CLASS_FILE, ROLE: 'gateway' })).stop();
-  const client = await connect(databaseUrl);
-  await addHourlyTasks(client, JOBS, new Date(Math.floor((Date.now() - HOUR / 2) / 60_000) * 60_000));
-  await fireAll(databaseUrl);
-  await client.end();
-}
 
 /** Follows every event, as a dashboard does, and tells how many came. */
 async function follow(product: Product): Promise<{ received(): number; close(): void }> {
@@ -61,7 +51,7 @@ async function follow(product: Product): Promise<{ received(): number; close(): 
 const product = (concurrency: number, followed: boolean): Side => ({
   name: `Slotkeeper, CONCURRENCY ${concurrency}${followed ? ', followed live' : ''}`,
   drain: async (databaseUrl) => {
-    await queueRuns(databaseUrl);
+    await queueRuns(databaseUrl, JOBS);
     const client = await connect(databaseUrl);
     const server = await startProduct(databaseUrl, {
       TASK_MODULES: NOTHING_CLASS_FILE,
@@ -69,13 +59,11 @@ const product = (concurrency: number, followed: boolean): Side => ({
     });
     const follower = followed ? await follow(server) : undefined;
     await waitUntilRun(client, JOBS, WITHIN_MS);
-    const { rows } = await client.query<{ seconds: number }>(
-      'select extract(epoch from max(finished_at) - min(started_at))::float8 as seconds from run',
-    );
+    const seconds = await secondsOfRuns(client);
     follower?.close();
     await client.end();
     await server.stop();
-    return JOBS / (rows[0]?.seconds ?? Number.NaN);
+    return JOBS / seconds;
   },
 });
 
@@ -85,7 +73,7 @@ const sides = [
   product(50, false),
   product(200, false),
   product(200, true),
-  peer(FLOOR, 'same-rows', 200, queueRuns),
+  peer(FLOOR, 'same-rows', 200, (databaseUrl) => queueRuns(databaseUrl, JOBS)),
   peer('pg-boss', 'pg-boss', 200),
   peer('graphile-worker', 'graphile-worker', 10),
   peer('graphile-worker', 'graphile-worker', 200),

@@ -1,11 +1,17 @@
-// A task class that does nothing: what is measured is what the product does around it.
+// A task class that does nothing, or waits as for another machine: what is measured is what the product does around it.
+import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
 import { defineTaskClass } from '../../src/runner/tasks/task-class.ts';
+
+const WAIT_MS = Number(process.env.BENCH_WAIT_MS ?? 0);
 
 export default defineTaskClass({
   name: '\\bench\\NothingTask',
   title: 'Nothing',
-  description: 'Does nothing.',
+  description: 'Does nothing, or waits.',
   data: z.looseObject({}),
-  run: async () => 'Done.',
+  async run() {
+    if (WAIT_MS > 0) await pause(WAIT_MS);
+    return 'Done.';
+  },
 });

@@ -70,8 +70,13 @@ export interface Product extends Program {
 }
 
 /** The product as `npm start` runs it, on a database of its own; `env` are its settings. */
-export async function startProduct(databaseUrl: string, env: Record<string, string> = {}): Promise<Product> {
+export async function startProduct(
+  databaseUrl: string,
+  env: Record<string, string> = {},
+  ready?: RegExp,
+): Promise<Product> {
   const program = await startProgram(MAIN, {
+    ...(ready === undefined ? {} : { ready }),
     env: {
       DATABASE_URL: databaseUrl,
       PORT: '0',

@@ -7,7 +7,11 @@ import { openOrm } from '../../src/database/orm.ts';
 import { Jobs } from '../../src/runner/jobs.ts';
 import { fireDue } from '../../src/runner/planner.ts';
 import { ScheduleFaults } from '../../src/runner/schedule-faults.ts';
+import { connect } from './database.ts';
 import nothing from './nothing-class.ts';
+import { startProduct } from './programs.ts';
+
+const HOUR_MS = 3_600_000;
 
 export const NOTHING_CLASS_FILE = fileURLToPath(new URL('./nothing-class.ts', import.meta.url));
 
@@ -45,6 +49,23 @@ export async function fireAll(databaseUrl: string): Promise<void> {
   while ((await fireDue(orm.em, jobs, planner)) > 0);
   await jobs.stop();
   await orm.close();
+}
+
+/** The product's tables, with runs that wait for somebody to take them. */
+export async function queueRuns(databaseUrl: string, count: number): Promise<void> {
+  await (await startProduct(databaseUrl, { TASK_MODULES: NOTHING_CLASS_FILE, ROLE: 'gateway' })).stop();
+  const client = await connect(databaseUrl);
+  await addHourlyTasks(client, count, new Date(Math.floor((Date.now() - HOUR_MS / 2) / 60_000) * 60_000));
+  await fireAll(databaseUrl);
+  await client.end();
+}
+
+/** From the begin of the first run to the end of the last. */
+export async function secondsOfRuns(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ seconds: number }>(
+    'select extract(epoch from max(finished_at) - min(started_at))::float8 as seconds from run',
+  );
+  return rows[0]?.seconds ?? Number.NaN;
 }
 
 /** All runs are finished, and have succeeded. */
