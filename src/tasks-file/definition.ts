@@ -3,6 +3,9 @@ import type { CatchUpPolicy, OverlapPolicy } from '../entities/task.ts';
 import { phpRecode } from '../legacy/php-json.ts';
 import type { RepeatRule } from '../runner/calendar.ts';
 
+/** Of the file; another number is another form. */
+export const FORMAT = 1;
+
 /** In the words of `TaskPolicyInput`. */
 export interface Policy {
   overlap: OverlapPolicy;

@@ -1,14 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { syncToDisk } from '../database/embedded/files.ts';
 import { readSnapshot } from '../database/snapshot.ts';
 import { codeOf, reasonOf, StartupError } from '../database/startup-error.ts';
-import { toFile } from './definition.ts';
-import { FORMAT } from './file.ts';
+import { FORMAT, toFile } from './definition.ts';
 import { readStoredTasks } from './stored-tasks.ts';
 
 /** Writes all tasks as of one moment: the same tasks are the same bytes. A stream that is given stays open. */
@@ -24,8 +22,9 @@ export async function writeTasks(em: EntityManager, out: NodeJS.WritableStream):
 /** The same into a file, which is there as a whole or as it was before. */
 export async function writeTasksFile(em: EntityManager, path: string): Promise<void> {
   const unfinished = `${path}.${randomUUID()}.partial`;
-  const out = createWriteStream(unfinished, { flags: 'wx', flush: true });
   try {
+    const handle = await open(unfinished, 'wx');
+    const out = handle.createWriteStream({ flush: true });
     await readSnapshot(em, (database) => pipeline(textOf(readStoredTasks(database)), out));
     await rename(unfinished, path);
     await syncToDisk(dirname(path));

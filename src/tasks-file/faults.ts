@@ -80,5 +80,7 @@ async function faultsOfClass(em: EntityManager, taskClasses: KnownClasses, check
     return [`${file.path}.className is ${shorten(file.className)}; accepted is one of ${available}`];
   }
   const fault = found.findFault(JSON.parse(data ?? '{}'));
-  return fault === null ? [] : [`${[`${file.path}.data`, ...fault.path].join('.')}: ${fault.message}`];
+  return fault === null
+    ? []
+    : [`${[`${file.path}.data`, ...fault.path].join('.')}: ${fault.message.replaceAll(/\s*\n\s*/g, ' ')}`];
 }

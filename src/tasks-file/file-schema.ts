@@ -16,7 +16,7 @@ export function shorten(value: unknown): string {
 const refused = (value: unknown, accepted: string) =>
   `${value === undefined ? 'is missing' : `is ${shorten(value)}`}; accepted is ${accepted}`;
 
-function valueOf<Value>(accepted: string, check: (value: unknown) => boolean) {
+function accepting<Value>(accepted: string, check: (value: unknown) => boolean) {
   return z.custom<Value>(check, { error: ({ input }) => refused(input, accepted) });
 }
 
@@ -27,28 +27,28 @@ function objectOf<Shape extends z.core.$ZodShape>(shape: Shape) {
   return z.strictObject(shape, { error });
 }
 
-const text = valueOf<string>('a text', (value) => typeof value === 'string');
-const flag = valueOf<boolean>('true or false', (value) => typeof value === 'boolean');
+const text = accepting<string>('a text', (value) => typeof value === 'string');
+const flag = accepting<boolean>('true or false', (value) => typeof value === 'boolean');
 const isWhole = (value: unknown, [least, most]: readonly [number, number]) =>
   Number.isInteger(value) && isWithin(value, [least, most]);
 const isWithin = (value: unknown, [least, most]: readonly [number, number]) =>
   typeof value === 'number' && value >= least && value <= most;
 
 const whole = (range: readonly [number, number]) =>
-  valueOf<number>(`a whole number from ${range[0]} to ${range[1]}`, (value) => isWhole(value, range));
+  accepting<number>(`a whole number from ${range[0]} to ${range[1]}`, (value) => isWhole(value, range));
 const wholeOrNull = (range: readonly [number, number]) =>
-  valueOf<number | null>(
+  accepting<number | null>(
     `a whole number from ${range[0]} to ${range[1]}, or null`,
     (value) => value === null || isWhole(value, range),
   );
 const decimal = (range: readonly [number, number]) =>
-  valueOf<number>(`a number from ${range[0]} to ${range[1]}`, (value) => isWithin(value, range));
+  accepting<number>(`a number from ${range[0]} to ${range[1]}`, (value) => isWithin(value, range));
 const oneOf = <Value extends string>(values: readonly Value[]) =>
-  valueOf<Value>(`one of ${values.join(', ')}`, (value) => (values as readonly unknown[]).includes(value));
+  accepting<Value>(`one of ${values.join(', ')}`, (value) => (values as readonly unknown[]).includes(value));
 
 /** What is left out is null, which means every, and of the minute 0: as in `RepeatItemInput`. */
 const numberField = (field: NumberField) => wholeOrNull(RULE_RANGES[field]).default(null);
-const day = valueOf<string | null>(
+const day = accepting<string | null>(
   'a date as YYYY-MM-DD, or null',
   (value) => value === null || typeof value === 'string',
 );
@@ -88,7 +88,7 @@ export const taskSchema = objectOf({
   className: text,
   active: flag.optional(),
   owner: text.optional(),
-  timeZone: valueOf<string>('an IANA time zone such as Europe/Berlin', isTimeZoneName).optional(),
+  timeZone: accepting<string>('an IANA time zone such as Europe/Berlin', isTimeZoneName).optional(),
   repeatItems: z
     .array(ruleSchema, { error: ({ input }) => refused(input, 'a list of rules') })
     .max(MAX_ITEMS, `has more than ${MAX_ITEMS} rules`)

@@ -4,9 +4,9 @@ import { z } from 'zod';
 import { reasonOf, StartupError } from '../database/startup-error.ts';
 import { findFieldFault, type RepeatRule } from '../runner/calendar.ts';
 import { readData, readName } from '../schema/task-input.ts';
+import { FORMAT } from './definition.ts';
 import { shorten, taskSchema } from './file-schema.ts';
 
-export const FORMAT = 1;
 /** Some 400,000 tasks; a longer text would not be one string. */
 const MAX_BYTES = 256 * 1024 * 1024;
 const SHOWN_FAULTS = 100;
@@ -31,20 +31,13 @@ export async function readTasksFile(path: string): Promise<TasksFile> {
   if (!success) throw new StartupError(`${path}: ${faultsOf(error, '').join('; ')}.`);
   const faults: string[] = [];
   const tasks = content.tasks.flatMap((value, index) => readTask(value, `tasks[${index}]`, faults));
-  const ids = new Map<number, string>();
-  for (const { id, path: at } of tasks) {
-    if (id === undefined) continue;
-    const other = ids.get(id);
-    if (other !== undefined) faults.push(`${at}.id is ${id}, as ${other}.id is; accepted is each id once`);
-    ids.set(id, at);
-  }
-  return { tasks, faults };
+  return { tasks: withoutRepeated(tasks, faults), faults };
 }
 
 /** Throws them all together, where there are any. */
 export function refuseFaults(faults: readonly string[]): void {
   if (faults.length === 0) return;
-  const shown = faults.slice(0, SHOWN_FAULTS);
+  const shown = faults.toSorted(new Intl.Collator('en', { numeric: true }).compare).slice(0, SHOWN_FAULTS);
   if (shown.length < faults.length) shown.push(`and ${faults.length - shown.length} more`);
   throw new StartupError(
     `The file cannot be applied, and nothing was changed:\n${shown.map((each) => `  ${each}`).join('\n')}`,
@@ -79,6 +72,18 @@ function parseJson(text: string, path: string): unknown {
   } catch (error) {
     throw new StartupError(`${path} is not JSON: ${reasonOf(error)}`);
   }
+}
+
+/** The first of each id. */
+function withoutRepeated(tasks: readonly FileTask[], faults: string[]): FileTask[] {
+  const paths = new Map<number, string>();
+  return tasks.filter(({ id, path }) => {
+    if (id === undefined) return true;
+    const first = paths.get(id);
+    if (first !== undefined) faults.push(`${path}.id is ${id}, as ${first}.id is; accepted is each id once`);
+    else paths.set(id, path);
+    return first === undefined;
+  });
 }
 
 /** The task, unless something is wrong with it. */
