@@ -427,6 +427,8 @@ test.each<[string, string | null, string[], RegExp]>([
   ['is not there', null, [], /cannot be read: ENOENT/],
   ['is no JSON', '{"slotkeeper": 1,', [], /is not JSON: /],
   ['is of another format', '{"slotkeeper": 2, "tasks": []}', [], /slotkeeper is 2; accepted is 1/],
+  ['is a list', '[]', [], /it is \[\]; accepted is an object/],
+  ['has no tasks', '{"slotkeeper": 1}', [], /tasks is missing; accepted is a list of tasks/],
   ['has an unknown key', '{"slotkeeper": 1, "tasks": [], "task": 1}', [], /task is unknown/],
   ['is applied as nobody', '{"slotkeeper": 1, "tasks": []}', ['--as', 'x'], /--as is "x"; accepted is .+"admin"/],
   ['is applied with a wrong option', '{"slotkeeper": 1, "tasks": []}', ['--dry'], /'--dry'.+\nUsage: /s],

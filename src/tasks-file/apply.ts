@@ -8,7 +8,6 @@ import { StartupError } from '../database/startup-error.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { wake } from '../database/wake.ts';
 import type { User } from '../entities/index.ts';
-import type { RepeatRule } from '../runner/calendar.ts';
 import type { Jobs } from '../runner/jobs.ts';
 import { addTask, type ChangeContext, deleteTask, updateTask } from '../schema/task-changes.ts';
 import { findPlanFaults, type Known } from './faults.ts';
@@ -113,10 +112,10 @@ async function addTasks(
       name,
       className,
       active,
-      repeatItems: (task.repeatItems ?? []) as RepeatRule[],
+      repeatItems: task.repeatItems ?? [],
       timeZone,
       ownerLegacyId: task.owner === undefined ? undefined : owners.get(task.owner),
-      policy: policy as object,
+      policy,
       dataText: data,
     };
     ids.push(await addTask(context, em, input, id === undefined ? {} : { id, version: version ?? 1 }));

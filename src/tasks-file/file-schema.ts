@@ -1,8 +1,9 @@
-// The form of one task of a file. Each fault says what came and what is accepted; its path says where.
+// The form of a file of tasks. Each fault says what came and what is accepted; its path says where.
 import { z } from 'zod';
 import { CATCH_UP_POLICIES, OVERLAP_POLICIES, POLICY_BOUNDS } from '../entities/task.ts';
 import { isTimeZone, type NumberField, RULE_RANGES } from '../runner/calendar.ts';
 import { MAX_ITEMS } from '../schema/repeat-item.ts';
+import { FORMAT } from './definition.ts';
 
 const MAX_ID = 2_147_483_647;
 const SHOWN_LENGTH = 80;
@@ -67,40 +68,46 @@ const ruleSchema = objectOf({
 });
 
 const policySchema = objectOf({
-  overlap: oneOf(OVERLAP_POLICIES).optional(),
-  queueLimit: whole(POLICY_BOUNDS.queueLimit).optional(),
-  catchUp: oneOf(CATCH_UP_POLICIES).optional(),
-  misfireGraceSeconds: whole(POLICY_BOUNDS.misfireGraceSeconds).optional(),
-  catchUpMaxAgeSeconds: wholeOrNull(POLICY_BOUNDS.catchUpMaxAgeSeconds).optional(),
+  overlap: oneOf(OVERLAP_POLICIES).exactOptional(),
+  queueLimit: whole(POLICY_BOUNDS.queueLimit).exactOptional(),
+  catchUp: oneOf(CATCH_UP_POLICIES).exactOptional(),
+  misfireGraceSeconds: whole(POLICY_BOUNDS.misfireGraceSeconds).exactOptional(),
+  catchUpMaxAgeSeconds: wholeOrNull(POLICY_BOUNDS.catchUpMaxAgeSeconds).exactOptional(),
   retry: objectOf({
-    attempts: whole(POLICY_BOUNDS.retryAttempts).optional(),
-    delaySeconds: whole(POLICY_BOUNDS.retryDelaySeconds).optional(),
-    backoff: decimal(POLICY_BOUNDS.retryBackoff).optional(),
-    jitter: decimal(POLICY_BOUNDS.retryJitter).optional(),
-  }).optional(),
-  timeoutSeconds: whole(POLICY_BOUNDS.timeoutSeconds).optional(),
+    attempts: whole(POLICY_BOUNDS.retryAttempts).exactOptional(),
+    delaySeconds: whole(POLICY_BOUNDS.retryDelaySeconds).exactOptional(),
+    backoff: decimal(POLICY_BOUNDS.retryBackoff).exactOptional(),
+    jitter: decimal(POLICY_BOUNDS.retryJitter).exactOptional(),
+  }).exactOptional(),
+  timeoutSeconds: whole(POLICY_BOUNDS.timeoutSeconds).exactOptional(),
 });
 
 export const taskSchema = objectOf({
-  id: whole([1, MAX_ID]).optional(),
-  version: whole([1, MAX_ID]).optional(),
+  id: whole([1, MAX_ID]).exactOptional(),
+  version: whole([1, MAX_ID]).exactOptional(),
   name: text,
   className: text,
-  active: flag.optional(),
-  owner: text.optional(),
-  timeZone: accepting<string>('an IANA time zone such as Europe/Berlin', isTimeZoneName).optional(),
+  active: flag.exactOptional(),
+  owner: text.exactOptional(),
+  timeZone: accepting<string>('an IANA time zone such as Europe/Berlin', isTimeZoneName).exactOptional(),
   repeatItems: z
     .array(ruleSchema, { error: ({ input }) => refused(input, 'a list of rules') })
     .max(MAX_ITEMS, `has more than ${MAX_ITEMS} rules`)
-    .optional(),
-  policy: policySchema.optional(),
-  data: z.unknown().optional(),
-  dataText: text.optional(),
+    .exactOptional(),
+  policy: policySchema.exactOptional(),
+  data: z.unknown().exactOptional(),
+  dataText: text.exactOptional(),
 }).superRefine(({ id, version }, context) => {
   if ((id === undefined) === (version === undefined)) return;
   const missing = id === undefined ? 'id' : 'version';
   const message = refused(undefined, 'both id and version as they were exported, or neither for a new task');
   context.addIssue({ code: 'custom', path: [missing], message });
+});
+
+/** Its tasks are read one by one, so that a fault of one hides none of another. */
+export const fileSchema = objectOf({
+  slotkeeper: accepting<typeof FORMAT>(`${FORMAT}, the format of this version`, (value) => value === FORMAT),
+  tasks: z.array(z.unknown(), { error: ({ input }) => refused(input, 'a list of tasks') }),
 });
 
 function isTimeZoneName(value: unknown): boolean {

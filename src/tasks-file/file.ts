@@ -1,13 +1,12 @@
 // Reads a file of tasks: its form, and what each task says by itself. Whether it fits what is here is the plan's to say.
 import { createReadStream } from 'node:fs';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { reasonOf, StartupError } from '../database/startup-error.ts';
-import { findFieldFault, type RepeatRule } from '../runner/calendar.ts';
+import { findFieldFault } from '../runner/calendar.ts';
 import { readData, readName } from '../schema/task-input.ts';
-import { FORMAT } from './definition.ts';
-import { shorten, taskSchema } from './file-schema.ts';
+import { fileSchema, taskSchema } from './file-schema.ts';
 
-/** Some 400,000 tasks; a longer text would not be one string. */
+/** Some 350,000 tasks; a longer text would not be one string. */
 const MAX_BYTES = 256 * 1024 * 1024;
 const SHOWN_FAULTS = 100;
 
@@ -27,7 +26,7 @@ export interface TasksFile {
 
 /** A StartupError where it cannot be read or is no file of tasks at all. */
 export async function readTasksFile(path: string): Promise<TasksFile> {
-  const { success, data: content, error } = contentSchema.safeParse(parseJson(await readText(path), path));
+  const { success, data: content, error } = fileSchema.safeParse(parseJson(await readText(path), path));
   if (!success) throw new StartupError(`${path}: ${faultsOf(error, '').join('; ')}.`);
   const faults: string[] = [];
   const tasks = content.tasks.flatMap((value, index) => readTask(value, `tasks[${index}]`, faults));
@@ -43,13 +42,6 @@ export function refuseFaults(faults: readonly string[]): void {
     `The file cannot be applied, and nothing was changed:\n${shown.map((each) => `  ${each}`).join('\n')}`,
   );
 }
-
-const contentSchema = z.strictObject({
-  slotkeeper: z.literal(FORMAT, {
-    error: ({ input }) => `is ${shorten(input)}; accepted is ${FORMAT}, the format that this version reads`,
-  }),
-  tasks: z.array(z.unknown(), { error: 'is no list of tasks' }),
-});
 
 async function readText(path: string): Promise<string> {
   const chunks: Buffer[] = [];
@@ -94,12 +86,11 @@ function readTask(value: unknown, path: string, faults: string[]): FileTask[] {
     return [];
   }
   const before = faults.length;
-  const { data: given, dataText, ...task } = parsed.data;
+  const { data: _data, dataText: _text, ...task } = parsed.data;
   attempt(faults, () => readName(task.name, `${path}.name`));
-  const input = { ...(given === undefined ? {} : { data: given }), ...(dataText === undefined ? {} : { dataText }) };
-  const data = attempt(faults, () => readData(input, path));
+  const data = attempt(faults, () => readData(parsed.data, path));
   for (const [index, rule] of (task.repeatItems ?? []).entries()) {
-    const fault = findFieldFault(rule as RepeatRule);
+    const fault = findFieldFault(rule);
     if (fault !== null) faults.push(`${path}.repeatItems[${index}].${fault.message}`);
   }
   return faults.length === before ? [{ ...task, path, data }] : [];

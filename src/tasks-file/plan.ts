@@ -86,7 +86,7 @@ function wantedOf(here: TaskDefinition, { policy, ...file }: FileTask): TaskDefi
     owner: file.owner ?? here.owner,
     timeZone: file.timeZone ?? here.timeZone,
     repeatItems: file.repeatItems ?? here.repeatItems,
-    policy: { ...here.policy, ...(policy as object), retry: { ...here.policy.retry, ...(policy?.retry as object) } },
+    policy: { ...here.policy, ...policy, retry: { ...here.policy.retry, ...policy?.retry } },
     data: file.data === undefined ? here.data : file.data,
   };
 }
