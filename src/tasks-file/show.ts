@@ -50,7 +50,7 @@ function showChange({ here, wanted, fields }: PlannedChange, now: Date): string[
   const lines = fields.flatMap((field) => {
     if (field === 'repeatItems')
       return [`repeatItems: ${inWords(before.repeatItems)} → ${inWords(wanted.repeatItems)}`];
-    if (field === 'data') return differences('data', parse(before.data), parse(wanted.data));
+    if (field === 'data') return dataDifferences(before.data, wanted.data);
     return differences(field, before[field], wanted[field]);
   });
   const { repeatItems: rules, timeZone, active } = wanted;
@@ -63,13 +63,16 @@ function inWords(rules: PlannedChange['wanted']['repeatItems']): string {
   return rules.length === 0 ? 'when asked to' : rulesInWords(rules).join('; ');
 }
 
-const parse = (data: string | null): unknown => (data === null ? null : JSON.parse(data));
+function dataDifferences(from: string | null, to: string | null): string[] {
+  const lines = differences('data', JSON.parse(from ?? 'null'), JSON.parse(to ?? 'null'));
+  return lines.length > 0 ? lines : ['data: the same to us, but written otherwise'];
+}
 
 /** `path: old → new` of each value that differs, down to the keys of objects. */
 function differences(path: string, from: unknown, to: unknown): string[] {
   if (isObject(from) && isObject(to)) {
     const keys = new Set([...Object.keys(from), ...Object.keys(to)]);
-    return [...keys].flatMap((key) => differences(`${path}.${key}`, from[key], to[key]));
+    return [...keys].flatMap((key) => differences(`${path}.${JSON.stringify(key).slice(1, -1)}`, from[key], to[key]));
   }
   return JSON.stringify(from) === JSON.stringify(to) ? [] : [`${path}: ${said(from)} → ${said(to)}`];
 }
