@@ -15,12 +15,13 @@ export class FailureLog {
     this.#log = log;
   }
 
-  failed(error: unknown): void {
+  /** `labels` say on whose behalf it was tried. */
+  failed(error: unknown, labels: object = {}): void {
     const now = performance.now();
     this.#since ??= now;
     const isTold = this.#toldAt > 0 && now - this.#toldAt < AGAIN_MS;
     if (!isTold) this.#toldAt = now;
-    this.#log[isTold ? 'debug' : 'warn']({ err: error }, `could not ${this.#what}; trying again`);
+    this.#log[isTold ? 'debug' : 'warn']({ ...labels, err: error }, `could not ${this.#what}; trying again`);
   }
 
   worked(): void {

@@ -1,15 +1,15 @@
 // `npm start`: reads the settings, starts the product, says how to use it, and stops it on a signal.
-import { pino } from 'pino';
 import { type App, startApp } from './app.ts';
 import type { KeyAndSecret } from './credentials/credentials.ts';
 import { StartupError } from './database/startup-error.ts';
 import { readSettings, type Settings, startedByNpm } from './env.ts';
 import { watchLauncher } from './launcher.ts';
 import { signedQuery } from './legacy/signature.ts';
+import { createLog } from './log.ts';
 
 async function main(): Promise<void> {
   const settings = readSettings();
-  const log = pino({ name: 'slotkeeper', level: settings.LOG_LEVEL });
+  const log = createLog(settings.LOG_LEVEL);
   const stopping = waitForEnd();
   // Of a task's code, most likely, which nobody awaits; the other tasks go on.
   process.on('unhandledRejection', (reason) =>

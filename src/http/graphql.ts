@@ -4,25 +4,25 @@ import { type ExecutionArgs, type ExecutionResult, GraphQLError } from 'graphql'
 import { CloseCode } from 'graphql-ws';
 import { type Extra, makeHandler } from 'graphql-ws/use/@fastify/websocket';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
-import type { Logger } from 'pino';
 import type { Identity } from '../credentials/credentials.ts';
 import type { User } from '../entities/index.ts';
 import { unauthenticated } from '../errors.ts';
 import type { Context, Opening } from '../schema/context.ts';
 import { schema } from '../schema/index.ts';
 import { type LimitOptions, useLimits } from './document-limits.ts';
-import { maskError, UNEXPECTED, withCode } from './errors.ts';
+import { type Asker, hideError, maskError, tellHidden, UNEXPECTED, withCode } from './errors.ts';
 import { REFUSED, type Told, useOperationNames } from './operation-names.ts';
 import type { Parts } from './parts.ts';
 import { operationIdOf, usePersistedOperations } from './persisted-operations.ts';
 import { QuickQueries } from './quick-queries.ts';
 import type { Refusal } from './refusals.ts';
+import { answerRequestIds } from './request-ids.ts';
 import { useServerSentEvents } from './server-sent-events.ts';
 import { CLOSE_WITHIN_MS, closeSockets, sayGoodbye, writeTogether } from './sockets.ts';
 import { useSubscriptions } from './subscriptions.ts';
 
 /** What a transport knows of a call. */
-export interface Caller {
+export interface Caller extends Asker {
   viewer: User;
   /** The key that the call came with, and its public half. */
   apiKeyId: number;
@@ -51,6 +51,8 @@ const SOCKET_OPTIONS: object = { maxPayload: MAX_MESSAGE_BYTES, closeTimeout: CL
 function contextFor({ orm, tail, taskFeed, jobs, vault, notifications, taskClasses, settings }: Parts) {
   return (caller: Caller, isWeighed = false): Context => ({
     em: orm.em.fork(),
+    requestId: caller.requestId,
+    log: caller.log,
     // Most reads never look at it.
     get viewer() {
       return caller.viewer;
@@ -77,7 +79,7 @@ function limitsOf({ settings, operations }: Parts): LimitOptions {
 
 /** The one envelope through which every operation goes: HTTP, SSE, WebSocket and the old API. */
 export function createGateway(parts: Parts): Gateway {
-  const { tail, log, guard } = parts;
+  const { tail, guard } = parts;
   const limits = limitsOf(parts);
   const operationContext = contextFor(parts);
   return createYoga<Caller, Context>({
@@ -90,27 +92,38 @@ export function createGateway(parts: Parts): Gateway {
     multipart: false,
     extraParamNames: limits.operations === undefined ? [] : ['documentId'],
     logging: false,
-    maskedErrors: { errorMessage: 'unexpected', maskError: maskError(log) },
+    maskedErrors: { errorMessage: 'unexpected', maskError: hideError },
     // Yoga adds to what it is given, which must be plain values.
     context: (caller) => ({ ...operationContext(caller) }),
     plugins: [
       ...(limits.operations === undefined ? [] : [usePersistedOperations(limits.operations)]),
       useLimits(limits),
-      useSubscriptions({ guard, mask: maskError(log) }),
+      useSubscriptions(guard),
       useOperationNames(),
       useServerSentEvents(() => tail.isStopped),
-      useErrorCodes(),
+      useErrors(),
       useReadableQueries(),
     ],
   });
 }
 
-/** Gives the errors of parsing and validation, which never reach a resolver, their code. */
-function useErrorCodes() {
+/** Masks the errors of an execution; gives those of parsing and validation, which never reach a resolver, their code. */
+function useErrors(): Plugin<Context, Caller> {
   return {
-    onResultProcess({ result }: { result: unknown }) {
+    onExecute({ args: { contextValue } }) {
+      return {
+        onExecuteDone({ result, setResult }) {
+          if (!('errors' in result) || result.errors === undefined) return;
+          setResult({ ...result, errors: result.errors.map((error) => maskError(error, contextValue)) });
+        },
+      };
+    },
+    onResultProcess({ result, serverContext }) {
       const errors = (result as { errors?: readonly unknown[] }).errors ?? [];
-      for (const error of errors) if (error instanceof GraphQLError) withCode(error);
+      for (const error of errors) {
+        if (error instanceof GraphQLError) withCode(error);
+        tellHidden(error, serverContext);
+      }
     },
   };
 }
@@ -135,7 +148,8 @@ function useReadableQueries(): Plugin {
 
 /** `/graphql` over HTTP, Server-Sent Events and WebSocket (graphql-transport-ws). */
 export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gateway: Gateway }): Promise<void> {
-  const { gateway, log } = parts;
+  const { gateway } = parts;
+  answerRequestIds(app);
   await app.register(websocket, {
     options: SOCKET_OPTIONS,
     // In this order: a subscription that ends by itself would be over for its client, one whose socket closes is resumed.
@@ -152,12 +166,15 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
     done(null, body),
   );
   // What Fastify refuses by itself, such as a body that is too large, in the shape that GraphQL clients read.
-  app.setErrorHandler((error: { message: string; statusCode?: number }, _request, reply) => {
+  app.setErrorHandler((error: { message: string; statusCode?: number }, request, reply) => {
     const status = error.statusCode ?? 500;
-    if (status >= 500) log.error({ err: error }, 'a request failed unexpectedly');
-    const shown = status >= 500 ? UNEXPECTED : error.message;
-    const code = status >= 500 ? 'INTERNAL_SERVER_ERROR' : 'BAD_USER_INPUT';
-    return reply.code(status).send({ errors: [{ message: shown, extensions: { code } }] });
+    if (status < 500) {
+      const extensions = { code: 'BAD_USER_INPUT' };
+      return reply.code(status).send({ errors: [{ message: error.message, extensions }] });
+    }
+    request.log.error({ err: error }, 'a request failed unexpectedly');
+    const extensions = { code: 'INTERNAL_SERVER_ERROR', requestId: request.id };
+    return reply.code(status).send({ errors: [{ message: UNEXPECTED, extensions }] });
   });
   const quickQueries = new QuickQueries(contextFor(parts), limitsOf(parts));
   const handler = async (request: FastifyRequest, reply: FastifyReply) => {
@@ -169,6 +186,8 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
     const told: Told = {};
     const caller: Caller = {
       told,
+      requestId: request.id,
+      log: request.log,
       get viewer() {
         return identity.viewer;
       },
@@ -190,7 +209,7 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
     return response;
   };
   app.route({ method: 'POST', url: '/graphql', handler });
-  const onSocket = webSocketHandler(parts, gateway, log);
+  const onSocket = webSocketHandler(parts, gateway);
   app.route({
     method: 'GET',
     url: '/graphql',
@@ -243,7 +262,7 @@ function count({ metrics }: Parts, { operation = REFUSED, isSubscription, hasErr
 
 type SocketExtra = { caller?: Caller };
 
-function webSocketHandler(parts: Parts, gateway: Gateway, log: Logger) {
+function webSocketHandler(parts: Parts, gateway: Gateway) {
   return makeHandler<{ authorization?: unknown }, SocketExtra>(
     {
       connectionInitWaitTimeout: INIT_TIMEOUT_MS,
@@ -287,8 +306,8 @@ function webSocketHandler(parts: Parts, gateway: Gateway, log: Logger) {
       },
       execute: (args) => (args.rootValue as EnvelopedRoot).execute(args),
       subscribe: (args) => (args.rootValue as EnvelopedRoot).subscribe(args),
-      onError: (_context, _id, _payload, errors) => {
-        log.debug({ errors }, 'an operation was refused');
+      onError: ({ extra }, _id, _payload, errors) => {
+        extra.request.log.debug({ errors }, 'an operation was refused');
         return errors.map((error) => (error instanceof GraphQLError ? withoutHttp(withCode(error)) : error));
       },
     },
@@ -305,7 +324,8 @@ function watchSocket({ guard }: Parts, extra: SocketExtra & Extra, { viewer, api
       delete extra.caller;
       socket.close(CloseCode.Unauthorized, 'the key was revoked, or its user has other rights now');
     });
-    extra.caller = { viewer, apiKeyId, apiKey, origin: extra.request.ip };
+    const { id: requestId, log, ip: origin } = extra.request;
+    extra.caller = { requestId, log, viewer, apiKeyId, apiKey, origin };
     socket.once('close', release);
     // It may have been closed while the credentials were looked up.
     if (socket.readyState !== socket.OPEN) release();

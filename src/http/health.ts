@@ -3,16 +3,18 @@ import type { FastifyInstance } from 'fastify';
 import { sql } from 'kysely';
 import { FailureLog } from '../failure-log.ts';
 import type { Parts } from './parts.ts';
+import { answerRequestIds } from './request-ids.ts';
 
 /** Whoever asks waits no longer than this. */
 const ANSWER_WITHIN_MS = 2_000;
 
 /** `/healthz`: the process is up. `/readyz`: it can serve, that is, the database answers. Both need no credentials. */
 export async function healthPlugin(app: FastifyInstance, { orm, log }: Pick<Parts, 'orm' | 'log'>): Promise<void> {
+  answerRequestIds(app);
   const failures = new FailureLog('get an answer of the database', log);
   let asking: Promise<void> | undefined;
   app.get('/healthz', async () => ({ status: 'ok' }));
-  app.get('/readyz', async (_request, reply) => {
+  app.get('/readyz', async (request, reply) => {
     try {
       // However many ask, one connection is asked for.
       asking ??= askDatabase(orm.em).finally(() => {
@@ -22,7 +24,7 @@ export async function healthPlugin(app: FastifyInstance, { orm, log }: Pick<Part
       failures.worked();
       return { status: 'ready' };
     } catch (error) {
-      failures.failed(error);
+      failures.failed(error, { requestId: request.id });
       return reply.code(503).send({ status: 'the database does not answer' });
     }
   });

@@ -3,13 +3,14 @@ import { healthPlugin } from './health.ts';
 import { type MetricsParts, metricsPlugin } from './metrics.ts';
 import type { Parts } from './parts.ts';
 import { createRefusals } from './refusals.ts';
+import { requestIdOf } from './request-ids.ts';
 import { securityHeaders } from './security-headers.ts';
 
 /** A server that tells of the process and does nothing else: `/healthz`, `/readyz` and `/metrics`. */
 export async function createMetricsServer(
   parts: Omit<MetricsParts, 'refusals'> & Pick<Parts, 'orm' | 'log' | 'keyUse'>,
 ): Promise<FastifyInstance> {
-  const app = Fastify({ forceCloseConnections: true });
+  const app = Fastify({ forceCloseConnections: true, genReqId: requestIdOf });
   const headers = securityHeaders();
   app.addHook('onRequest', (_request, reply, done) => {
     reply.headers(headers);

@@ -4,6 +4,7 @@ import type { Credentials } from '../credentials/credentials.ts';
 import { FailureLog } from '../failure-log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Refusals } from './refusals.ts';
+import { answerRequestIds } from './request-ids.ts';
 
 export interface MetricsParts {
   credentials: Credentials;
@@ -17,11 +18,12 @@ export interface MetricsParts {
 /** `/metrics` for Prometheus, with the credentials of any user. */
 export async function metricsPlugin(app: FastifyInstance, parts: MetricsParts): Promise<void> {
   const { credentials, refusals, metrics } = parts;
+  answerRequestIds(app);
   const failures = new FailureLog('tell the metrics', parts.log);
-  app.setErrorHandler((error: { message: string; statusCode?: number }, _request, reply) => {
+  app.setErrorHandler((error: { message: string; statusCode?: number }, request, reply) => {
     const { statusCode = 500, message } = error;
     if (statusCode < 500) return reply.code(statusCode).send(message);
-    failures.failed(error);
+    failures.failed(error, { requestId: request.id });
     return reply.code(503).send('The database does not answer.');
   });
   app.get('/metrics', async (request, reply) => {

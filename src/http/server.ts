@@ -12,6 +12,7 @@ import { LegacyUsage } from './legacy-usage.ts';
 import { metricsPlugin } from './metrics.ts';
 import type { Parts } from './parts.ts';
 import { createRefusals } from './refusals.ts';
+import { requestIdOf } from './request-ids.ts';
 import { securityHeaders } from './security-headers.ts';
 import { readTls, watchTls } from './tls.ts';
 
@@ -34,8 +35,9 @@ export async function createServer(parts: Omit<Parts, 'refusals'>): Promise<Fast
     loggerInstance,
     ...(TRUST_PROXY.length > 0 ? { trustProxy: TRUST_PROXY } : {}),
     requestTimeout: REQUEST_TIMEOUT_MS,
+    genReqId: requestIdOf,
     // Addresses of old calls carry keys and signatures.
-    logController: new LogController({ disableRequestLogging: true }),
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     forceCloseConnections: 'idle',
     // The system notices a client that is gone without a word, also where nothing is to be sent to it.
     [tls === null ? 'http' : 'https']: {

@@ -13,6 +13,7 @@ import {
 import type { Plugin } from 'graphql-yoga';
 import { unauthenticated } from '../errors.ts';
 import type { Context } from '../schema/context.ts';
+import { maskError } from './errors.ts';
 import type { StreamGuard } from './stream-guard.ts';
 
 /** On a result: the position in the log after it. No JSON shows a symbol. */
@@ -33,36 +34,30 @@ type Result = ExecutionResult & { [CURSOR]?: string };
 /** The results of an event, by what was asked. They go when the event does. */
 const results = new WeakMap<Payload, Map<string, Promise<Result>>>();
 
-export interface SubscriptionOptions {
-  guard: StreamGuard;
-  /** What a caller may see of an error. */
-  mask(error: unknown): Error;
-}
-
 /**
  * Executes subscriptions. An error of the stream, such as CURSOR_EXPIRED in the middle, comes as a last result, so that
  * every transport tells it.
  */
-export function useSubscriptions(options: SubscriptionOptions): Plugin<Context> {
+export function useSubscriptions(guard: StreamGuard): Plugin<Context> {
   return {
     onSubscribe({ setSubscribeFn }) {
-      setSubscribeFn(((args: ExecutionArgs) => subscribe(args, options)) as never);
+      setSubscribeFn(((args: ExecutionArgs) => subscribe(args, guard)) as never);
     },
   };
 }
 
-async function subscribe(args: ExecutionArgs, options: SubscriptionOptions) {
+async function subscribe(args: ExecutionArgs, guard: StreamGuard) {
   const validated = validateSubscriptionArgs(args);
-  if (!('schema' in validated)) return masked({ errors: validated }, options);
+  if (!('schema' in validated)) return masked({ errors: validated }, context(args));
   const source = await createSourceEventStream(validated);
-  if (!(Symbol.asyncIterator in source)) return masked(source, options);
+  if (!(Symbol.asyncIterator in source)) return masked(source, context(args));
   const asked = questionOf(args.document, args.variableValues);
   const question = `${context(args).viewer.role} ${args.operationName ?? ''} ${asked}`;
   const execute = async (payload: Payload): Promise<Result> => {
     const result = await executeSubscriptionEvent({ ...validated, rootValue: payload });
-    return result.errors === undefined ? { ...result, [CURSOR]: payload.cursor } : masked(result, options);
+    return result.errors === undefined ? { ...result, [CURSOR]: payload.cursor } : masked(result, context(args));
   };
-  return resultsOf(source as AsyncIterable<Payload>, context(args), options, (payload) => {
+  return resultsOf(source as AsyncIterable<Payload>, context(args), guard, (payload) => {
     const known = results.get(payload) ?? new Map<string, Promise<Result>>();
     results.set(payload, known);
     const result = known.get(question) ?? execute(payload);
@@ -81,16 +76,17 @@ const context = (args: ExecutionArgs) => args.contextValue as Context;
 /** Its `return` ends it at once, also while it waits for an event. */
 function resultsOf(
   source: AsyncIterable<Payload>,
-  { apiKeyId, viewer }: Context,
-  options: SubscriptionOptions,
+  subscriber: Context,
+  guard: StreamGuard,
   execute: (payload: Payload) => Promise<Result>,
 ): AsyncIterableIterator<Result, void, undefined> {
+  const { apiKeyId, viewer } = subscriber;
   const payloads = source[Symbol.asyncIterator]();
   const generate = async function* () {
     let revoked: GraphQLError | undefined;
     let release: (() => void) | undefined;
     try {
-      release = options.guard.watch({ apiKeyId, role: viewer.role }, () => {
+      release = guard.watch({ apiKeyId, role: viewer.role }, () => {
         revoked = unauthenticated('the key was revoked, or its user has other rights now; sign in again');
         payloads.return?.().catch(() => undefined);
       });
@@ -104,7 +100,7 @@ function resultsOf(
         if (result.errors !== undefined) return;
       }
     } catch (error) {
-      yield masked({ errors: [toGraphQLError(error)] }, options);
+      yield masked({ errors: [toGraphQLError(error)] }, subscriber);
     } finally {
       release?.();
       await payloads.return?.();
@@ -124,9 +120,9 @@ function resultsOf(
   };
 }
 
-function masked(result: ExecutionResult, { mask }: SubscriptionOptions): ExecutionResult {
+function masked(result: ExecutionResult, asker: Context): ExecutionResult {
   if (result.errors === undefined) return result;
-  return { ...result, errors: result.errors.map((error) => mask(error) as GraphQLError) };
+  return { ...result, errors: result.errors.map((error) => maskError(error, asker)) };
 }
 
 function toGraphQLError(error: unknown): GraphQLError {

@@ -38,9 +38,9 @@ export async function legacyPlugin(app: FastifyInstance, parts: LegacyParts): Pr
     done(null, body),
   );
   // What Fastify refuses by itself (a body that is too large) is an envelope and a 200 as well.
-  app.setErrorHandler((error: { message: string; statusCode?: number }, _request, reply) => {
+  app.setErrorHandler((error: { message: string; statusCode?: number }, request, reply) => {
     const known = error.statusCode !== undefined && error.statusCode < 500;
-    if (!known) parts.log.error({ err: error }, 'an old call failed unexpectedly');
+    if (!known) request.log.error({ err: error }, 'an old call failed unexpectedly');
     return send(reply, parts, known ? error.message : UNEXPECTED);
   });
   describe(app, parts);
@@ -78,7 +78,7 @@ async function answer(parts: LegacyParts, request: FastifyRequest, reply: Fastif
   const identity = await findCaller(parts, request, credentials);
   const log = (action: string | null, outcome: string, apiKey = credentials.apiKey?.slice(0, SHOWN_KEY_LENGTH)) => {
     const milliseconds = Math.round(performance.now() - begin);
-    parts.log.info({ apiKey: apiKey ?? null, action, outcome, milliseconds }, 'old call');
+    request.log.info({ apiKey: apiKey ?? null, action, outcome, milliseconds }, 'old call');
   };
   if ('status' in identity) {
     log(null, 'unauthenticated');
@@ -110,6 +110,7 @@ function answerCaller(
   call: LegacyRequest,
 ): Promise<LegacyAnswer> {
   const key = request.headers['idempotency-key'];
+  const { id: requestId, log, ip: origin } = request;
   return handleLegacyCall({
     ...call,
     timeZone: parts.settings.TIME_ZONE,
@@ -118,7 +119,7 @@ function answerCaller(
     replies: parts.repliesOf(viewer.id),
     taskList: parts.taskList,
     execute: (document, variables) =>
-      execute(parts.gateway, { viewer, apiKeyId, apiKey, origin: request.ip }, document, variables),
+      execute(parts.gateway, { requestId, log, viewer, apiKeyId, apiKey, origin }, document, variables),
   });
 }
 

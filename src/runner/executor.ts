@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { Coalesced } from '../coalesced.ts';
 import type { Notifications } from '../database/notifications.ts';
 import { FailureLog } from '../failure-log.ts';
+import { labelsOf, withinAttempt } from '../log.ts';
 import { ABANDON_MS, runBody, type StopReason } from './attempt-body.ts';
 import { AttemptLog } from './attempt-log.ts';
 import { type Attempt, type EndedAttempt, type Taker, takeAttempts } from './attempts.ts';
@@ -210,7 +211,12 @@ export class Executor {
   async #run(attempt: Attempt, controller: AbortController): Promise<void> {
     const { em, notifications, taskClasses } = this.#options;
     const log = new AttemptLog(em, attempt, () => notifications.notify('slotkeeper_events'));
-    const outcome = await runBody(em, taskClasses, attempt, log, controller);
+    const outcome = await withinAttempt(attempt, undefined, async () => {
+      this.#options.log.debug('an attempt begins');
+      const ended = await runBody(em, taskClasses, attempt, log, controller);
+      this.#options.log.debug({ state: ended.state }, 'an attempt has ended');
+      return ended;
+    });
     this.#busy -= 1;
     this.#pull();
     this.#ended.push({ attempt, outcome, log: await log.close() });
@@ -234,8 +240,8 @@ export class Executor {
         await new Promise((resolve) => setTimeout(resolve, RETRY_SETTLE_MS));
         continue;
       }
-      for (const { runId, attempt } of settled.lost) {
-        log.warn({ runId, attempt }, 'the attempt was no longer ours; its outcome is dropped');
+      for (const lost of settled.lost) {
+        log.warn(labelsOf(lost), 'the attempt was no longer ours; its outcome is dropped');
       }
       this.#ended = this.#ended.slice(batch.length);
       const wasFull = this.#active.size >= concurrency + MAX_ENDED;

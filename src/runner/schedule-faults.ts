@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { toGlobalId } from '../schema/global-id.ts';
 
 /**
  * Tasks whose schedule this process cannot compute, for one because its Node does not know their time zone. They stay
@@ -24,8 +25,10 @@ export class ScheduleFaults {
       return compute();
     } catch (error) {
       this.#left.add(taskId);
-      if (!this.#reported.has(taskId))
-        this.#log.error({ err: error, taskId }, 'the schedule of a task cannot be computed');
+      if (!this.#reported.has(taskId)) {
+        const labels = { taskId: toGlobalId('Task', taskId) };
+        this.#log.error({ ...labels, err: error }, 'the schedule of a task cannot be computed');
+      }
       this.#reported.add(taskId);
       return undefined;
     }

@@ -3,6 +3,7 @@ import type { Vault } from '../credentials/vault.ts';
 import type { Notifications } from '../database/notifications.ts';
 import type { User } from '../entities/index.ts';
 import type { EventTail } from '../events/tail.ts';
+import type { Asker } from '../http/errors.ts';
 import type { Jobs } from '../runner/jobs.ts';
 import type { KnownClasses } from '../runner/tasks/known-classes.ts';
 import type { TaskFeed } from './task-feed-hub.ts';
@@ -14,7 +15,7 @@ export interface Opening {
 }
 
 /** What one GraphQL operation works with. */
-export interface Context {
+export interface Context extends Asker {
   /** Forked for this operation alone: nothing nested or parallel flushes it. */
   em: EntityManager;
   viewer: User;

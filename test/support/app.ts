@@ -1,10 +1,11 @@
 // The product, started in this process on a database and a port of its own, and clients for its doors.
 import { createClient } from 'graphql-ws';
-import { type DestinationStream, pino } from 'pino';
+import type { DestinationStream } from 'pino';
 import WebSocket from 'ws';
 import { startApp } from '../../src/app.ts';
 import type { Settings } from '../../src/env.ts';
 import { signedQuery } from '../../src/legacy/signature.ts';
+import { createLog } from '../../src/log.ts';
 import { PrivateTargets } from '../../src/runner/http-request/private-targets.ts';
 import type { TaskClass } from '../../src/runner/tasks/task-class.ts';
 
@@ -68,7 +69,7 @@ export async function startTestApp(databaseUrl: string, options: AppOptions = {}
     LEGACY_EXECUTE_TIMEOUT: 20,
     ...options.settings,
   };
-  const app = await startApp(settings, pino({ level: settings.LOG_LEVEL }, options.log), options.taskClasses);
+  const app = await startApp(settings, createLog(settings.LOG_LEVEL, options.log), options.taskClasses);
   return { ...clientOf(app.address ?? '', () => app.stop()), metricsAddress: app.metricsAddress };
 }
 
