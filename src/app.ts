@@ -32,6 +32,7 @@ import { KnownClasses, registerClasses } from './runner/tasks/known-classes.ts';
 import type { TaskClass } from './runner/tasks/task-class.ts';
 import { checkNames, loadTaskModules } from './runner/tasks/task-modules.ts';
 import { TaskFeed } from './schema/task-feed-hub.ts';
+import { startTracing, type Tracing } from './tracing/tracing.ts';
 
 export interface App {
   /** Where it listens; null for a runner. */
@@ -69,6 +70,8 @@ async function startParts(
     settings.PERSISTED_OPERATIONS === undefined
       ? undefined
       : await readPersistedOperations(settings.PERSISTED_OPERATIONS);
+  const tracing = await startTracing(settings, settings.ROLE, log);
+  releasers.push(async () => tracing?.stop());
   const { url, release } = await findDatabase(settings, (message) => log.info(message));
   releasers.push(release);
   const orm = await openOrm(url);
@@ -101,7 +104,7 @@ async function startParts(
   let readMetrics: () => Promise<void> = async () => undefined;
   if (settings.ROLE !== 'gateway') {
     const runner = new HeldRunner(orm.em, notifications, log, (parts) =>
-      startRunner(settings, log, parts, { orm, jobs, notifications, taskClasses }),
+      startRunner(settings, log, parts, { orm, jobs, notifications, taskClasses, tracing }),
     );
     releasers.push(() => runner.stop());
     await runner.start();
@@ -129,6 +132,7 @@ async function startParts(
       operations,
       metrics,
       readMetrics,
+      tracing,
       settings,
       log,
     });
@@ -149,13 +153,14 @@ interface RunnerParts {
   jobs: Jobs;
   notifications: Notifications;
   taskClasses: TaskClasses;
+  tracing: Tracing | null;
 }
 
 async function startRunner(
   settings: Settings,
   log: Logger,
   releasers: Releasers,
-  { orm, jobs, notifications, taskClasses }: RunnerParts,
+  { orm, jobs, notifications, taskClasses, tracing }: RunnerParts,
 ): Promise<void> {
   const classNames = taskClasses.all.map(({ name }) => name);
   const registration = new Registration(
@@ -173,6 +178,7 @@ async function startRunner(
     jobs,
     notifications,
     taskClasses,
+    tracing,
     log,
     concurrency: settings.CONCURRENCY,
     leaseSeconds: settings.LEASE_SECONDS,

@@ -11,6 +11,14 @@ import { LEASE_SECONDS } from './runner/jobs.ts';
 import { MAX_HOLDING_DAYS } from './runner/tasks/process-holding-task.ts';
 
 const ROLES = ['all', 'gateway', 'runner'] as const;
+const SAMPLERS = [
+  'always_on',
+  'always_off',
+  'traceidratio',
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+] as const;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 const MAX_DAYS = 36_500;
@@ -29,6 +37,11 @@ const text = (most: number) =>
     .max(most, `is longer than ${most} characters`)
     // No control characters: a key and a secret travel in headers, and so do their signatures.
     .regex(/^[\x21-\x7e]+$/, 'holds a blank or a character outside ASCII');
+
+const endpoint = z
+  .string()
+  .refine((value) => /^https?:\/\//.test(value) && URL.canParse(value), 'is no http:// or https:// URL')
+  .optional();
 
 /** What Fastify takes for the address of a proxy; never every address, or anyone could say where they call from. */
 const isProxy = (name: string) =>
@@ -109,6 +122,23 @@ const settings = z
       .optional(),
     ADMIN_API_SECRET: text(255).optional(),
     LOG_LEVEL: z.enum(LOG_LEVELS, `is none of ${LOG_LEVELS.join(', ')}`).default('info'),
+    // Of the standard's settings those that say whether and how; OTEL_EXPORTER_OTLP_HEADERS, which may be secret, those of TLS
+    // and OTEL_RESOURCE_ATTRIBUTES the SDK reads by itself.
+    OTEL_SDK_DISABLED: z
+      .string()
+      .transform((value) => value.toLowerCase() === 'true')
+      .default(false),
+    OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: endpoint,
+    OTEL_EXPORTER_OTLP_TIMEOUT: wholeNumber(1, 60_000).default(3_000),
+    OTEL_SERVICE_NAME: z.string().min(1).max(255).default('slotkeeper'),
+    OTEL_TRACES_SAMPLER: z.enum(SAMPLERS, `is none of ${SAMPLERS.join(', ')}`).default('parentbased_always_on'),
+    OTEL_TRACES_SAMPLER_ARG: z
+      .string()
+      .regex(/^\d?(\.\d+)?$/, 'is no number from 0 to 1')
+      .transform(Number)
+      .refine((value) => value <= 1, 'is no number from 0 to 1')
+      .default(1),
     LEGACY_PREFIX: z
       .string()
       .transform((value) => value.split(',').map((prefix) => `/${prefix.trim().replace(/^\/+|\/+$/g, '')}`))

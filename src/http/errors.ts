@@ -1,5 +1,6 @@
 import { GraphQLError } from 'graphql';
 import type { Logger } from 'pino';
+import type { Span } from '../tracing/tracing.ts';
 
 export const UNEXPECTED = 'Something went wrong on our side; the log says what.';
 
@@ -8,6 +9,8 @@ export interface Asker {
   requestId: string;
   /** Its lines carry the request's id. */
   log: Pick<Logger, 'error'>;
+  /** Of the request; null where traces are off. */
+  span: Span | null;
 }
 
 /**
@@ -39,11 +42,12 @@ export function hideError(error: unknown): GraphQLError {
 }
 
 /** Logs what was hidden behind the error and gives it the id of its request, once; nothing where it hides nothing. */
-export function tellHidden(error: unknown, { log, requestId }: Asker): void {
+export function tellHidden(error: unknown, { log, requestId, span }: Asker): void {
   if (!(error instanceof GraphQLError && hidden.has(error))) return;
   log.error({ err: hidden.get(error) }, 'an operation failed unexpectedly');
   hidden.delete(error);
   error.extensions.requestId = requestId;
+  span?.fail();
 }
 
 export function withCode(error: GraphQLError): GraphQLError {

@@ -1,6 +1,6 @@
 import websocket from '@fastify/websocket';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type ExecutionArgs, type ExecutionResult, GraphQLError } from 'graphql';
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type ExecutionArgs, type ExecutionResult, GraphQLError, type subscribe } from 'graphql';
 import { CloseCode } from 'graphql-ws';
 import { type Extra, makeHandler } from 'graphql-ws/use/@fastify/websocket';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
@@ -9,6 +9,7 @@ import type { User } from '../entities/index.ts';
 import { unauthenticated } from '../errors.ts';
 import type { Context, Opening } from '../schema/context.ts';
 import { schema } from '../schema/index.ts';
+import type { Tracing } from '../tracing/tracing.ts';
 import { type LimitOptions, useLimits } from './document-limits.ts';
 import { type Asker, hideError, maskError, tellHidden, UNEXPECTED, withCode } from './errors.ts';
 import { REFUSED, type Told, useOperationNames } from './operation-names.ts';
@@ -20,9 +21,11 @@ import { answerRequestIds } from './request-ids.ts';
 import { useServerSentEvents } from './server-sent-events.ts';
 import { CLOSE_WITHIN_MS, closeSockets, sayGoodbye, writeTogether } from './sockets.ts';
 import { useSubscriptions } from './subscriptions.ts';
+import { type SpannedHandler, setOperation, traced } from './traced.ts';
 
 /** What a transport knows of a call. */
 export interface Caller extends Asker {
+  log: FastifyBaseLogger;
   viewer: User;
   /** The key that the call came with, and its public half. */
   apiKeyId: number;
@@ -53,6 +56,7 @@ function contextFor({ orm, tail, taskFeed, jobs, vault, notifications, taskClass
     em: orm.em.fork(),
     requestId: caller.requestId,
     log: caller.log,
+    span: caller.span,
     // Most reads never look at it.
     get viewer() {
       return caller.viewer;
@@ -177,7 +181,7 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
     return reply.code(status).send({ errors: [{ message: UNEXPECTED, extensions }] });
   });
   const quickQueries = new QuickQueries(contextFor(parts), limitsOf(parts));
-  const handler = async (request: FastifyRequest, reply: FastifyReply) => {
+  const answer: SpannedHandler = async (request, reply, span) => {
     const begin = performance.now();
     const identity = await parts.refusals.checkHeader(request, parts.credentials, request.headers.authorization);
     if ('status' in identity) return refuse(reply, identity);
@@ -188,6 +192,7 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
       told,
       requestId: request.id,
       log: request.log,
+      span,
       get viewer() {
         return identity.viewer;
       },
@@ -200,14 +205,17 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
     };
     const quick = request.method === 'POST' ? await quickQueries.answer(request, caller) : null;
     if (quick !== null) {
-      parts.metrics.request('graphql', quick.operation, false, begin);
+      count(parts, quick.told, begin);
+      if (span !== null) setOperation(span, quick.told);
       return reply.type(quick.type).send(quick.body);
     }
     if (Buffer.isBuffer(request.body)) request.body = new Body(request.body);
     const response = await gateway.handleNodeRequestAndResponse(request, reply, { ...caller });
     count(parts, told, begin);
+    if (span !== null) setOperation(span, told);
     return response;
   };
+  const handler = traced(parts.tracing, '/graphql', answer);
   app.route({ method: 'POST', url: '/graphql', handler });
   const onSocket = webSocketHandler(parts, gateway);
   app.route({
@@ -278,7 +286,8 @@ function webSocketHandler(parts: Parts, gateway: Gateway) {
       onSubscribe: async ({ extra }, _id, { query, variables, operationName, extensions }) => {
         if (extra.caller === undefined) return [unauthenticated('the key was revoked')];
         const told: Told = {};
-        const enveloped = gateway.getEnveloped({ ...extra.caller, told } as never);
+        const caller = { ...extra.caller, told };
+        const enveloped = gateway.getEnveloped(caller as never);
         const document = parseOperation(enveloped.parse, () => {
           const id = operationIdOf({ extensions });
           const { operations } = parts;
@@ -287,6 +296,8 @@ function webSocketHandler(parts: Parts, gateway: Gateway) {
         if (document instanceof GraphQLError) return [document];
         const errors = enveloped.validate(enveloped.schema, document);
         if (errors.length > 0) return errors.map(withCode);
+        // The context is made of the caller as they are by then.
+        if (parts.tracing !== null) beginOperation(parts.tracing, caller, extra.request);
         return {
           schema: enveloped.schema,
           document,
@@ -298,9 +309,14 @@ function webSocketHandler(parts: Parts, gateway: Gateway) {
               const begin = performance.now();
               const result = await enveloped.execute(args);
               count(parts, told, begin);
+              endOperation(caller);
               return result;
             },
-            subscribe: enveloped.subscribe,
+            subscribe: async (args) => {
+              const results = await enveloped.subscribe(args);
+              endOperation(caller);
+              return results;
+            },
           } satisfies EnvelopedRoot,
         } as ExecutionArgs;
       },
@@ -315,6 +331,18 @@ function webSocketHandler(parts: Parts, gateway: Gateway) {
   );
 }
 
+/** Each operation of a socket has a span of its own; what the socket was opened with says which trace it belongs to. */
+function beginOperation(tracing: Tracing, caller: Caller, { id, headers }: FastifyRequest): void {
+  caller.span = tracing.request('WebSocket /graphql', headers.traceparent, { 'slotkeeper.request.id': id });
+  caller.log = caller.log.child({ traceId: caller.span.traceId });
+}
+
+function endOperation({ span, told }: Caller): void {
+  if (span === null) return;
+  setOperation(span, told ?? {});
+  span.end();
+}
+
 /** Lets a socket be its caller's until their rights change; closes one that is one too many. */
 function watchSocket({ guard }: Parts, extra: SocketExtra & Extra, { viewer, apiKeyId, apiKey }: Identity): void {
   const { socket } = extra;
@@ -325,7 +353,7 @@ function watchSocket({ guard }: Parts, extra: SocketExtra & Extra, { viewer, api
       socket.close(CloseCode.Unauthorized, 'the key was revoked, or its user has other rights now');
     });
     const { id: requestId, log, ip: origin } = extra.request;
-    extra.caller = { requestId, log, viewer, apiKeyId, apiKey, origin };
+    extra.caller = { requestId, log, span: null, viewer, apiKeyId, apiKey, origin };
     socket.once('close', release);
     // It may have been closed while the credentials were looked up.
     if (socket.readyState !== socket.OPEN) release();
@@ -343,7 +371,7 @@ function withoutHttp(error: GraphQLError) {
 
 interface EnvelopedRoot {
   execute(args: ExecutionArgs): Promise<ExecutionResult>;
-  subscribe(args: ExecutionArgs): Promise<never>;
+  subscribe(args: ExecutionArgs): Promise<Awaited<ReturnType<typeof subscribe>>>;
 }
 
 function parseOperation<Document>(

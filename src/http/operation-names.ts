@@ -6,6 +6,9 @@ export interface Told {
   /** See `nameOf`; undefined where it was refused before it was executed. */
   operation?: string;
   isSubscription?: boolean;
+  /** What its author calls it, where it has a name. */
+  operationName?: string | undefined;
+  operationType?: 'query' | 'mutation' | 'subscription' | undefined;
   hasErrors?: boolean;
 }
 
@@ -32,14 +35,26 @@ export function useOperationNames(): Plugin<{ told?: Told }> {
       const { told } = contextValue;
       if (told === undefined) return;
       told.operation = nameOf(document, operationName);
+      tellKind(told, document, operationName);
       return {
         onExecuteDone({ result }) {
           told.hasErrors = (result as { errors?: unknown }).errors !== undefined;
         },
       };
     },
-    onSubscribe({ args: { contextValue } }) {
-      if (contextValue.told !== undefined) contextValue.told.isSubscription = true;
+    onSubscribe({ args: { document, operationName, contextValue } }) {
+      const { told } = contextValue;
+      if (told === undefined) return;
+      told.isSubscription = true;
+      tellKind(told, document, operationName);
     },
   };
+}
+
+const MAX_NAME_LENGTH = 100;
+
+export function tellKind(told: Told, document: DocumentNode, operationName?: string | null): void {
+  const operation = operationOf(document, operationName);
+  told.operationType = operation?.operation;
+  told.operationName = operation?.name?.value.slice(0, MAX_NAME_LENGTH);
 }

@@ -10,6 +10,7 @@ import type { Metrics } from '../metrics/metrics.ts';
 import type { Jobs } from '../runner/jobs.ts';
 import type { KnownClasses } from '../runner/tasks/known-classes.ts';
 import type { TaskFeed } from '../schema/task-feed-hub.ts';
+import type { Tracing } from '../tracing/tracing.ts';
 import type { PersistedOperations } from './persisted-operations.ts';
 import type { Refusals } from './refusals.ts';
 import type { StreamGuard } from './stream-guard.ts';
@@ -35,6 +36,8 @@ export interface Parts {
   metrics: Metrics;
   /** Brings those up to date that are not counted by the way. */
   readMetrics(): Promise<void>;
+  /** Null where traces are off. */
+  tracing: Tracing | null;
   /** Lets in who calls, or keeps them out. */
   refusals: Refusals;
 }

@@ -6,6 +6,8 @@ import { UNEXPECTED } from '../http/errors.ts';
 import type { Caller, Gateway } from '../http/graphql.ts';
 import type { Parts } from '../http/parts.ts';
 import type { Refusal } from '../http/refusals.ts';
+import { traced } from '../http/traced.ts';
+import type { Span } from '../tracing/tracing.ts';
 import {
   handleLegacyCall,
   type KeptReplies,
@@ -44,13 +46,14 @@ export async function legacyPlugin(app: FastifyInstance, parts: LegacyParts): Pr
     return send(reply, parts, known ? error.message : UNEXPECTED);
   });
   describe(app, parts);
+  const handler = traced(parts.tracing, 'api.php', (request, reply, span) => answer(parts, request, reply, span));
   for (const prefix of ['', ...parts.settings.LEGACY_PREFIX]) {
     const path = `${prefix}${LEGACY_PATH}`;
     for (const url of [path, `${path}/`, `/${path}`, `/${path}/`]) {
       app.route({
         method: ['GET', 'POST', 'HEAD', 'OPTIONS', 'PUT', 'PATCH', 'DELETE'],
         url,
-        handler: (request, reply) => answer(parts, request, reply),
+        handler,
       });
     }
   }
@@ -67,7 +70,7 @@ function describe(app: FastifyInstance, parts: LegacyParts): void {
   serve('/api/v1/', 'text/html; charset=utf-8', legacyApiPage());
 }
 
-async function answer(parts: LegacyParts, request: FastifyRequest, reply: FastifyReply) {
+async function answer(parts: LegacyParts, request: FastifyRequest, reply: FastifyReply, span: Span | null) {
   // A page of another site can make a browser send this request; a script or an old client sends no such header.
   if (request.headers['sec-fetch-site'] === 'cross-site') {
     return send(reply, parts, 'Calls from pages of other sites are refused.');
@@ -78,6 +81,7 @@ async function answer(parts: LegacyParts, request: FastifyRequest, reply: Fastif
   const identity = await findCaller(parts, request, credentials);
   const log = (action: string | null, outcome: string, apiKey = credentials.apiKey?.slice(0, SHOWN_KEY_LENGTH)) => {
     const milliseconds = Math.round(performance.now() - begin);
+    if (span !== null) nameCall(span, action, outcome);
     request.log.info({ apiKey: apiKey ?? null, action, outcome, milliseconds }, 'old call');
   };
   if ('status' in identity) {
@@ -86,7 +90,7 @@ async function answer(parts: LegacyParts, request: FastifyRequest, reply: Fastif
   }
   const { apiKey } = identity;
   try {
-    const { body, action, isSuccess } = await answerCaller(parts, identity, request, call);
+    const { body, action, isSuccess } = await answerCaller(parts, identity, request, call, span);
     parts.countCall(identity.apiKeyId, action ?? UNKNOWN_ACTION);
     log(action, isSuccess ? 'success' : 'error', apiKey);
     parts.metrics.request('legacy', action ?? UNKNOWN_ACTION, !isSuccess, begin);
@@ -96,6 +100,12 @@ async function answer(parts: LegacyParts, request: FastifyRequest, reply: Fastif
     parts.metrics.request('legacy', UNKNOWN_ACTION, true, begin);
     throw error;
   }
+}
+
+/** An action of the table, never what was sent in its place. */
+function nameCall(span: Span, action: string | null, outcome: string): void {
+  span.rename(action === null ? 'api.php' : `api.php ${action}`);
+  span.set({ 'slotkeeper.outcome': outcome });
 }
 
 /** Of a key that nobody has, so that the log is not filled with what anyone sends. */
@@ -108,6 +118,7 @@ function answerCaller(
   { viewer, apiKeyId, apiKey }: Identity,
   request: FastifyRequest,
   call: LegacyRequest,
+  span: Span | null,
 ): Promise<LegacyAnswer> {
   const key = request.headers['idempotency-key'];
   const { id: requestId, log, ip: origin } = request;
@@ -119,7 +130,7 @@ function answerCaller(
     replies: parts.repliesOf(viewer.id),
     taskList: parts.taskList,
     execute: (document, variables) =>
-      execute(parts.gateway, { requestId, log, viewer, apiKeyId, apiKey, origin }, document, variables),
+      execute(parts.gateway, { requestId, log, span, viewer, apiKeyId, apiKey, origin }, document, variables),
   });
 }
 

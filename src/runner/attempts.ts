@@ -27,6 +27,9 @@ export interface Attempt {
   /** JSON text. */
   checkpoint: string | null;
   timeoutSeconds: number;
+  /** Where traces are on: its own place in its trace, and what the run's next attempt continues. */
+  traceparent?: string | undefined;
+  nextTraceparent?: string | undefined;
 }
 
 /** How an attempt ended. One that its runner gives up, HANDED_BACK, is made again by another, under the same number. */
@@ -116,7 +119,10 @@ export async function takeIn(
   for (const job of fetched) {
     const row = byJob.get(job.id);
     if (row === undefined) stale.push(job);
-    else attempts.push({ ...attemptOf(job, row), timeoutSeconds: Math.min(row.timeout_seconds, timeLimitOf(job)) });
+    else {
+      const timeoutSeconds = Math.min(row.timeout_seconds, timeLimitOf(job));
+      attempts.push({ ...attemptOf(job, row), timeoutSeconds, nextTraceparent: job.data.traceparent });
+    }
   }
   await jobs.complete(em, stale);
   await sendForOtherClass(em, jobs, stale);

@@ -7,6 +7,7 @@ import { Coalesced } from '../coalesced.ts';
 import type { Notifications } from '../database/notifications.ts';
 import { FailureLog } from '../failure-log.ts';
 import { labelsOf, withinAttempt } from '../log.ts';
+import type { Tracing } from '../tracing/tracing.ts';
 import { ABANDON_MS, runBody, type StopReason } from './attempt-body.ts';
 import { AttemptLog } from './attempt-log.ts';
 import { type Attempt, type EndedAttempt, type Taker, takeAttempts } from './attempts.ts';
@@ -16,6 +17,7 @@ import type { Jobs } from './jobs.ts';
 import { recoverLostAttempts } from './recovery.ts';
 import { type Settled, settleAttempts } from './settle-attempts.ts';
 import type { TaskClasses } from './tasks/index.ts';
+import { beginAttempt, endAttempt } from './traced-attempt.ts';
 
 export interface ExecutorOptions {
   /** As it is registered. */
@@ -25,6 +27,8 @@ export interface ExecutorOptions {
   notifications: Notifications;
   log: Logger;
   taskClasses: TaskClasses;
+  /** Null where traces are off. */
+  tracing: Tracing | null;
   /** Attempts under way at once. */
   concurrency: number;
   /** For so long an attempt is ours without a heartbeat. */
@@ -209,14 +213,16 @@ export class Executor {
   }
 
   async #run(attempt: Attempt, controller: AbortController): Promise<void> {
-    const { em, notifications, taskClasses } = this.#options;
+    const { em, notifications, taskClasses, tracing } = this.#options;
+    const span = tracing === null ? null : beginAttempt(tracing, attempt);
     const log = new AttemptLog(em, attempt, () => notifications.notify('slotkeeper_events'));
-    const outcome = await withinAttempt(attempt, undefined, async () => {
+    const outcome = await withinAttempt(attempt, span?.traceId, async () => {
       this.#options.log.debug('an attempt begins');
       const ended = await runBody(em, taskClasses, attempt, log, controller);
       this.#options.log.debug({ state: ended.state }, 'an attempt has ended');
       return ended;
     });
+    if (span !== null) endAttempt(span, outcome);
     this.#busy -= 1;
     this.#pull();
     this.#ended.push({ attempt, outcome, log: await log.close() });

@@ -6,6 +6,8 @@ import type { Task, User } from '../entities/index.ts';
 import type { RunState, Trigger } from '../entities/run.ts';
 import { conflict } from '../errors.ts';
 import { appendEvents } from '../events/log.ts';
+import { toGlobalId } from '../schema/global-id.ts';
+import type { Span } from '../tracing/tracing.ts';
 import type { Jobs } from './jobs.ts';
 import { cancelOpenRuns, countOpenRuns, decideOverlap, NONE_OPEN } from './overlap.ts';
 import { releaseWaiting } from './release.ts';
@@ -18,6 +20,8 @@ export interface RunRequest {
   /** The slot and the run that a retry repeats. */
   slot?: string | null;
   retryOf?: number | null;
+  /** Of the request; null where traces are off. */
+  span?: Span | null;
 }
 
 /**
@@ -46,7 +50,15 @@ export async function requestRun(em: EntityManager, jobs: Jobs, task: Task, requ
   if (runId === undefined) throw new Error('the run was not inserted');
   if (jobId !== null) {
     const { timeoutSeconds, className } = task;
-    await jobs.send(em, [{ id: jobId, runId, attempt: 1, timeoutSeconds, className }]);
+    const put = request.span?.put('queue run', {
+      'slotkeeper.task.id': toGlobalId('Task', task.id),
+      'slotkeeper.task.class': className,
+      'slotkeeper.run.id': toGlobalId('Run', runId),
+      'slotkeeper.run.trigger': request.trigger,
+    });
+    const { traceparent } = put ?? {};
+    await jobs.send(em, [{ id: jobId, runId, attempt: 1, traceparent, timeoutSeconds, className }]);
+    put?.end();
   }
   return runId;
 }

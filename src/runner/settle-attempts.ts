@@ -53,8 +53,18 @@ function settlementOf({ attempt, outcome }: EndedAttempt, policy: TaskPolicy, ca
   return { state, message, next: nextJob(attempt, state, policy) };
 }
 
-function nextJob({ runId, attempt }: Attempt, state: 'FAILED' | 'HANDED_BACK', policy: TaskPolicy): NewJob {
-  const job = { id: randomUUID(), runId, timeoutSeconds: policy.timeout_seconds, className: policy.class_name };
+function nextJob(
+  { runId, attempt, nextTraceparent: traceparent }: Attempt,
+  state: 'FAILED' | 'HANDED_BACK',
+  policy: TaskPolicy,
+): NewJob {
+  const job = {
+    id: randomUUID(),
+    runId,
+    traceparent,
+    timeoutSeconds: policy.timeout_seconds,
+    className: policy.class_name,
+  };
   if (state === 'HANDED_BACK') return { ...job, attempt, delaySeconds: 0 };
   const delay =
     policy.retry_delay_seconds * policy.retry_backoff ** (attempt - 1) * (1 + policy.retry_jitter * Math.random());

@@ -83,7 +83,7 @@ async function executeTask(context: Context, em: EntityManager, input: typeof Ex
   const { task } = await lockForChange(context, em, input.task);
   const data = readData(input, 'input') ?? null;
   if (data !== null) checkData(await context.taskClasses.named(em, task.className), data, 'input');
-  return requestRun(em, context.jobs, task, { trigger: 'MANUAL', actor: context.viewer, data });
+  return requestRun(em, context.jobs, task, { trigger: 'MANUAL', actor: context.viewer, data, span: context.span });
 }
 
 async function retryRun(context: Context, em: EntityManager, id: number): Promise<number> {
@@ -92,7 +92,8 @@ async function retryRun(context: Context, em: EntityManager, id: number): Promis
   const run = await findRun(em, id);
   if (run.state === 'QUEUED' || run.state === 'RUNNING') throw conflict(`the run is ${run.state}`, 'input.run');
   const { slot, data } = run;
-  return requestRun(em, context.jobs, task, { trigger: 'RETRY', actor: context.viewer, data, slot, retryOf: id });
+  const { viewer: actor, span } = context;
+  return requestRun(em, context.jobs, task, { trigger: 'RETRY', actor, data, slot, retryOf: id, span });
 }
 
 async function cancel(context: Context, em: EntityManager, id: number): Promise<number> {

@@ -13,7 +13,7 @@ export interface AppProcess extends TestApp {
   output(): string;
 }
 
-/** The product in a process of its own, on a free port; resolved once it listens. */
+/** The product in a process of its own, on a free port; resolved once it listens. A runner must be given a METRICS_PORT. */
 export async function startProcess(
   databaseUrl: string,
   settings: Record<string, string> = {},
@@ -36,7 +36,7 @@ export async function startProcess(
   const listening = Promise.withResolvers<string>();
   const read = (chunk: Buffer) => {
     output += chunk.toString();
-    const address = /listens on (\S+)/.exec(output)?.[1];
+    const address = /(?:listens on|metrics and health:) (\S+?)\.?\s/.exec(output)?.[1];
     if (address !== undefined) listening.resolve(address);
   };
   child.stdout.on('data', read);

@@ -8,6 +8,7 @@ export interface Received {
   path: string;
   headers: IncomingMessage['headers'];
   body: string;
+  bytes: Buffer;
 }
 
 export type Behaviour = (response: ServerResponse, request: IncomingMessage) => void;
@@ -36,8 +37,9 @@ export async function startReceiver(
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       const path = request.url ?? '';
-      const body = Buffer.concat(chunks).toString();
-      requests.push({ method: request.method ?? '', path, headers: request.headers, body });
+      const bytes = Buffer.concat(chunks);
+      const body = bytes.toString();
+      requests.push({ method: request.method ?? '', path, headers: request.headers, body, bytes });
       const behaviour = behaviours[path.split('?', 1)[0] ?? ''];
       if (behaviour === undefined) response.end('ok');
       else behaviour(response, request);

@@ -1,0 +1,29 @@
+// What a trace shows of an attempt: which it is and how it ended, nothing of its data, its log or its message.
+import { toGlobalId } from '../schema/global-id.ts';
+import type { Span, Tracing } from '../tracing/tracing.ts';
+import type { Attempt, Outcome } from './attempts.ts';
+
+/**
+ * Begins the span of an attempt, in the trace of whoever asked for the run. A run that nobody asked for begins a trace, in
+ * which its later attempts are as well.
+ */
+export function beginAttempt(tracing: Tracing, attempt: Attempt): Span {
+  const span = tracing.attempt(attempt.nextTraceparent, {
+    'slotkeeper.task.id': toGlobalId('Task', attempt.taskId),
+    'slotkeeper.task.class': attempt.className,
+    'slotkeeper.run.id': toGlobalId('Run', attempt.runId),
+    'slotkeeper.run.trigger': attempt.trigger,
+    'slotkeeper.attempt': attempt.attempt,
+  });
+  if (attempt.slot !== null) span.set({ 'slotkeeper.run.slot': attempt.slot.toISOString() });
+  attempt.traceparent = span.traceparent;
+  attempt.nextTraceparent ??= span.traceparent;
+  return span;
+}
+
+/** FAILED and HANDED_BACK are what the attempt came to; the run may be tried again. */
+export function endAttempt(span: Span, { state }: Outcome): void {
+  span.set({ 'slotkeeper.state': state });
+  if (state === 'FAILED') span.fail();
+  span.end();
+}
