@@ -66,6 +66,7 @@ const settings = z
     STREAMS_PER_KEY: wholeNumber(1, 1_000_000).default(5_000),
     PERSISTED_OPERATIONS: z.string().min(1).optional(),
     INTROSPECTION: z.enum(['on', 'off'], 'is neither on nor off').default('on'),
+    GRAPHIQL: z.enum(['on', 'off'], 'is neither on nor off').default('off'),
     DATABASE_URL: z
       .string()
       .regex(/^postgres(ql)?:\/\//, 'is no postgresql:// URL')

@@ -12,6 +12,7 @@ import { schema } from '../schema/index.ts';
 import type { Tracing } from '../tracing/tracing.ts';
 import { type LimitOptions, useLimits } from './document-limits.ts';
 import { type Asker, hideError, maskError, tellHidden, UNEXPECTED, withCode } from './errors.ts';
+import { type GraphiQL, graphiqlPlugin } from './graphiql.ts';
 import { REFUSED, type Told, useOperationNames } from './operation-names.ts';
 import type { Parts } from './parts.ts';
 import { operationIdOf, usePersistedOperations } from './persisted-operations.ts';
@@ -218,10 +219,11 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
   const handler = traced(parts.tracing, '/graphql', answer);
   app.route({ method: 'POST', url: '/graphql', handler });
   const onSocket = webSocketHandler(parts, gateway);
+  const graphiql = parts.settings.GRAPHIQL === 'on' ? await graphiqlPlugin(app) : null;
   app.route({
     method: 'GET',
     url: '/graphql',
-    handler,
+    handler: graphiql === null ? handler : pageOr(graphiql, handler),
     wsHandler(socket, request) {
       if (parts.tail.isStopped) sayGoodbye(socket);
       else {
@@ -230,6 +232,11 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
       }
     },
   });
+}
+
+/** The page for who asks to see one, data for all others. */
+function pageOr(page: GraphiQL, handler: ReturnType<typeof traced>): ReturnType<typeof traced> {
+  return async (request, reply) => (page.isAskedFor(request) ? page.sendPage(reply) : handler(request, reply));
 }
 
 /** A body that was read. Yoga would list the places of a bare buffer one by one, which takes a second for 10 MiB. */

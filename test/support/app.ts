@@ -47,6 +47,7 @@ export async function startTestApp(databaseUrl: string, options: AppOptions = {}
     TRUST_PROXY: [],
     STREAMS_PER_KEY: 5_000,
     INTROSPECTION: 'on',
+    GRAPHIQL: 'off',
     DATA_DIR: '/nonexistent',
     TIME_ZONE: 'UTC',
     ROLE: 'all',
