@@ -85,7 +85,7 @@ async function callClass(
       slot: attempt.slot,
       attempt: attempt.attempt,
       checkpoint: attempt.checkpoint === null ? null : JSON.parse(attempt.checkpoint),
-      traceparent: attempt.traceparent ?? null,
+      ...(attempt.traceparent === undefined ? {} : { traceparent: attempt.traceparent }),
     },
     em: em.fork(),
     signal,

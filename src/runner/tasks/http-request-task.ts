@@ -77,7 +77,7 @@ async function requestOf(context: TaskContext<HttpRequestData>, secrets: Map<str
   const add = (name: string, value: string) => headers.push({ name, value, hasSecret: false });
   if (!hasHeader(headers, 'idempotency-key')) add('Idempotency-Key', await idempotencyKeyOf(em, task, run));
   if (!hasHeader(headers, 'user-agent')) add('User-Agent', USER_AGENT);
-  if (run.traceparent !== null && !hasHeader(headers, 'traceparent')) add('traceparent', run.traceparent);
+  if (run.traceparent !== undefined && !hasHeader(headers, 'traceparent')) add('traceparent', run.traceparent);
   const isText = typeof data.body === 'string';
   const hasBody = data.body !== undefined && data.body !== null;
   if (hasBody && !hasHeader(headers, 'content-type')) {

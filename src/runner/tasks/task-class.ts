@@ -19,8 +19,8 @@ export interface TaskContext<Data = unknown> {
     attempt: number;
     /** What an earlier attempt of this run saved last; null where none did. */
     checkpoint: unknown;
-    /** What a service that it calls goes on from, as W3C Trace Context writes it; null where traces are off. */
-    traceparent: string | null;
+    /** What a service that it calls goes on from, as W3C Trace Context writes it; undefined where traces are off. */
+    traceparent?: string;
   };
   /** Forked for this attempt. What it flushes is kept even if the attempt fails later. */
   em: EntityManager;
