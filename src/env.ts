@@ -132,6 +132,7 @@ const settings = z
     OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
     OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: endpoint,
     OTEL_EXPORTER_OTLP_TIMEOUT: wholeNumber(1, 60_000).default(3_000),
+    OTEL_BSP_SCHEDULE_DELAY: wholeNumber(1, 60_000).default(5_000),
     OTEL_SERVICE_NAME: z.string().min(1).max(255).default('slotkeeper'),
     OTEL_TRACES_SAMPLER: z.enum(SAMPLERS, `is none of ${SAMPLERS.join(', ')}`).default('parentbased_always_on'),
     OTEL_TRACES_SAMPLER_ARG: z

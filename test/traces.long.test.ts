@@ -9,8 +9,9 @@ import { type AppProcess, startProcess } from './support/process.ts';
 import { type Receiver, startReceiver } from './support/receiver.ts';
 
 const HTTP_REQUEST = '\\scheduler\\Tasks\\HttpRequestTask';
+const CARELESS = '\\test\\Careless';
 const LOADED_PACKAGES = '\\test\\LoadedPackages';
-const MODULE = fileURLToPath(new URL('./support/loaded-packages-task.ts', import.meta.url));
+const MODULE = fileURLToPath(new URL('./support/process-tasks.ts', import.meta.url));
 /** What spans wait for at most before they are sent. */
 const SENT_WITHIN = { timeout: 30_000 };
 /** In data, headers, variables, texts of queries and the collector's own header: none of it may be in a span. */
@@ -38,6 +39,7 @@ function tracing(): Record<string, string> {
   return {
     OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${collector.port}/`,
     OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer p1anted-collector',
+    OTEL_BSP_SCHEDULE_DELAY: '200',
     LOG_LEVEL: 'info',
   };
 }
@@ -181,6 +183,18 @@ test('an old call is in its trace under the name of its action, and its line of 
   expect(JSON.parse(line ?? '{}')).toMatchObject({ msg: 'old call', traceId: id, action: 'executeTask' });
 });
 
+test('what the code of a task leaves behind is logged with its run and its trace', async () => {
+  const task = await addTask('Careless', CARELESS, {});
+  const { id } = await execute({ task }, { traceparent: `00-${traceId('f')}-1234567890abcdef-01` });
+  const find = () =>
+    runner
+      .output()
+      .split('\n')
+      .find((line) => line.includes('nobody awaits this'));
+  await expect.poll(find).toBeDefined();
+  expect(JSON.parse(find() ?? '{}')).toMatchObject({ runId: id, attempt: 1, traceId: traceId('f') });
+});
+
 test('an operation over a WebSocket has a span of its own, and its run goes on from there', async () => {
   const task = await addTask('Socket', LOADED_PACKAGES, {});
   const client = createClient({
@@ -274,10 +288,23 @@ test.each([
     await other.query('{ viewer { name } }');
     const begun = performance.now();
     await other.stop();
-    expect(performance.now() - begun).toBeLessThan(6_000);
+    expect(performance.now() - begun).toBeLessThan(9_000);
     expect(other.output()).toContain('could not send traces');
   },
 );
+
+test('settings that are none end the start with a sentence that names them, and no value', async () => {
+  const settings = {
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318',
+    OTEL_TRACES_SAMPLER: 'sometimes',
+    OTEL_TRACES_SAMPLER_ARG: '1.5',
+    GRAPHIQL: 'yes',
+  };
+  const start = startProcess(database.url, settings);
+  await expect(start).rejects.toThrow(/The settings are at fault: GRAPHIQL .*OTEL_EXPORTER_OTLP_ENDPOINT is no http/);
+  await expect(start).rejects.toThrow(/OTEL_TRACES_SAMPLER is none of .*OTEL_TRACES_SAMPLER_ARG is no number/);
+  await expect(start).rejects.not.toThrow('collector:4318');
+});
 
 test('where traces are off nothing of the OpenTelemetry SDK is loaded', async () => {
   const loadedBy = async (settings: Record<string, string>) => {

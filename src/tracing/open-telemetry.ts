@@ -32,7 +32,13 @@ export class OpenTelemetry implements Tracing {
       resource: own.merge(detectResources({ detectors: [resourceAttributesEnvDetector] })),
       sampler: samplerOf(settings),
       // Beyond its bound it drops spans: no trace may hold up what it tells of, nor fill the memory.
-      spanProcessors: [new BatchSpanProcessor({ exporter, exportTimeoutMillis: timeoutMillis })],
+      spanProcessors: [
+        new BatchSpanProcessor({
+          exporter,
+          exportTimeoutMillis: timeoutMillis,
+          scheduledDelayMillis: settings.OTEL_BSP_SCHEDULE_DELAY,
+        }),
+      ],
     });
     this.#tracer = this.#provider.getTracer('slotkeeper', manifest.version);
   }

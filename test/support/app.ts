@@ -67,6 +67,7 @@ export async function startTestApp(databaseUrl: string, options: AppOptions = {}
     LOG_LEVEL: 'silent',
     OTEL_SDK_DISABLED: false,
     OTEL_EXPORTER_OTLP_TIMEOUT: 3_000,
+    OTEL_BSP_SCHEDULE_DELAY: 5_000,
     OTEL_SERVICE_NAME: 'slotkeeper',
     OTEL_TRACES_SAMPLER: 'parentbased_always_on',
     OTEL_TRACES_SAMPLER_ARG: 1,

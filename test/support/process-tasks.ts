@@ -1,4 +1,4 @@
-// A task class, for TASK_MODULES, that tells which packages its process has loaded code of.
+// Task classes, for TASK_MODULES, of which tests learn what goes on in a process of its own.
 import { Session } from 'node:inspector';
 import { defineTaskClass, z } from 'slotkeeper';
 
@@ -19,5 +19,16 @@ export const LoadedPackagesTask = defineTaskClass({
     session.post('Debugger.enable');
     session.disconnect();
     return [...packages].sort().join(' ');
+  },
+});
+
+export const CarelessTask = defineTaskClass({
+  name: '\\test\\Careless',
+  title: 'Careless',
+  description: 'Leaves a promise behind that is rejected when it has ended.',
+  data: z.looseObject({}),
+  async run() {
+    setTimeout(() => Promise.reject(new Error('nobody awaits this')), 50);
+    return 'ended';
   },
 });
