@@ -1,6 +1,7 @@
 // Who may come in, by which door, and what they may do.
 import { readFile } from 'node:fs/promises';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import WebSocket from 'ws';
 import { Vault } from '../src/credentials/vault.ts';
 import { StartupError } from '../src/database/startup-error.ts';
 import { ADMIN, basic, HOLDING, MASTER_KEY, startTestApp, type TestApp } from './support/app.ts';
@@ -302,6 +303,36 @@ test('the old door is closed to a page of another site, whose browser would send
   });
   expect(await sql('select deleted_at from task where id = 1')).toEqual([{ deleted_at: null }]);
   expect((await legacyWith({ 'sec-fetch-site': 'same-origin', authorization: basicOf(ADMIN) })).status).toBe(200);
+});
+
+test('the other doors do not look at what a browser sends along for a page of another site', async () => {
+  const status = async (path: string, site: string, init: RequestInit = {}) => {
+    const headers = { ...init.headers, 'sec-fetch-site': site, authorization: basicOf(ADMIN) };
+    return (await fetch(`${app.address}${path}`, { ...init, headers })).status;
+  };
+  const form = {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: new URLSearchParams({ query: 'mutation { deleteTask(input: { task: { legacyId: 1 } }) { task { id } } }' }),
+  };
+  expect(await status('/graphql', 'cross-site', form)).toBe(401);
+  expect(await sql('select deleted_at from task where id = 1')).toEqual([{ deleted_at: null }]);
+  for (const path of ['/graphql?query={viewer{id}}', '/metrics']) {
+    expect(await status(path, 'cross-site')).toBe(401);
+    for (const site of ['same-origin', 'none']) expect(await status(path, site)).toBe(200);
+  }
+  const open = (site: string) =>
+    new Promise<boolean>((resolve) => {
+      const socket = new WebSocket(`${app.address.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', {
+        headers: { 'sec-fetch-site': site, authorization: basicOf(ADMIN) },
+      });
+      socket.on('open', () => socket.send('{"type":"connection_init"}'));
+      socket.on('message', () => resolve(true));
+      socket.on('close', () => resolve(false));
+      onTestFinished(() => socket.terminate());
+    });
+  expect(await open('same-origin')).toBe(true);
+  expect(await open('cross-site')).toBe(false);
 });
 
 test('a master key that does not open the stored secrets ends the start in one sentence', async () => {

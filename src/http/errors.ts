@@ -52,5 +52,24 @@ export function tellHidden(error: unknown, { log, requestId, span }: Asker): voi
 
 export function withCode(error: GraphQLError): GraphQLError {
   error.extensions.code ??= 'BAD_USER_INPUT';
+  if (TAKES_SECRETS.test(error.source?.body ?? '')) error.message = withoutValues(error.message);
   return error;
+}
+
+/** The mutations that are given secrets. */
+const TAKES_SECRETS = /\b(importApiKey|setSecret)\b/;
+const NOT_SHOWN = 'what came is not shown, since it may be a secret';
+
+/**
+ * What the GraphQL library says of an operation, but for what came: a misspelled field beside a secret would put the secret
+ * into a message, and messages are logged by clients. Our own errors never show one.
+ */
+function withoutValues(message: string): string {
+  return message
+    .replace(
+      /^(Variable "\$\w+" got )invalid value [\s\S]*?( at "[\w.[\]]+")?; [\s\S]*$/,
+      `$1an invalid value$2; ${NOT_SHOWN}`,
+    )
+    .replace(/( non string value): [\s\S]*$/, `$1; ${NOT_SHOWN}`)
+    .replace(/, found:? [\s\S]*$/, `; ${NOT_SHOWN}`);
 }

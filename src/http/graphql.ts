@@ -17,7 +17,7 @@ import { REFUSED, type Told, useOperationNames } from './operation-names.ts';
 import type { Parts } from './parts.ts';
 import { operationIdOf, usePersistedOperations } from './persisted-operations.ts';
 import { QuickQueries } from './quick-queries.ts';
-import type { Refusal } from './refusals.ts';
+import { ownAuthorization, type Refusal } from './refusals.ts';
 import { answerRequestIds } from './request-ids.ts';
 import { useServerSentEvents } from './server-sent-events.ts';
 import { CLOSE_WITHIN_MS, closeSockets, sayGoodbye, writeTogether } from './sockets.ts';
@@ -184,7 +184,7 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
   const quickQueries = new QuickQueries(contextFor(parts), limitsOf(parts));
   const answer: SpannedHandler = async (request, reply, span) => {
     const begin = performance.now();
-    const identity = await parts.refusals.checkHeader(request, parts.credentials, request.headers.authorization);
+    const identity = await parts.refusals.checkHeader(request, parts.credentials, ownAuthorization(request));
     if ('status' in identity) return refuse(reply, identity);
     if (request.method === 'POST') checkContentType(request.headers['content-type']);
     const lastEventId = request.headers['last-event-id'];
@@ -283,7 +283,7 @@ function webSocketHandler(parts: Parts, gateway: Gateway) {
       connectionInitWaitTimeout: INIT_TIMEOUT_MS,
       // False closes the socket with 4403: Forbidden.
       onConnect: async ({ connectionParams, extra }) => {
-        const given = connectionParams?.authorization ?? extra.request.headers.authorization;
+        const given = connectionParams?.authorization ?? ownAuthorization(extra.request);
         const header = typeof given === 'string' ? given : undefined;
         const identity = await parts.refusals.checkHeader(extra.request, parts.credentials, header);
         if ('status' in identity) return false;

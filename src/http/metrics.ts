@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { Credentials } from '../credentials/credentials.ts';
 import { FailureLog } from '../failure-log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import type { Refusals } from './refusals.ts';
+import { ownAuthorization, type Refusals } from './refusals.ts';
 import { answerRequestIds } from './request-ids.ts';
 
 export interface MetricsParts {
@@ -27,7 +27,7 @@ export async function metricsPlugin(app: FastifyInstance, parts: MetricsParts): 
     return reply.code(503).send('The database does not answer.');
   });
   app.get('/metrics', async (request, reply) => {
-    const identity = await refusals.checkHeader(request, credentials, request.headers.authorization);
+    const identity = await refusals.checkHeader(request, credentials, ownAuthorization(request));
     if ('status' in identity) return reply.code(identity.status).headers(identity.headers).send(identity.message);
     await parts.readMetrics();
     const { type, text } = await metrics.print();

@@ -105,6 +105,14 @@ export class Refusals {
   }
 }
 
+/**
+ * The Authorization header, but for a request that a page of another site made a browser send: that would carry what the
+ * browser has for this server, whatever the page's author may do here. Scripts and clients send no such mark.
+ */
+export function ownAuthorization({ headers }: Pick<FastifyRequest, 'headers'>): string | undefined {
+  return headers['sec-fetch-site'] === 'cross-site' ? undefined : headers.authorization;
+}
+
 function placeOf(request: FastifyRequest, key: string): string {
   return `${request.ip} ${key}`;
 }
