@@ -5,8 +5,10 @@ import { defineTaskClass } from '../../src/runner/tasks/task-class.ts';
 
 const WAIT_MS = Number(process.env.BENCH_WAIT_MS ?? 0);
 
+export const NOTHING_CLASS = '\\bench\\NothingTask';
+
 export default defineTaskClass({
-  name: '\\bench\\NothingTask',
+  name: NOTHING_CLASS,
   title: 'Nothing',
   description: 'Does nothing, or waits.',
   data: z.looseObject({}),

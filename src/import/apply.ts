@@ -2,6 +2,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { recordAudit } from '../credentials/audit.ts';
 import { insertUser, lockUsers } from '../credentials/users.ts';
+import { moveSequence } from '../database/sequence.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { RepeatItem, ScheduleVersion, Task } from '../entities/index.ts';
 import { columnsOfRule } from '../entities/repeat-item.ts';
@@ -38,7 +39,8 @@ export function applyImport(em: EntityManager, tasks: readonly OldTask[], option
     const { rows } = await sql<{ now: string }>`select clock_timestamp() as now`.execute(transaction.getKysely());
     const now = new Date(rows[0]?.now ?? Number.NaN);
     for (const task of added) await addTask(transaction, task, now, options);
-    await moveSequences(transaction);
+    await moveSequence(transaction, 'task', Math.max(0, ...added.map(({ id }) => id)));
+    await moveSequence(transaction, 'repeat_item', Math.max(0, ...added.flatMap(({ itemIds }) => itemIds)));
     await appendEvents(
       transaction,
       added.map(({ id, name, ownerId }) => ({ type: 'TASK_ADDED', taskId: id, taskName: name, actorId: ownerId })),
@@ -107,14 +109,4 @@ async function freeItemIds(em: EntityManager, { rules, itemIds }: OldTask): Prom
   if (itemIds.length !== rules.length || new Set(itemIds).size < itemIds.length) return null;
   const { rows } = await sql`select from repeat_item where id = any(${itemIds}::int[]) limit 1`.execute(em.getKysely());
   return rows.length === 0 ? itemIds : null;
-}
-
-/** Whoever adds a task next gets an id after all of these. */
-async function moveSequences(em: EntityManager): Promise<void> {
-  for (const table of ['task', 'repeat_item']) {
-    await sql`
-      select setval(sequence, greatest((select max(id) from ${sql.table(table)}), pg_sequence_last_value(sequence), 1))
-      from (select pg_get_serial_sequence(${table}, 'id')::regclass as sequence) as its
-    `.execute(em.getKysely());
-  }
 }
