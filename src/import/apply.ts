@@ -39,8 +39,8 @@ export function applyImport(em: EntityManager, tasks: readonly OldTask[], option
     const { rows } = await sql<{ now: string }>`select clock_timestamp() as now`.execute(transaction.getKysely());
     const now = new Date(rows[0]?.now ?? Number.NaN);
     for (const task of added) await addTask(transaction, task, now, options);
-    await moveSequence(transaction, 'task', Math.max(0, ...added.map(({ id }) => id)));
-    await moveSequence(transaction, 'repeat_item', Math.max(0, ...added.flatMap(({ itemIds }) => itemIds)));
+    await moveSequence(transaction, 'task', highest(added.map(({ id }) => id)));
+    await moveSequence(transaction, 'repeat_item', highest(added.flatMap(({ itemIds }) => itemIds)));
     await appendEvents(
       transaction,
       added.map(({ id, name, ownerId }) => ({ type: 'TASK_ADDED', taskId: id, taskName: name, actorId: ownerId })),
@@ -55,6 +55,8 @@ export function applyImport(em: EntityManager, tasks: readonly OldTask[], option
     return plan;
   });
 }
+
+const highest = (ids: readonly number[]) => ids.reduce((most, id) => Math.max(most, id), 0);
 
 async function addUser(em: EntityManager, id: number, name: string | undefined): Promise<void> {
   const names = [
