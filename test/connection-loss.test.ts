@@ -1,9 +1,11 @@
 // A process whose database connections break goes on with new ones.
+import { setTimeout as pause } from 'node:timers/promises';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { CompiledQuery } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openOrm } from '../src/database/orm.ts';
 import { readOften } from '../src/database/prepared.ts';
+import { HELD_UP_AFTER_MS } from '../src/database/read-lines.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 
 const POOL_SIZE = 2;
@@ -72,6 +74,23 @@ test('reads at once share few connections, each gets its own rows, and one that 
     if (n % 10 === 0) expect(String(Reflect.get(result, 'reason'))).toContain('division by zero');
     else expect(Reflect.get(result, 'value')).toEqual([{ value: Math.trunc(1 / (n % 10)) + n }]);
   });
+});
+
+test('a read that waits for a lock does not hold up those that come later', async () => {
+  const blocker = orm.em.fork();
+  await blocker.begin();
+  await blocker.execute('lock table app_user in access exclusive mode');
+  const other = await openOrm(database.url, POOL_SIZE);
+  const readOther = (text: string) => readOften(other.em.fork(), CompiledQuery.raw(text) as never);
+  const held = readOther('select count(*) as value from app_user');
+  const waiting = "select pid from pg_locks where not granted and locktype = 'relation'";
+  await expect.poll(() => orm.em.fork().execute<object[]>(waiting)).toHaveLength(1);
+  // Until then a read is taken for one that merely takes its time.
+  await pause(2 * HELD_UP_AFTER_MS);
+  expect(await readOther('select 7 as value')).toEqual([{ value: 7 }]);
+  await blocker.commit();
+  await held;
+  await other.close();
 });
 
 test('reads at once all fail with the connection that they share, and the next ones do not', async () => {

@@ -109,8 +109,8 @@ test('while every connection of the pool is busy it is not ready, keeps its atte
   const attempt = await held.next();
   const blocker = database.orm.em.fork();
   await blocker.begin();
-  await blocker.execute('lock table app_user in access exclusive mode');
-  // Who calls is looked up in the locked table, so each of these holds a connection.
+  await blocker.execute('lock table run in access exclusive mode');
+  // Each of these waits for the locked table with a connection of its own.
   const waiting = Array.from({ length: 40 }, () => stateOf(run));
   await expect.poll(readiness).toBe(503);
   attempt.succeed('while the pool was full');

@@ -2,24 +2,32 @@ import type pg from 'pg';
 
 /** Statements that one connection may have under way before another is taken. */
 const STATEMENTS_A_LINE = 8;
-/** With as many, statements queue at the one that has fewest. */
-const MAX_LINES = 4;
+/** With as many, statements queue at the one that has fewest; half of a pool is left to whatever else there is. */
+const MAX_LINES = 8;
+/** Far more than such a statement takes: one that has no reply by then waits for a lock, and would hold up who comes behind. */
+export const HELD_UP_AFTER_MS = 25;
 
 /** A connection while reads share it. */
 class Line {
   readonly client: Promise<pg.PoolClient>;
   users = 0;
+  /** When it was last seen to go on: replies come in the order of the statements. */
+  movedAt = performance.now();
 
   constructor(pool: pg.Pool) {
     this.client = pool.connect();
+  }
+
+  get hasRoom(): boolean {
+    return this.users < STATEMENTS_A_LINE && performance.now() - this.movedAt < HELD_UP_AFTER_MS;
   }
 }
 
 /**
  * Sends short statements that stand alone over few connections, each without waiting for the reply to the one before
  * (pipelining): waking one process of PostgreSQL for each costs more than such a statement does. A few share a connection,
- * so that a long one holds up only those behind it. A statement that fails does not touch the others, since each is followed
- * by a Sync; one that fails with its connection takes them along, as it must.
+ * and nobody gets on one that is held up. A statement that fails does not touch the others, since each is followed by a
+ * Sync; one that fails with its connection takes them along, as it must.
  */
 export class ReadLines {
   readonly #pool: pg.Pool;
@@ -35,7 +43,9 @@ export class ReadLines {
     line.users += 1;
     try {
       const client = await line.client;
-      return (await client.query(text, values)).rows;
+      const { rows } = await client.query(text, values);
+      line.movedAt = performance.now();
+      return rows;
     } catch (error) {
       // Its connection may be gone: nobody else gets on.
       this.#lines.delete(line);
@@ -50,7 +60,7 @@ export class ReadLines {
   #choose(): Line {
     let least: Line | undefined;
     for (const line of this.#lines) {
-      if (line.users < STATEMENTS_A_LINE) return line;
+      if (line.hasRoom) return line;
       if (least === undefined || line.users < least.users) least = line;
     }
     if (least !== undefined && this.#lines.size >= MAX_LINES) return least;

@@ -51,6 +51,8 @@ export class InstallationGauges {
       'unaccounted_slots',
       'Slots found without a record since an hour before the first scrape; more than 0 is a fault. Looked for every ten minutes.',
     );
+    // Not known before the first look; 0 would say that it is.
+    this.#unaccounted.remove();
     this.#looking = new Coalesced('compare the slots with the ledger', log, () => this.#look());
   }
 
