@@ -6,8 +6,10 @@ import { ReadLines } from './read-lines.ts';
 /**
  * Marks a statement, at its beginning or after its first word, that is sent so often that parsing and planning it each time would cost as much as doing it. PostgreSQL
  * does that once a connection then. Only for texts that do not vary and that find rows by their keys: the plan is kept until
- * the tables are analysed again, and one that was made for an empty queue would read a full one from end to end. Poolers
- * between a process and PostgreSQL must keep prepared statements (PgBouncer does from 1.21 on).
+ * the tables are analysed again, and one that was made for an empty queue would read a full one from end to end. Such a
+ * text names its columns: a newer version that adds one beside this process would change what `*` is, and PostgreSQL then
+ * refuses the statement for as long as the connection lasts. Poolers between a process and PostgreSQL must keep prepared
+ * statements (PgBouncer does from 1.21 on).
  */
 export const PREPARED_MARK = '/* prepared */';
 

@@ -5,14 +5,18 @@ import { createContextCache } from '@pothos/core';
 import DataLoader from 'dataloader';
 import { CompiledQuery } from 'kysely';
 import { PREPARED_MARK, readOften } from '../database/prepared.ts';
+import { knownColumns } from '../database/rows.ts';
+import { RepeatItem } from '../entities/repeat-item.ts';
 import type { Context } from './context.ts';
 import type { RepeatItemRow, TaskRow } from './refs.ts';
 
-const FIND_ITEMS = `${PREPARED_MARK} select * from repeat_item where task_id = any($1::int[]) order by id`;
+let findItems: string | undefined;
 
 /** In id order, for each of the tasks in their order. */
 async function itemsOfTasks(em: EntityManager, taskIds: readonly number[]): Promise<RepeatItemRow[][]> {
-  const rows = await readOften(em, CompiledQuery.raw(FIND_ITEMS, [taskIds]) as CompiledQuery<RepeatItemRow>);
+  findItems ??= `${PREPARED_MARK} select ${knownColumns(em, RepeatItem)} from repeat_item
+    where task_id = any($1::int[]) order by id`;
+  const rows = await readOften(em, CompiledQuery.raw(findItems, [taskIds]) as CompiledQuery<RepeatItemRow>);
   const items = new Map<number, RepeatItemRow[]>(taskIds.map((id) => [id, []]));
   for (const row of rows) items.get(row.task_id)?.push(row);
   return taskIds.map((id) => items.get(id) ?? []);

@@ -1,6 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { PREPARED, readOften } from '../database/prepared.ts';
-import { type ReadTables, type Row, readRows } from '../database/rows.ts';
+import { knownColumns, type ReadTables, type Row, readRows } from '../database/rows.ts';
+import { Task } from '../entities/task.ts';
 import { builder } from './builder.ts';
 import { type Page, readPage } from './connection.ts';
 import { CatchUpPolicyEnum, type OrderDirection, OrderDirectionEnum, OverlapPolicyEnum } from './enums.ts';
@@ -167,9 +168,9 @@ async function readTasks(
   ordering: Ordering,
   page: Page,
 ): Promise<TaskRow[]> {
-  const tasks = readRows(em).selectFrom('task');
   // What was not selected is not looked at.
-  const selected = () => (columns === null ? tasks.selectAll() : tasks.select(columns)) as TaskQuery<TaskRow>;
+  const all = columns ?? (knownColumns(em, Task) as Column[]);
+  const selected = () => readRows(em).selectFrom('task').select(all) as TaskQuery<TaskRow>;
   if (filter != null || ordering.by !== null) {
     return keysetPage(whereTask(selected(), filter, 'filter'), 'task', ordering, page).execute();
   }
