@@ -76,7 +76,7 @@ async function startParts(
   releasers.push(release);
   const orm = await openOrm(url);
   releasers.push(() => orm.close());
-  await migrate(orm, url);
+  await migrate(orm, url, { say: (message) => log.warn(message) });
   await renewLogId(orm.em.fork());
   const vault = new Vault(settings.MASTER_KEY ?? (await readOrMakeMasterKey(settings.DATA_DIR)));
   const firstAdmin = await makeFirstAdmin(orm.em, vault, {

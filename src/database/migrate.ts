@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type pg from 'pg';
+import { applyMigrations, type Patience } from './apply-migrations.ts';
 import { connect } from './connect.ts';
 import { MIGRATIONS_PATH, type Orm } from './orm.ts';
 import { codeOf, reasonOf, StartupError } from './startup-error.ts';
@@ -23,9 +24,10 @@ export async function lockMigrations(client: pg.Client): Promise<void> {
 
 /**
  * Brings the tables up to this version of the code. Processes that start at once wait for each other on an advisory
- * lock of a session of its own, which ends with that session even if the process is killed; a migration is a transaction.
+ * lock of a session of its own, which ends with that session even if the process is killed; all that is pending is one
+ * transaction, which gives way to older processes that are still up.
  */
-export async function migrate(orm: Orm, url: string): Promise<void> {
+export async function migrate(orm: Orm, url: string, patience: Patience): Promise<void> {
   const inCode = new Set(await readMigrationsInCode());
   const client = await connect(url);
   try {
@@ -37,7 +39,7 @@ export async function migrate(orm: Orm, url: string): Promise<void> {
         `The database was made by a newer version of Slotkeeper (it has ${unknown.join(', ')}): start that version, or restore a backup from before.`,
       );
     }
-    if (executed.length < inCode.size) await orm.migrator.up();
+    if (executed.length < inCode.size) await applyMigrations(orm, client, patience);
   } catch (error) {
     if (codeOf(error) !== INSUFFICIENT_PRIVILEGE) throw error;
     const { username, pathname } = new URL(url);

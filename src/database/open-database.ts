@@ -22,6 +22,6 @@ export async function openDatabase(
   releasers.push(release);
   const orm = await openOrm(url, POOL_SIZE);
   releasers.push(() => orm.close());
-  await migrate(orm, url);
+  await migrate(orm, url, { say: log });
   return { orm, url };
 }

@@ -41,7 +41,7 @@ async function makeTemplate(serverUrl: string): Promise<void> {
   await client.end();
   const url = databaseUrl(serverUrl, TEMPLATE);
   const orm = await openOrm(url);
-  await migrate(orm, url);
+  await migrate(orm, url, { say: () => undefined });
   await orm.close();
   const jobs = new Jobs(url, pino({ level: 'silent' }), false);
   await jobs.start();

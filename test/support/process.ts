@@ -13,12 +13,17 @@ export interface AppProcess extends TestApp {
   output(): string;
 }
 
+export interface BegunProcess extends Pick<AppProcess, 'child' | 'output'> {
+  listening: Promise<AppProcess>;
+}
+
 /** The product in a process of its own, on a free port; resolved once it listens. A runner must be given a METRICS_PORT. */
-export async function startProcess(
-  databaseUrl: string,
-  settings: Record<string, string> = {},
-  program = MAIN,
-): Promise<AppProcess> {
+export function startProcess(...parameters: Parameters<typeof beginProcess>): Promise<AppProcess> {
+  return beginProcess(...parameters).listening;
+}
+
+/** The same where one has to see what it does before it listens. */
+export function beginProcess(databaseUrl: string, settings: Record<string, string> = {}, program = MAIN): BegunProcess {
   const child = spawn(process.execPath, [program], {
     env: {
       ...CHILD_ENVIRONMENT,
@@ -43,12 +48,12 @@ export async function startProcess(
   child.stderr.on('data', read);
   const exited = once(child, 'exit');
   exited.then(() => listening.reject(new Error(`the process ended before it listened: ${output}`)));
-  const address = await listening.promise;
   const stop = async () => {
     child.kill('SIGTERM');
     await exited;
   };
-  return { ...clientOf(address, stop), child, output: () => output };
+  const seen = { child, output: () => output };
+  return { ...seen, listening: listening.promise.then((address) => ({ ...clientOf(address, stop), ...seen })) };
 }
 
 /** The memory that a process holds. */
