@@ -1,31 +1,17 @@
 // The tables: what the migrations make, and which states they refuse whatever the code does.
 import { readdir } from 'node:fs/promises';
 import { MikroORM } from '@mikro-orm/postgresql';
+import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import config from '../mikro-orm.config.ts';
+import { readProductVersion } from '../src/backup/product-version.ts';
 import { migrate } from '../src/database/migrate.ts';
 import { MIGRATIONS_PATH, openOrm } from '../src/database/orm.ts';
+import { catalogOf } from './support/catalog.ts';
 import { EMPTY, type TestDatabase, testDatabase } from './support/database.ts';
+import { dumpedVersions } from './upgrades/dump.ts';
 
-/** What PostgreSQL itself says of the tables, in its own spelling; the bookkeeping of the migrations left out. */
-const CATALOG = `
-  select 'column' as kind, concat_ws(' ', table_name, column_name, data_type, is_nullable, column_default) as definition
-    from information_schema.columns where table_schema = 'public' and table_name <> 'mikro_orm_migrations'
-  union all
-  select 'constraint', concat_ws(' ', conrelid::regclass, conname, pg_get_constraintdef(oid))
-    from pg_constraint where connamespace = 'public'::regnamespace and conrelid::regclass::text <> 'mikro_orm_migrations'
-  union all
-  select 'index', indexdef from pg_indexes where schemaname = 'public' and tablename <> 'mikro_orm_migrations'
-  order by 1, 2`;
-
-interface Definition {
-  kind: string;
-  definition: string;
-}
-
-function catalogOf(orm: MikroORM): Promise<Definition[]> {
-  return orm.em.getConnection().execute(CATALOG);
-}
+const quietly = { say: () => undefined };
 
 describe('an empty database', () => {
   let database: TestDatabase;
@@ -39,7 +25,7 @@ describe('an empty database', () => {
   test('gets from the entities what it gets from the migrations, but for the constraint that entities cannot say', async () => {
     const migrated = await testDatabase(EMPTY);
     try {
-      await migrate(migrated.orm, migrated.url);
+      await migrate(migrated.orm, migrated.url, quietly);
       await database.orm.schema.create();
       const made = await catalogOf(migrated.orm);
       const only = made.filter(({ definition }) => definition.includes('ip_block_no_overlap'));
@@ -54,7 +40,7 @@ describe('an empty database', () => {
   test('is migrated once by four that come at the same time, each of which then finds it ready', async () => {
     const orms = await Promise.all([1, 2, 3, 4].map(() => openOrm(database.url, 2)));
     try {
-      await Promise.all(orms.map((orm) => migrate(orm, database.url)));
+      await Promise.all(orms.map((orm) => migrate(orm, database.url, quietly)));
       const files = (await readdir(MIGRATIONS_PATH)).filter((name) => name.endsWith('.ts'));
       const executed = await orms[0]?.migrator.getExecuted();
       expect(executed?.map(({ name }) => name)).toEqual(files.map((name) => name.replace('.ts', '')).sort());
@@ -63,6 +49,37 @@ describe('an empty database', () => {
       await Promise.all(orms.map((orm) => orm.close()));
     }
   });
+});
+
+describe('a migration that others are in the way of', () => {
+  test('gives way again and again, says so once, and gives up with a sentence that names the oldest of them', async () => {
+    const database = await testDatabase(EMPTY);
+    const visitor = new pg.Client({ connectionString: database.url, application_name: 'a visitor' });
+    const said: string[] = [];
+    const patience = { say: (message: string) => said.push(message), patienceMs: 2_000 };
+    try {
+      const [first = ''] = (await database.orm.migrator.getPending()).map(({ name }) => name);
+      await database.orm.migrator.up({ migrations: [first] });
+      await visitor.connect();
+      await visitor.query('begin; lock table task in row share mode');
+      const others = 'other transactions are in the way (the oldest one: "a visitor", process ';
+      await expect(migrate(database.orm, database.url, patience)).rejects.toThrow(
+        `The tables could not be migrated, since ${others}`,
+      );
+      expect(said).toEqual([expect.stringContaining(`The migration waits, since ${others}`)]);
+      expect(await database.orm.migrator.getExecuted()).toHaveLength(1);
+      await visitor.query('rollback');
+      await migrate(database.orm, database.url, patience);
+      expect(await database.orm.migrator.getPending()).toEqual([]);
+    } finally {
+      await visitor.end();
+      await database.close();
+    }
+  });
+});
+
+test('the version of the package has the dump that later versions are tried with, made by npm run dump-version', async () => {
+  expect(await dumpedVersions()).toContain(await readProductVersion());
 });
 
 test('the snapshot that the next migration starts from is that of the entities', async () => {
