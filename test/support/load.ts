@@ -9,15 +9,17 @@ export const READS = [
   '{ events(last: 20) { edges { node { cursor type run { id state } } } } }',
 ];
 
-export interface Answer {
-  kind: 'read' | 'addTask' | 'executeTask';
-  address: string;
+type Kind = 'read' | 'addTask' | 'executeTask';
+
+interface Answer {
+  kind: Kind;
+  gateway: TestApp;
   begunAt: number;
 }
 
 /** Two callers a gateway, from the moment that it is made. */
 export class Load {
-  readonly answered: Answer[] = [];
+  readonly #answered: Answer[] = [];
   readonly #failures: string[] = [];
   readonly #callers: Promise<void>[];
   readonly #taskIds: readonly number[];
@@ -31,11 +33,21 @@ export class Load {
     this.#callers = gateways.flatMap((gateway) => [this.#read(gateway), this.#write(gateway)]);
   }
 
+  /** How many calls that began after an instant were answered; of one kind, by one gateway, where they are said. */
+  answeredSince(at: Date, gateway?: TestApp, kind?: Kind): number {
+    return this.#answered.filter(
+      (answer) =>
+        answer.begunAt >= at.getTime() &&
+        (gateway === undefined || answer.gateway === gateway) &&
+        (kind === undefined || answer.kind === kind),
+    ).length;
+  }
+
   /** How many runs were asked for, and what of all that failed. */
   async stop(): Promise<{ asked: number; failures: string[] }> {
     this.#isOver = true;
     await Promise.all(this.#callers);
-    return { asked: this.answered.filter(({ kind }) => kind === 'executeTask').length, failures: this.#failures };
+    return { asked: this.#answered.filter(({ kind }) => kind === 'executeTask').length, failures: this.#failures };
   }
 
   async #read(gateway: TestApp): Promise<void> {
@@ -62,11 +74,11 @@ export class Load {
     }
   }
 
-  async #call(gateway: TestApp, kind: Answer['kind'], document: string, variables = {}): Promise<void> {
+  async #call(gateway: TestApp, kind: Kind, document: string, variables = {}): Promise<void> {
     const begunAt = Date.now();
     try {
       await gateway.query(document, variables);
-      this.answered.push({ kind, address: gateway.address, begunAt });
+      this.#answered.push({ kind, gateway, begunAt });
     } catch (error) {
       this.#failures.push(`${kind}: ${error}`);
     }

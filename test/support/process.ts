@@ -53,7 +53,10 @@ export function beginProcess(databaseUrl: string, settings: Record<string, strin
     await exited;
   };
   const seen = { child, output: () => output };
-  return { ...seen, listening: listening.promise.then((address) => ({ ...clientOf(address, stop), ...seen })) };
+  const ready = listening.promise.then((address) => ({ ...clientOf(address, stop), ...seen }));
+  // Whoever awaits it is told all the same.
+  ready.catch(() => undefined);
+  return { ...seen, listening: ready };
 }
 
 /** The memory that a process holds. */
