@@ -47,7 +47,7 @@ async function addMinuteTasks(product: Product): Promise<void> {
         name: `Task ${n}`,
         className: NOTHING_CLASS,
         policy: { overlap: 'ALLOW' },
-        repeatItems: Array.from({ length: 60 }, (_, minute) => ({ minute })),
+        repeatItems: [{ minute: null }],
       },
     });
   }

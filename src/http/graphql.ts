@@ -1,28 +1,24 @@
 import websocket from '@fastify/websocket';
-import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type ExecutionArgs, type ExecutionResult, GraphQLError, type subscribe } from 'graphql';
-import { CloseCode } from 'graphql-ws';
-import { type Extra, makeHandler } from 'graphql-ws/use/@fastify/websocket';
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply } from 'fastify';
+import { GraphQLError } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
-import type { Identity } from '../credentials/credentials.ts';
 import type { User } from '../entities/index.ts';
-import { unauthenticated } from '../errors.ts';
 import type { Context, Opening } from '../schema/context.ts';
 import { schema } from '../schema/index.ts';
-import type { Tracing } from '../tracing/tracing.ts';
 import { type LimitOptions, useLimits } from './document-limits.ts';
 import { type Asker, hideError, maskError, tellHidden, UNEXPECTED, withCode } from './errors.ts';
 import { type GraphiQL, graphiqlPlugin } from './graphiql.ts';
-import { REFUSED, type Told, useOperationNames } from './operation-names.ts';
+import { countOperation, type Told, useOperationNames } from './operation-names.ts';
 import type { Parts } from './parts.ts';
-import { operationIdOf, usePersistedOperations } from './persisted-operations.ts';
+import { usePersistedOperations } from './persisted-operations.ts';
 import { QuickQueries } from './quick-queries.ts';
 import { ownAuthorization, type Refusal } from './refusals.ts';
 import { answerRequestIds } from './request-ids.ts';
 import { useServerSentEvents } from './server-sent-events.ts';
-import { CLOSE_WITHIN_MS, closeSockets, sayGoodbye, writeTogether } from './sockets.ts';
+import { closeSockets, sayGoodbye, writeTogether } from './sockets.ts';
 import { useSubscriptions } from './subscriptions.ts';
 import { type SpannedHandler, setOperation, traced } from './traced.ts';
+import { SOCKET_OPTIONS, webSocketHandler } from './web-socket.ts';
 
 /** What a transport knows of a call. */
 export interface Caller extends Asker {
@@ -44,13 +40,6 @@ export interface Caller extends Asker {
 export type Gateway = YogaServerInstance<Caller, Context>;
 
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
-/** One that does not answer a ping before the next is let go; one that is silent for less may merely be busy. */
-const PING_MS = 35_000;
-const INIT_TIMEOUT_MS = 5_000;
-const MAX_MESSAGE_BYTES = MAX_BODY_BYTES;
-/** The types do not know of closeTimeout yet. */
-const SOCKET_OPTIONS: object = { maxPayload: MAX_MESSAGE_BYTES, closeTimeout: CLOSE_WITHIN_MS };
-
 /** What the resolvers of an operation are given. */
 function contextFor({ orm, tail, taskFeed, jobs, vault, notifications, taskClasses, settings }: Parts) {
   return (caller: Caller, isWeighed = false): Context => ({
@@ -206,13 +195,13 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
     };
     const quick = request.method === 'POST' ? await quickQueries.answer(request, caller) : null;
     if (quick !== null) {
-      count(parts, quick.told, begin);
+      countOperation(parts.metrics, quick.told, begin);
       if (span !== null) setOperation(span, quick.told);
       return reply.type(quick.type).send(quick.body);
     }
     if (Buffer.isBuffer(request.body)) request.body = new Body(request.body);
     const response = await gateway.handleNodeRequestAndResponse(request, reply, { ...caller });
-    count(parts, told, begin);
+    countOperation(parts.metrics, told, begin);
     if (span !== null) setOperation(span, told);
     return response;
   };
@@ -268,127 +257,4 @@ function refuse(reply: FastifyReply, { status, headers, message }: Refusal) {
     .code(status)
     .headers(headers)
     .send({ errors: [{ message, extensions: { code } }] });
-}
-
-/** Subscriptions last as long as their clients like. */
-function count({ metrics }: Parts, { operation = REFUSED, isSubscription, hasErrors = true }: Told, begin: number) {
-  if (!isSubscription) metrics.request('graphql', operation, hasErrors, begin);
-}
-
-type SocketExtra = { caller?: Caller };
-
-function webSocketHandler(parts: Parts, gateway: Gateway) {
-  return makeHandler<{ authorization?: unknown }, SocketExtra>(
-    {
-      connectionInitWaitTimeout: INIT_TIMEOUT_MS,
-      // False closes the socket with 4403: Forbidden.
-      onConnect: async ({ connectionParams, extra }) => {
-        const given = connectionParams?.authorization ?? ownAuthorization(extra.request);
-        const header = typeof given === 'string' ? given : undefined;
-        const identity = await parts.refusals.checkHeader(extra.request, parts.credentials, header);
-        if ('status' in identity) return false;
-        watchSocket(parts, extra, identity);
-        return true;
-      },
-      onSubscribe: async ({ extra }, _id, { query, variables, operationName, extensions }) => {
-        if (extra.caller === undefined) return [unauthenticated('the key was revoked')];
-        const told: Told = {};
-        const caller = { ...extra.caller, told };
-        const enveloped = gateway.getEnveloped(caller as never);
-        const document = parseOperation(enveloped.parse, () => {
-          const id = operationIdOf({ extensions });
-          const { operations } = parts;
-          return query === '' && id !== undefined && operations !== undefined ? operations.textOf(id) : query;
-        });
-        if (document instanceof GraphQLError) return [document];
-        const errors = enveloped.validate(enveloped.schema, document);
-        if (errors.length > 0) return errors.map(withCode);
-        // The context is made of the caller as they are by then.
-        if (parts.tracing !== null) beginOperation(parts.tracing, caller, extra.request);
-        return {
-          schema: enveloped.schema,
-          document,
-          operationName: operationName ?? null,
-          variableValues: variables ?? null,
-          contextValue: await enveloped.contextFactory(),
-          rootValue: {
-            execute: async (args) => {
-              const begin = performance.now();
-              const result = await enveloped.execute(args);
-              count(parts, told, begin);
-              endOperation(caller);
-              return result;
-            },
-            subscribe: async (args) => {
-              const results = await enveloped.subscribe(args);
-              endOperation(caller);
-              return results;
-            },
-          } satisfies EnvelopedRoot,
-        } as ExecutionArgs;
-      },
-      execute: (args) => (args.rootValue as EnvelopedRoot).execute(args),
-      subscribe: (args) => (args.rootValue as EnvelopedRoot).subscribe(args),
-      onError: ({ extra }, _id, _payload, errors) => {
-        extra.request.log.debug({ errors }, 'an operation was refused');
-        return errors.map((error) => (error instanceof GraphQLError ? withoutHttp(withCode(error)) : error));
-      },
-    },
-    PING_MS,
-  );
-}
-
-/** Each operation of a socket has a span of its own; what the socket was opened with says which trace it belongs to. */
-function beginOperation(tracing: Tracing, caller: Caller, { id, headers }: FastifyRequest): void {
-  caller.span = tracing.request('WebSocket /graphql', headers.traceparent, { 'slotkeeper.request.id': id });
-  caller.log = caller.log.child({ traceId: caller.span.traceId });
-}
-
-function endOperation({ span, told }: Caller): void {
-  if (span === null) return;
-  setOperation(span, told ?? {});
-  span.end();
-}
-
-/** Lets a socket be its caller's until their rights change; closes one that is one too many. */
-function watchSocket({ guard }: Parts, extra: SocketExtra & Extra, { viewer, apiKeyId, apiKey }: Identity): void {
-  const { socket } = extra;
-  try {
-    const release = guard.watch({ apiKeyId, role: viewer.role }, () => {
-      // What still comes over the socket before it is closed is nobody's.
-      delete extra.caller;
-      socket.close(CloseCode.Unauthorized, 'the key was revoked, or its user has other rights now');
-    });
-    const { id: requestId, log, ip: origin } = extra.request;
-    extra.caller = { requestId, log, span: null, viewer, apiKeyId, apiKey, origin };
-    socket.once('close', release);
-    // It may have been closed while the credentials were looked up.
-    if (socket.readyState !== socket.OPEN) release();
-  } catch (error) {
-    if (!(error instanceof GraphQLError)) throw error;
-    socket.close(CloseCode.TooManyInitialisationRequests, error.message);
-  }
-}
-
-/** What says which status an error has over HTTP means nothing here. */
-function withoutHttp(error: GraphQLError) {
-  const { extensions: { http: _, ...extensions } = {}, ...shown } = error.toJSON();
-  return { ...shown, extensions };
-}
-
-interface EnvelopedRoot {
-  execute(args: ExecutionArgs): Promise<ExecutionResult>;
-  subscribe(args: ExecutionArgs): Promise<Awaited<ReturnType<typeof subscribe>>>;
-}
-
-function parseOperation<Document>(
-  parse: (query: string) => Document,
-  readQuery: () => string,
-): Document | GraphQLError {
-  try {
-    return parse(readQuery());
-  } catch (error) {
-    if (error instanceof GraphQLError) return withCode(error);
-    throw error;
-  }
 }

@@ -1,5 +1,6 @@
 import { type DocumentNode, Kind, type OperationDefinitionNode } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
+import type { Metrics } from '../metrics/metrics.ts';
 
 /** What becomes known of an operation on its way, for those who measure and log it. */
 export interface Told {
@@ -13,7 +14,7 @@ export interface Told {
 }
 
 /** What is refused before it is executed has this name. */
-export const REFUSED = 'refused';
+const REFUSED = 'refused';
 const SEVERAL = 'several';
 
 /** The root field that an operation asks for, or that they are several. Of a document that is valid: the schema bounds the names. */
@@ -57,4 +58,13 @@ export function tellKind(told: Told, document: DocumentNode, operationName?: str
   const operation = operationOf(document, operationName);
   told.operationType = operation?.operation;
   told.operationName = operation?.name?.value.slice(0, MAX_NAME_LENGTH);
+}
+
+/** Counts an operation that was answered; subscriptions last as long as their clients like. */
+export function countOperation(
+  metrics: Metrics,
+  { operation = REFUSED, isSubscription, hasErrors = true }: Told,
+  begin: number,
+): void {
+  if (!isSubscription) metrics.request('graphql', operation, hasErrors, begin);
 }
