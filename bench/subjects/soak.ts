@@ -69,6 +69,8 @@ try {
   const databaseUrl = await databases.create('soak');
   product = await startProduct(databaseUrl, { TASK_MODULES: NOTHING_CLASS_FILE, CONCURRENCY: '50' });
   const client = await connect(databaseUrl);
+  // Samples are taken while other statements are under way.
+  const sampler = await connect(databaseUrl);
   await addMinuteTasks(product);
   const from = new Date();
   const capacity = await mixedLoad(product, { tasks: TASKS, atOnce: AT_ONCE, seconds: CAPACITY_SECONDS });
@@ -82,7 +84,7 @@ try {
   const samples: Sample[] = [];
   const sampling = (async () => {
     while (!over.signal.aborted) {
-      samples.push(await sample(product as Product, client));
+      samples.push(await sample(product as Product, sampler));
       await pause(SAMPLE_MS, undefined, { signal: over.signal }).catch(() => undefined);
     }
   })();
@@ -91,7 +93,8 @@ try {
   await Promise.all([cutting, sampling]);
   // What comes late has come.
   await pause(2_000);
-  const missed = await Promise.all(followers.map((follower) => follower.missed(client)));
+  const missed: number[] = [];
+  for (const follower of followers) missed.push(await follower.missed(client));
   for (const follower of followers) await follower.close();
 
   const { coverage } = await product.graphql<{
@@ -101,6 +104,7 @@ try {
     { from: from.toISOString(), to: new Date().toISOString() },
   );
   await client.end();
+  await sampler.end();
 
   // The first quarter warms up.
   const quarter = Math.floor(samples.length / 4);

@@ -33,14 +33,19 @@ export class Follower {
       connectionParams: { authorization },
       retryAttempts: 0,
     });
-    this.#dispose = () => client.dispose();
+    let isClosed = false;
+    this.#dispose = () => {
+      // What is still on its way comes again over the next connection.
+      isClosed = true;
+      return client.dispose();
+    };
     const take = ({ data }: { data?: { runEvents: { cursor: string } } | null }) => {
-      if (data == null) return;
+      if (data == null || isClosed) return;
       const { cursor } = data.runEvents;
       const position = positionOf(cursor);
       if (position <= this.#last) this.wrong += 1;
       if (this.#first === 0) this.#first = position;
-      this.#last = position;
+      this.#last = Math.max(this.#last, position);
       this.#cursor = cursor;
       this.received += 1;
     };
