@@ -14,9 +14,9 @@ const LONGEST = [
   'gateway-runner',
   'embedded',
   'runner-races',
-  'database-away',
   'dashboard',
-  'dashboard-editor',
+  'http-request-task',
+  'task-class',
 ];
 
 class LongestFirst extends BaseSequencer {
