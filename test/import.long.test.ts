@@ -352,6 +352,12 @@ test('an import that is killed in the midst of the history has added no task, an
   const stored = 'select count(distinct task_id)::int as tasks, count(*)::int as rows from imported_log';
   expect(await rows(database.orm.em, stored)).toEqual([{ tasks: 7, rows: 14 }]);
   expect(await rows(database.orm.em, 'select id from task')).toEqual([]);
+  // Nobody is given the id of a task whose history has come in.
+  const { addTask } = await app.query<{ addTask: { task: { legacyId: number } } }>(
+    'mutation ($class: String!) { addTask(input: { name: "Ours", className: $class, repeatItems: [{}] }) { task { legacyId } } }',
+    { class: HOLDING },
+  );
+  expect(addTask.task.legacyId).toBe(13);
 
   isHeld = false;
   const { code, output } = await run(from);

@@ -53,6 +53,9 @@ export async function importHistory(
   { timeZone, isDry, onTask }: HistoryOptions,
 ): Promise<ImportedHistory> {
   const sum: ImportedHistory = { rows: 0, added: 0, userNames: new Map() };
+  // Or whoever adds a task, where an import was killed before it added its own, would be given the history of another.
+  const highest = tasks.reduce((most, { id }) => Math.max(most, id), 0);
+  if (!isDry) await moveSequence(em.fork(), 'task', highest);
   let done = 0;
   for (const { id } of tasks) {
     const rows = readOldHistory(id, await server.getTaskHistory(id));
