@@ -1,11 +1,12 @@
 // A process whose database connections break goes on with new ones.
 import { setTimeout as pause } from 'node:timers/promises';
-import type { MikroORM } from '@mikro-orm/postgresql';
+import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { CompiledQuery } from 'kysely';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openOrm } from '../src/database/orm.ts';
 import { readOften } from '../src/database/prepared.ts';
 import { HELD_UP_AFTER_MS } from '../src/database/read-lines.ts';
+import { inTransaction } from '../src/database/transaction.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 
 const POOL_SIZE = 2;
@@ -93,12 +94,57 @@ test('a read that waits for a lock does not hold up those that come later', asyn
   await other.close();
 });
 
-test('reads at once all fail with the connection that they share, and the next ones do not', async () => {
+test('reads whose connection is lost under them are answered over another, and only the one that ends each fails', async () => {
   const results = await Promise.allSettled([
     read('select pg_sleep(0)::text as value'),
     read(KILL),
     read('select 1 as value'),
+    read('select 2 as value'),
   ]);
-  expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
-  expect(await read('select 2 as value')).toEqual([{ value: 2 }]);
+  expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
+  expect(await read('select 3 as value')).toEqual([{ value: 3 }]);
+});
+
+describe('a transaction', () => {
+  beforeEach(() => orm.em.fork().execute('create table written (place text)'));
+  afterEach(() => orm.em.fork().execute('drop table written'));
+
+  /** How often it was tried, and what it stored. */
+  async function write(place: string, then: (em: EntityManager, attempt: number) => Promise<unknown>) {
+    let attempts = 0;
+    const work = async (em: EntityManager) => {
+      attempts += 1;
+      await em.execute(`insert into written values ('${place}')`);
+      await then(em, attempts);
+    };
+    const outcome = await inTransaction(orm.em.fork(), work).then(
+      () => 'stored',
+      () => 'failed',
+    );
+    const stored = await orm.em.fork().execute<object[]>('select place from written');
+    return { outcome, attempts, stored };
+  }
+
+  test('that loses its connection before its commit is done once more, and stored once', async () => {
+    const dieOnce = async (em: EntityManager, attempt: number) => {
+      if (attempt < 3) await em.execute(KILL);
+    };
+    expect(await write('here', dieOnce)).toEqual({ outcome: 'stored', attempts: 3, stored: [{ place: 'here' }] });
+  });
+
+  test('that loses its connection each time fails in the end, and stores nothing', async () => {
+    expect(await write('here', (em) => em.execute(KILL))).toMatchObject({ outcome: 'failed', stored: [] });
+  });
+
+  test('that loses its connection while it is committed is not done again, since it may be stored', async () => {
+    await orm.em.fork().execute(`
+      create function die() returns trigger language plpgsql as $$ begin ${KILL.replace('select', 'perform')}; return null; end $$;
+      create constraint trigger die after insert on written deferrable initially deferred for each row execute function die();
+    `);
+    try {
+      expect(await write('here', async () => undefined)).toMatchObject({ outcome: 'failed', attempts: 1 });
+    } finally {
+      await orm.em.fork().execute('drop function die() cascade');
+    }
+  });
 });

@@ -61,7 +61,7 @@ function linesOf(pool: pg.Pool): ReadLines {
 
 /**
  * The rows of a statement, in the transaction of `em` if it has one. Outside of it the statement shares a connection with
- * others, without what Kysely does around each: for what is asked most often.
+ * others, without what Kysely does around each, and is sent again where that is lost: for reads that are asked most often.
  */
 export async function readOften<Row>(em: EntityManager, query: CompiledQuery<Row>): Promise<Row[]> {
   if (em.isInTransaction()) return (await em.getKysely().executeQuery(query)).rows;

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { isConnectionLost } from './connection-lost.ts';
 
 /** Statements that one connection may have under way before another is taken. */
 const STATEMENTS_A_LINE = 8;
@@ -6,6 +7,9 @@ const STATEMENTS_A_LINE = 8;
 const MAX_LINES = 8;
 /** Far more than such a statement takes: one that has no reply by then waits for a lock, and would hold up who comes behind. */
 export const HELD_UP_AFTER_MS = 25;
+
+/** More of the connections that a pool has may be gone than one. */
+const ATTEMPTS = 5;
 
 /** A connection while reads share it. */
 class Line {
@@ -27,7 +31,7 @@ class Line {
  * Sends short statements that stand alone over few connections, each without waiting for the reply to the one before
  * (pipelining): waking one process of PostgreSQL for each costs more than such a statement does. A few share a connection,
  * and nobody gets on one that is held up. A statement that fails does not touch the others, since each is followed by a
- * Sync; one that fails with its connection takes them along, as it must.
+ * Sync; those whose connection is lost are sent again, each by itself: they must not change anything.
  */
 export class ReadLines {
   readonly #pool: pg.Pool;
@@ -39,6 +43,16 @@ export class ReadLines {
   }
 
   async query(text: string, values: unknown[]): Promise<unknown[]> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return attempt === 1 ? await this.#share(text, values) : (await this.#pool.query(text, values)).rows;
+      } catch (error) {
+        if (attempt === ATTEMPTS || !isConnectionLost(error)) throw error;
+      }
+    }
+  }
+
+  async #share(text: string, values: unknown[]): Promise<unknown[]> {
     const line = this.#choose();
     line.users += 1;
     try {

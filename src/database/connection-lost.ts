@@ -1,0 +1,14 @@
+import { codeOf } from './startup-error.ts';
+
+/**
+ * The connection ended, as all do when PostgreSQL restarts and idle ones do at some poolers: it was stopped (57P01), crashed
+ * (57P02), or the socket was closed. A pool hands such a connection out until it has noticed.
+ */
+export function isConnectionLost(error: unknown): boolean {
+  const code = codeOf(error);
+  if (code !== undefined) return ['57P01', '57P02', 'ECONNRESET', 'EPIPE'].includes(code);
+  // What node-postgres says has no code.
+  return error instanceof Error && LOST.test(error.message);
+}
+
+const LOST = /^Connection terminated|^Client has encountered a connection error/;
