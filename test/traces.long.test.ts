@@ -1,4 +1,5 @@
 // Traces from a request to the run that it asks for, in another process, as a collector gets them.
+import type { ServerResponse } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { createClient } from 'graphql-ws';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
@@ -29,6 +30,8 @@ let collector: Receiver;
 let target: Receiver;
 let gateway: AppProcess;
 let runner: AppProcess;
+/** What was asked of `/held` and is not answered yet. */
+const held: ServerResponse[] = [];
 
 const spans = () => collector.requests.flatMap(({ bytes }) => readSpans(bytes));
 const traceId = (digit: string) => digit.repeat(32);
@@ -57,7 +60,10 @@ function startRunner(settings: Record<string, string> = {}): Promise<AppProcess>
 beforeAll(async () => {
   database = await testDatabase();
   collector = await startReceiver();
-  target = await startReceiver({ '/broken': (response) => void response.writeHead(500).end() });
+  target = await startReceiver({
+    '/broken': (response) => void response.writeHead(500).end(),
+    '/held': (response) => void held.push(response),
+  });
   [gateway, runner] = await Promise.all([
     startProcess(database.url, { ROLE: 'gateway', ...tracing() }),
     startRunner(tracing()),
@@ -238,6 +244,67 @@ test('the run of a slot begins a trace, in which its further attempts are', asyn
   await gateway.query('mutation ($task: Int!) { pauseTask(input: { task: { legacyId: $task } }) { task { id } } }', {
     task,
   });
+});
+
+const ASK = `mutation ($task: Int!) { executeTask(input: { task: { legacyId: $task } }) { run { id state message } } }`;
+const attemptsOf = (id: string) => ofTrace(id).filter(named('run attempt'));
+
+test('a run that waits for an earlier one is in the trace of the request that asked for it', async () => {
+  const task = await addTask('Wait', HTTP_REQUEST, { url: `http://127.0.0.1:${target.port}/held` });
+  const [first, second] = [traceId('1'), traceId('2')];
+  await execute({ task }, { traceparent: `00-${first}-1234567890abcdef-01` }, ASK);
+  const run = await execute({ task }, { traceparent: `00-${second}-1234567890abcdef-01` }, ASK);
+  for (const _run of [first, second]) {
+    await expect.poll(() => held.length, SENT_WITHIN).toBe(1);
+    held.pop()?.end();
+  }
+  await expect.poll(() => attemptsOf(second).length, SENT_WITHIN).toBe(1);
+  const [queued] = ofTrace(second).filter(named('queue run'));
+  expect(queued?.attributes['slotkeeper.run.id']).toBe(run.id);
+  expect(attemptsOf(second)).toMatchObject([
+    { parentSpanId: queued?.spanId, attributes: { 'slotkeeper.run.id': run.id } },
+  ]);
+});
+
+test('the runs of a backfill are all in the trace of the request that asked for them', async () => {
+  const task = await addTask('Backfill', LOADED_PACKAGES, {}, { repeatItems: [{ minute: null }] });
+  const id = traceId('3');
+  const to = new Date(Math.floor(Date.now() / 60_000) * 60_000);
+  const from = new Date(to.getTime() - 3 * 60_000);
+  await execute(
+    { task, from, to },
+    { traceparent: `00-${id}-1234567890abcdef-01` },
+    `mutation ($task: Int!, $from: DateTime!, $to: DateTime!) {
+      pauseTask(input: { task: { legacyId: $task } }) { task { id } }
+      backfillTask(input: { task: { legacyId: $task }, from: $from, to: $to }) { runs { id } }
+      executeTask(input: { task: { legacyId: $task } }) { run { id } }
+    }`,
+  );
+  await expect.poll(() => attemptsOf(id).length, SENT_WITHIN).toBe(4);
+  const [queued] = ofTrace(id).filter(named('queue runs'));
+  expect(queued?.attributes).toMatchObject({ 'slotkeeper.runs': 3, 'slotkeeper.run.trigger': 'BACKFILL' });
+  const backfilled = attemptsOf(id).filter(({ parentSpanId }) => parentSpanId === queued?.spanId);
+  expect(backfilled.map(({ attributes }) => attributes['slotkeeper.run.slot'])).toEqual(
+    [0, 1, 2].map((minutes) => new Date(from.getTime() + minutes * 60_000).toISOString()),
+  );
+});
+
+test('the attempt after a lost runner is in the trace of the request, though nothing of the lost one is', async () => {
+  const url = `http://127.0.0.1:${target.port}/held`;
+  const task = await addTask('Lose', HTTP_REQUEST, { url }, { policy: { retry: { attempts: 2, delaySeconds: 0 } } });
+  const id = traceId('4');
+  await execute({ task }, { traceparent: `00-${id}-1234567890abcdef-01` }, ASK);
+  await expect.poll(() => held.length, SENT_WITHIN).toBe(1);
+  runner.child.kill('SIGKILL');
+  held.pop();
+  runner = await startRunner(tracing());
+  await expect.poll(() => held.length, { timeout: 60_000 }).toBe(1);
+  held.pop()?.end();
+  await expect.poll(() => attemptsOf(id).length, SENT_WITHIN).toBe(1);
+  const [queued] = ofTrace(id).filter(named('queue run'));
+  expect(attemptsOf(id)).toMatchObject([
+    { parentSpanId: queued?.spanId, status: 0, attributes: { 'slotkeeper.attempt': 2 } },
+  ]);
 });
 
 test('a caller that does not want its trace kept, or sends no traceparent that is one, decides nothing else', async () => {

@@ -53,6 +53,8 @@ const RunSchema = defineEntity({
     /** What an attempt saved for the next one; JSON text, null once the run is finished. */
     checkpoint: p.text().nullable(),
     cancelRequestedAt: p.datetime().nullable(),
+    /** Where traces are on: what its attempts continue, the request that asked for it or else its first attempt. */
+    traceparent: p.text().nullable(),
   },
   checks: [
     { name: 'run_skip_reason', expression: "(state = 'SKIPPED') = (skip_reason is not null)" },

@@ -27,9 +27,10 @@ export interface Attempt {
   /** JSON text. */
   checkpoint: string | null;
   timeoutSeconds: number;
-  /** Where traces are on: its own place in its trace, and what the run's next attempt continues. */
-  traceparent?: string | undefined;
-  nextTraceparent?: string | undefined;
+  /** Where traces are on: its own place in its trace. */
+  traceparent?: string;
+  /** What all attempts of its run continue. */
+  runTraceparent: string | null;
 }
 
 /** How an attempt ended. One that its runner gives up, HANDED_BACK, is made again by another, under the same number. */
@@ -59,6 +60,7 @@ export interface TakenRow {
   slot: string | null;
   checkpoint: string | null;
   timeout_seconds: number;
+  traceparent: string | null;
 }
 
 /** What was taken. */
@@ -120,8 +122,7 @@ export async function takeIn(
     const row = byJob.get(job.id);
     if (row === undefined) stale.push(job);
     else {
-      const timeoutSeconds = Math.min(row.timeout_seconds, timeLimitOf(job));
-      attempts.push({ ...attemptOf(job, row), timeoutSeconds, nextTraceparent: job.data.traceparent });
+      attempts.push({ ...attemptOf(job, row), timeoutSeconds: Math.min(row.timeout_seconds, timeLimitOf(job)) });
     }
   }
   await jobs.complete(em, stale);
@@ -148,7 +149,7 @@ async function startRuns(
         and task.class_name = j.class
       returning run.job_id, run.id as run_id, run.task_id, task.name as task_name, task.class_name,
         coalesce(run.data, task.data) as data, run.actor_id, run.attempt, run.trigger, run.slot, run.checkpoint,
-        task.timeout_seconds
+        task.timeout_seconds, run.traceparent
     ), told as (
       insert into event (type, task_id, task_name, actor_id, run_id, run_state, attempt)
       select 'STARTED', task_id, task_name, actor_id, run_id, 'RUNNING', attempt from started
@@ -186,6 +187,7 @@ export function attemptOf({ id, retryCount = 0 }: Partial<HeldJob> & { id: strin
     slot: row.slot === null ? null : new Date(row.slot),
     checkpoint: row.checkpoint,
     timeoutSeconds: row.timeout_seconds,
+    runTraceparent: row.traceparent,
   };
 }
 

@@ -7,8 +7,6 @@ import { FailureLog } from '../failure-log.ts';
 export interface AttemptJob {
   runId: number;
   attempt: number;
-  /** The trace that it continues, where traces are on; see tracing.ts. */
-  traceparent?: string | undefined;
 }
 
 /** What says that a worker holds a job: the id alone would name another worker's attempt too. */
@@ -87,9 +85,9 @@ export class Jobs {
     if (jobs.length === 0) return;
     await this.#boss.insert(
       ATTEMPTS_QUEUE,
-      jobs.map(({ id, runId, attempt, traceparent, timeoutSeconds, className, delaySeconds }) => ({
+      jobs.map(({ id, runId, attempt, timeoutSeconds, className, delaySeconds }) => ({
         id,
-        data: { runId, attempt, ...(traceparent === undefined ? {} : { traceparent }) } satisfies AttemptJob,
+        data: { runId, attempt } satisfies AttemptJob,
         group: { id: className },
         heartbeatSeconds: this.#leaseSeconds,
         expireInSeconds: timeoutSeconds + EXPIRY_MARGIN_SECONDS,

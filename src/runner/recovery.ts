@@ -38,7 +38,8 @@ export function recoverLostAttempts(em: EntityManager, jobs: Jobs): Promise<numb
     );
     const { rows } = await sql<TakenRow & { state: RunState }>`
       select run.job_id, run.id as run_id, run.task_id, task.name as task_name, task.class_name, run.data,
-        run.actor_id, run.attempt, run.trigger, run.slot, run.checkpoint, task.timeout_seconds, run.state
+        run.actor_id, run.attempt, run.trigger, run.slot, run.checkpoint, task.timeout_seconds, run.traceparent,
+        run.state
       from run join task on task.id = run.task_id
       where run.id = any(${found.map(({ id }) => id)}) and ${WITHOUT_JOB}
       for no key update of run

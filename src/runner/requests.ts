@@ -7,7 +7,7 @@ import type { RunState, Trigger } from '../entities/run.ts';
 import { conflict } from '../errors.ts';
 import { appendEvents } from '../events/log.ts';
 import { toGlobalId } from '../schema/global-id.ts';
-import type { Span } from '../tracing/tracing.ts';
+import type { Attributes, Span } from '../tracing/tracing.ts';
 import type { Jobs } from './jobs.ts';
 import { cancelOpenRuns, countOpenRuns, decideOverlap, NONE_OPEN } from './overlap.ts';
 import { releaseWaiting } from './release.ts';
@@ -34,11 +34,12 @@ export async function requestRun(em: EntityManager, jobs: Jobs, task: Task, requ
   const decision = decideOverlap(task.overlap, open ?? NONE_OPEN, task.queueLimit, true);
   if (decision === 'SKIP') throw conflict(`${open?.waiting} runs of the task are waiting already, as many as may`);
   const jobId = decision === 'SEND' ? randomUUID() : null;
+  const put = request.span?.put('queue run', traced(task, request.trigger));
   const { rows } = await sql<{ id: number }>`
     with queued as (
-      insert into run (task_id, slot, trigger, state, retry_of_id, actor_id, data, job_id, queued_at)
+      insert into run (task_id, slot, trigger, state, retry_of_id, actor_id, data, job_id, queued_at, traceparent)
       values (${task.id}, ${request.slot ?? null}, ${request.trigger}, 'QUEUED', ${request.retryOf ?? null},
-        ${request.actor.id}, ${request.data ?? null}, ${jobId}, now())
+        ${request.actor.id}, ${request.data ?? null}, ${jobId}, now(), ${put?.traceparent ?? null})
       returning *
     ), told as (
       insert into event (type, task_id, task_name, actor_id, run_id, run_state, attempt)
@@ -50,17 +51,27 @@ export async function requestRun(em: EntityManager, jobs: Jobs, task: Task, requ
   if (runId === undefined) throw new Error('the run was not inserted');
   if (jobId !== null) {
     const { timeoutSeconds, className } = task;
-    const put = request.span?.put('queue run', {
-      'slotkeeper.task.id': toGlobalId('Task', task.id),
-      'slotkeeper.task.class': className,
-      'slotkeeper.run.id': toGlobalId('Run', runId),
-      'slotkeeper.run.trigger': request.trigger,
-    });
-    const { traceparent } = put ?? {};
-    await jobs.send(em, [{ id: jobId, runId, attempt: 1, traceparent, timeoutSeconds, className }]);
-    put?.end();
+    await jobs.send(em, [{ id: jobId, runId, attempt: 1, timeoutSeconds, className }]);
   }
+  put?.set({ 'slotkeeper.run.id': toGlobalId('Run', runId) });
+  put?.end();
   return runId;
+}
+
+/** What a trace shows of putting runs of a task into the queue. */
+function traced(task: Task, trigger: Trigger): Attributes {
+  return {
+    'slotkeeper.task.id': toGlobalId('Task', task.id),
+    'slotkeeper.task.class': task.className,
+    'slotkeeper.run.trigger': trigger,
+  };
+}
+
+/** Whoever asks for slots of the past to be run. */
+export interface BackfillRequest {
+  actor: User;
+  /** Of the request; null where traces are off. */
+  span: Span | null;
 }
 
 /**
@@ -73,11 +84,12 @@ export async function backfillSlots(
   jobs: Jobs,
   task: Task,
   slots: readonly Date[],
-  actor: User,
+  { actor, span }: BackfillRequest,
 ): Promise<number> {
+  const put = span?.put('queue runs', { ...traced(task, 'BACKFILL'), 'slotkeeper.runs': slots.length });
   const { rows } = await sql<{ id: number }>`
-    insert into run (task_id, slot, trigger, state, actor_id, queued_at)
-    select ${task.id}, slot, 'BACKFILL', 'QUEUED', ${actor.id}, now()
+    insert into run (task_id, slot, trigger, state, actor_id, queued_at, traceparent)
+    select ${task.id}, slot, 'BACKFILL', 'QUEUED', ${actor.id}, now(), ${put?.traceparent ?? null}
     from unnest(${slots}::timestamptz[]) with ordinality as s (slot, position) order by position
     returning id
   `.execute(em.getKysely());
@@ -87,6 +99,7 @@ export async function backfillSlots(
     rows.map(({ id }) => ({ ...event, type: 'QUEUED', runId: id, runState: 'QUEUED' })),
   );
   await releaseWaiting(em, jobs, [task.id]);
+  put?.end();
   const [first] = rows;
   if (first === undefined) throw new Error('no run was inserted');
   return first.id;

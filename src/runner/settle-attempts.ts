@@ -53,18 +53,8 @@ function settlementOf({ attempt, outcome }: EndedAttempt, policy: TaskPolicy, ca
   return { state, message, next: nextJob(attempt, state, policy) };
 }
 
-function nextJob(
-  { runId, attempt, nextTraceparent: traceparent }: Attempt,
-  state: 'FAILED' | 'HANDED_BACK',
-  policy: TaskPolicy,
-): NewJob {
-  const job = {
-    id: randomUUID(),
-    runId,
-    traceparent,
-    timeoutSeconds: policy.timeout_seconds,
-    className: policy.class_name,
-  };
+function nextJob({ runId, attempt }: Attempt, state: 'FAILED' | 'HANDED_BACK', policy: TaskPolicy): NewJob {
+  const job = { id: randomUUID(), runId, timeoutSeconds: policy.timeout_seconds, className: policy.class_name };
   if (state === 'HANDED_BACK') return { ...job, attempt, delaySeconds: 0 };
   const delay =
     policy.retry_delay_seconds * policy.retry_backoff ** (attempt - 1) * (1 + policy.retry_jitter * Math.random());
@@ -157,13 +147,14 @@ async function updateRuns(em: EntityManager, settling: readonly Settling[], task
         progress = coalesce(s.progress, run.progress),
         finished_at = case when s.next_job is null then now() end,
         checkpoint = case when s.next_job is not null then run.checkpoint end,
-        next_attempt_at = now() + make_interval(secs => s.delay)
+        next_attempt_at = now() + make_interval(secs => s.delay), traceparent = s.traceparent
       from unnest(${runs.map(({ runId }) => runId)}::bigint[], ${runs.map(({ job }) => job.id)}::uuid[],
         ${settling.map(({ state, next }) => (next === null ? state : 'QUEUED'))}::text[],
         ${settling.map(({ message }) => message)}::text[], ${settling.map(({ log }) => log.progress)}::float8[],
         ${settling.map(({ next }) => next?.id ?? null)}::uuid[],
-        ${settling.map(({ next }) => next?.delaySeconds ?? null)}::int[]
-      ) as s (run, held_job, state, message, progress, next_job, delay)
+        ${settling.map(({ next }) => next?.delaySeconds ?? null)}::int[],
+        ${runs.map(({ runTraceparent }) => runTraceparent)}::text[]
+      ) as s (run, held_job, state, message, progress, next_job, delay, traceparent)
       where run.id = s.run and run.job_id = s.held_job and run.state = 'RUNNING'
       returning run.id
     ), told as (${insertEvents(settling.flatMap(eventsOf))}),

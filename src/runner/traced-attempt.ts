@@ -8,7 +8,7 @@ import type { Attempt, Outcome } from './attempts.ts';
  * which its later attempts are as well.
  */
 export function beginAttempt(tracing: Tracing, attempt: Attempt): Span {
-  const span = tracing.attempt(attempt.nextTraceparent, {
+  const span = tracing.attempt(attempt.runTraceparent, {
     'slotkeeper.task.id': toGlobalId('Task', attempt.taskId),
     'slotkeeper.task.class': attempt.className,
     'slotkeeper.run.id': toGlobalId('Run', attempt.runId),
@@ -17,7 +17,7 @@ export function beginAttempt(tracing: Tracing, attempt: Attempt): Span {
   });
   if (attempt.slot !== null) span.set({ 'slotkeeper.run.slot': attempt.slot.toISOString() });
   attempt.traceparent = span.traceparent;
-  attempt.nextTraceparent ??= span.traceparent;
+  attempt.runTraceparent ??= span.traceparent;
   return span;
 }
 

@@ -111,7 +111,8 @@ async function backfill(context: Context, input: Input): Promise<Backfill> {
   }
   const firstRunId = await once(context, 'backfillTask', input, async (em) => {
     const { task, slots } = await findSlots(context, em, input);
-    return slots.length === 0 ? NOTHING : backfillSlots(em, context.jobs, task, slots, context.viewer);
+    const { viewer: actor, span } = context;
+    return slots.length === 0 ? NOTHING : backfillSlots(em, context.jobs, task, slots, { actor, span });
   });
   wake();
   return firstRunId === NOTHING ? { slots: [], runIds: [] } : readBackfill(context, firstRunId);

@@ -44,11 +44,11 @@ export class OpenTelemetry implements Tracing {
   }
 
   request(name: string, traceparent: unknown, attributes: Attributes): Span {
-    const parent = contextOf(typeof traceparent === 'string' ? traceparent : undefined);
+    const parent = contextOf(typeof traceparent === 'string' ? traceparent : null);
     return start(this.#tracer, parent, name, SpanKind.SERVER, attributes);
   }
 
-  attempt(traceparent: string | undefined, attributes: Attributes): Span {
+  attempt(traceparent: string | null, attributes: Attributes): Span {
     return start(this.#tracer, contextOf(traceparent), 'run attempt', SpanKind.CONSUMER, attributes);
   }
 
@@ -59,8 +59,8 @@ export class OpenTelemetry implements Tracing {
 }
 
 /** No parent for what is no traceparent. */
-function contextOf(traceparent: string | undefined): Context {
-  const parent = traceparent === undefined ? null : parseTraceParent(traceparent);
+function contextOf(traceparent: string | null): Context {
+  const parent = traceparent === null ? null : parseTraceParent(traceparent);
   return parent === null ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, { ...parent, isRemote: true });
 }
 

@@ -22,7 +22,7 @@ export interface Tracing {
   /** A request that came in. `traceparent`, if it is one, is its header: the trace that it continues. */
   request(name: string, traceparent: unknown, attributes: Attributes): Span;
   /** An attempt of a run. `traceparent`, if there is one, is of whoever put it into the queue. */
-  attempt(traceparent: string | undefined, attributes: Attributes): Span;
+  attempt(traceparent: string | null, attributes: Attributes): Span;
   /** Sends what there is, which takes no longer than OTEL_EXPORTER_OTLP_TIMEOUT. */
   stop(): Promise<void>;
 }
