@@ -1,8 +1,9 @@
 // Processes that are restarted one after the other, as an upgrade does.
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { addRecorders, askForRuns, checkAccounts, settle } from './support/accounts.ts';
-import { Follower, Member } from './support/cluster.ts';
+import { Follower, Member, markLog } from './support/cluster.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
+import type { AppProcess } from './support/process.ts';
 import { rows } from './support/races.ts';
 
 let database: TestDatabase;
@@ -20,11 +21,12 @@ test('three processes restarted one after the other, twice, under load lose noth
   const members = Array.from({ length: 3 }, () => new Member('all', database.url, settings));
   const followers: Follower[] = [];
   try {
-    await Promise.all(members.map(({ process }) => process));
+    const [gateway] = await Promise.all(members.map(({ process }) => process));
+    const start = await markLog(gateway as AppProcess);
     const begin = new Date(Date.now() - 20 * 60_000);
     // 20 slots of each task are due at once, and each waits for the one before.
     const taskIds = await addRecorders(database.orm, 20, begin);
-    followers.push(new Follower(members, null), new Follower(members.toReversed(), null));
+    followers.push(new Follower(members, start), new Follower(members.toReversed(), start));
     let over = false;
     const asking = askForRuns(members, taskIds, () => over);
     const codes: (number | null)[] = [];

@@ -3,7 +3,7 @@ import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { addRecorders, checkAccounts, settle } from './support/accounts.ts';
 import { RECORDER } from './support/chaos-process.ts';
-import { Follower, Member } from './support/cluster.ts';
+import { Follower, Member, markLog } from './support/cluster.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { Load } from './support/load.ts';
 import { makeNewerVersion, NEWEST_MIGRATION, type NewerVersion } from './support/newer-version.ts';
@@ -52,9 +52,10 @@ test('a newer version that has to wait for a lock holds up neither calls nor slo
   let load: Load | undefined;
   try {
     const gateways = await Promise.all(members.map(({ process }) => process));
+    const start = await markLog(gateways[0] as AppProcess);
     const begin = new Date(Date.now() - 5 * 60_000);
     const taskIds = await addRecorders(database.orm, 10, begin);
-    followers.push(new Follower(members, null));
+    followers.push(new Follower(members, start));
     const busy = new Load(gateways, taskIds, RECORDER);
     load = busy;
     await expect.poll(() => busy.answeredSince(begin)).toBeGreaterThan(20);

@@ -6,7 +6,7 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import { type EmbeddedServer, startEmbedded } from '../../src/database/embedded.ts';
 import { openOrm } from '../../src/database/orm.ts';
 import { addRecorders, askForRuns, checkAccounts, settle } from './accounts.ts';
-import { Follower, Member } from './cluster.ts';
+import { Follower, Member, markLog } from './cluster.ts';
 import { type DatabaseProxy, proxyTo } from './proxy.ts';
 
 const RUNNERS = 3;
@@ -117,13 +117,10 @@ export async function rageAndCheck(options: ChaosOptions): Promise<void> {
   try {
     await Promise.all(chaos.members.map(({ process }) => process));
     orm = await openOrm(proxy.url, 4);
+    const gateway = await (chaos.gateways[0] as Member).process;
+    const start = await markLog(gateway);
     const taskIds = await addRecorders(orm, options.tasks);
     const begin = new Date();
-    const gateway = await (chaos.gateways[0] as Member).process;
-    const { events } = await gateway.query<{ events: { pageInfo: { endCursor: string | null } } }>(
-      '{ events(last: 1) { pageInfo { endCursor } } }',
-    );
-    const start = events.pageInfo.endCursor;
     followers.push(new Follower(chaos.gateways, start), new Follower(chaos.gateways.toReversed(), start));
     let over = false;
     const asking = askForRuns(chaos.gateways, taskIds.slice(0, 20), () => over);

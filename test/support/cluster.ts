@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
-import { ADMIN, basic } from './app.ts';
+import { ADMIN, basic, HOLDING } from './app.ts';
 import { type AppProcess, startProcess } from './process.ts';
 
 const PROGRAM = fileURLToPath(new URL('./chaos-process.ts', import.meta.url));
@@ -84,16 +84,28 @@ export class Member {
   }
 }
 
+/** Marks a place in the log, by an event that is none of a run: who follows from there sees all runs that come later. */
+export async function markLog({ query }: Pick<AppProcess, 'query'>): Promise<string> {
+  await query(
+    'mutation ($name: String!) { addTask(input: { name: "Mark", className: $name, active: false }) { task { id } } }',
+    { name: HOLDING },
+  );
+  const { events } = await query<{ events: { pageInfo: { endCursor: string } } }>(
+    '{ events(last: 1) { pageInfo { endCursor } } }',
+  );
+  return events.pageInfo.endCursor;
+}
+
 /** Follows all events of runs over WebSockets, from one gateway to the next, resuming by cursor each time. */
 export class Follower {
   readonly cursors: string[] = [];
   readonly #gateways: readonly Member[];
-  readonly #start: string | null;
+  readonly #start: string;
   #stopped = false;
   #following: Promise<void>;
 
   /** `start` is where the log stood before anything ran. */
-  constructor(gateways: readonly Member[], start: string | null) {
+  constructor(gateways: readonly Member[], start: string) {
     this.#gateways = gateways;
     this.#start = start;
     this.#following = this.#follow();
