@@ -29,6 +29,7 @@ function executeTask(input: object): Operation {
 const withItems = (...repeatItems: object[]) => addTask({ repeatItems });
 const globalId = (text: string) => Buffer.from(text).toString('base64');
 const NEVER = globalId('Run:999999999999999');
+const levels = (count: number) => `{"a":${'['.repeat(count - 1)}${']'.repeat(count - 1)}}`;
 const hundredAndOne = (item: object) => Array.from({ length: 101 }, () => item);
 
 /** What is wrong, the operation, the code of its error, and what the message must name. */
@@ -56,6 +57,18 @@ const OPERATIONS: [string, Operation, string, ...string[]][] = [
   ['data that is a number', addTask({ data: 5 }), 'BAD_USER_INPUT', 'input.data', 'object'],
   ['data that is a list', addTask({ data: [1] }), 'BAD_USER_INPUT', 'input.data', 'object'],
   ['data that is no JSON', addTask({ dataText: '{"a":' }), 'BAD_USER_INPUT', 'input.dataText', 'JSON'],
+  ['a number beyond all doubles', addTask({ dataText: '{"a":[1e999]}' }), 'BAD_USER_INPUT', 'input.dataText', 'large'],
+  [
+    'half a character in data',
+    addTask({ data: { a: ['\ud800'] } }),
+    'BAD_USER_INPUT',
+    'input.data',
+    '\\ud800',
+    'Unicode',
+  ],
+  ['half a character in a key', executeTask({ data: { '\ud800': 1 } }), 'BAD_USER_INPUT', 'input.data', 'Unicode'],
+  ['data of 512 levels', addTask({ dataText: levels(512) }), 'BAD_USER_INPUT', 'input.dataText', '511 levels'],
+  ['data of 100,000 levels', addTask({ dataText: levels(100_000) }), 'BAD_USER_INPUT', 'input.dataText', '511 levels'],
   ['data in two ways', addTask({ data: { a: 1 }, dataText: '{"a":1}' }), 'BAD_USER_INPUT', 'input.dataText'],
   [
     'data that the class cannot use',

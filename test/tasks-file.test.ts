@@ -84,14 +84,7 @@ const dataText = fc.oneof(
   fc
     .tuple(fc.dictionary(fc.string({ unit: 'grapheme' }), fc.jsonValue()), fc.constantFrom(0, 3))
     .map(([value, space]) => JSON.stringify(value, null, space)),
-  fc.constantFrom(
-    '{"n": 1234567890123456789}',
-    '{"b": 1, "1": 2}',
-    '{"a": 1, "a": 2}',
-    '{"n": 1e999}',
-    '{"n": -0}',
-    '{}',
-  ),
+  fc.constantFrom('{"n": 1234567890123456789}', '{"b": 1, "1": 2}', '{"a": 1, "a": 2}', '{"n": -0}', '{}'),
 );
 
 const input = fc

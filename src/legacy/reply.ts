@@ -75,10 +75,20 @@ export function taskRow(task: TaskRow, timeZone: string): string {
     name: task.name,
     class_name: task.className,
     active: task.active,
-    data: task.dataText === null ? null : new RawJson(phpRecode(task.dataText)),
+    data: dataOf(task.dataText),
     last_run: task.lastRunAt === null ? null : localTime(task.lastRunAt, timeZone),
     repeat_items: task.repeatItems.map((item) => itemRow(item, task.legacyId)),
   });
+}
+
+/** Null for what json_encode refuses, which is not stored any more: one such task must not take the list from everybody. */
+function dataOf(text: string | null): RawJson | null {
+  if (text === null) return null;
+  try {
+    return new RawJson(phpRecode(text));
+  } catch {
+    return null;
+  }
 }
 
 function itemRow(item: TaskRow['repeatItems'][number], taskId: number): Record<string, string | null> {

@@ -132,6 +132,8 @@ export function readData(input: DataInput, path: string): string | null | undefi
     throw badInput(`${path}.dataText`, 'data and dataText are two ways to say the same; accepted is one of them');
   }
   const field = input.dataText === undefined ? `${path}.data` : `${path}.dataText`;
+  // Before it is text, where a number that is too large would be null.
+  refuseFaults(input.data, field);
   const text = input.dataText === undefined ? stringify(input.data) : input.dataText;
   if (text === undefined || text === null) return text;
   if (text.length > MAX_DATA_LENGTH) {
@@ -142,7 +144,36 @@ export function readData(input: DataInput, path: string): string | null | undefi
   if (typeof value !== 'object' || Array.isArray(value)) {
     throw badInput(field, `it is ${text.slice(0, 80)}; accepted is a JSON object or null`);
   }
+  if (input.dataText !== undefined) refuseFaults(value, field);
   return Object.keys(value).length === 0 ? null : text;
+}
+
+/** Levels of arrays and objects in each other that old callers' json_decode takes. */
+const MAX_LEVELS = 511;
+
+function refuseFaults(value: unknown, field: string): void {
+  const fault = faultOf(value, 1);
+  if (fault !== null) throw badInput(field, fault);
+}
+
+/** What old callers could not be shown: one such task would take the whole list from them. Null where there is nothing. */
+function faultOf(value: unknown, level: number): string | null {
+  if (typeof value === 'string') return value.isWellFormed() ? null : faultOfText(value);
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    return 'it has a number that is too large; accepted are numbers that a double can hold';
+  }
+  if (typeof value !== 'object' || value === null) return null;
+  if (level > MAX_LEVELS) return `it has more than ${MAX_LEVELS} levels; accepted are up to ${MAX_LEVELS}`;
+  const isList = Array.isArray(value);
+  for (const [key, each] of Object.entries(value)) {
+    const fault = (isList || key.isWellFormed() ? null : faultOfText(key)) ?? faultOf(each, level + 1);
+    if (fault !== null) return fault;
+  }
+  return null;
+}
+
+function faultOfText(text: string): string {
+  return `it has the text ${JSON.stringify(text.slice(0, 80))}, with half of a surrogate pair; accepted is Unicode text`;
 }
 
 function stringify(data: unknown): string | null | undefined {

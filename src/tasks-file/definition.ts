@@ -67,7 +67,7 @@ function isKept(text: string, data: object): boolean {
   try {
     return phpRecode(JSON.stringify(data)) === phpRecode(text);
   } catch {
-    // Too deep for them, or a number too large.
+    // Too deep for them, or a number too large; stored by an earlier version.
     return false;
   }
 }
