@@ -80,11 +80,21 @@ export function parseJsonForPhp(text: string): PhpValue {
 
 /** Levels of arrays and objects in each other that json_decode takes by default. */
 const MAX_DEPTH = 511;
-const WORDS = [['null', null] as const, ['true', true] as const, ['false', false] as const];
 const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
 /** The digits of a 64-bit integer and its sign. */
 const INTEGER_LENGTH = 20;
+/** What a literal may hold only in an escape, and what begins one. */
+const ESCAPED = /[^ -\uffff]|\\/;
 
+const codeOf = (character: string) => character.charCodeAt(0);
+const [QUOTE, BACKSLASH, COLON, COMMA] = [codeOf('"'), codeOf('\\'), codeOf(':'), codeOf(',')];
+const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [codeOf('['), codeOf(']'), codeOf('{'), codeOf('}')];
+const [ZERO, NINE, POINT, EXPONENT, LOWER_CASE] = [codeOf('0'), codeOf('9'), codeOf('.'), codeOf('e'), 0x20];
+/** As many digits are exact in a double. */
+const EXACT_DIGITS = 15;
+const [SPACE, TAB, LINE_FEED, RETURN] = [codeOf(' '), codeOf('\t'), codeOf('\n'), codeOf('\r')];
+
+/** By the codes of characters, since bodies are megabytes and nothing else goes on meanwhile. */
 class JsonReader {
   readonly #text: string;
   #at = 0;
@@ -94,31 +104,47 @@ class JsonReader {
   }
 
   readValue(depth: number): PhpValue {
-    const first = this.#peek();
-    if (first === '"') return this.#readString();
-    if (first === '{' || first === '[') {
-      if (depth >= MAX_DEPTH) throw new SyntaxError(`more than ${MAX_DEPTH} levels`);
-      return first === '{' ? this.#readObject(depth + 1) : this.#readList(depth + 1);
+    switch (this.#peek()) {
+      case QUOTE:
+        return this.#readString();
+      case OPEN_OBJECT:
+        return this.#readObject(this.#deeper(depth));
+      case OPEN_LIST:
+        return this.#readList(this.#deeper(depth));
+      case codeOf('n'):
+        return this.#readWord('null', null);
+      case codeOf('t'):
+        return this.#readWord('true', true);
+      case codeOf('f'):
+        return this.#readWord('false', false);
+      default:
+        return this.#readNumber();
     }
-    for (const [word, meaning] of WORDS) {
-      if (!this.#text.startsWith(word, this.#at)) continue;
-      this.#at += word.length;
-      return meaning;
-    }
-    return this.#readNumber();
   }
 
   expectEnd(): void {
-    if (this.#peek() !== undefined) this.#fail();
+    this.#peek();
+    if (this.#at < this.#text.length) this.#fail();
+  }
+
+  #deeper(depth: number): number {
+    if (depth >= MAX_DEPTH) throw new SyntaxError(`more than ${MAX_DEPTH} levels`);
+    return depth + 1;
+  }
+
+  #readWord<Meaning>(word: string, meaning: Meaning): Meaning {
+    if (!this.#text.startsWith(word, this.#at)) this.#fail();
+    this.#at += word.length;
+    return meaning;
   }
 
   #readObject(depth: number): JsonObject {
     const object = new JsonObject();
     const start = this.#at;
-    this.#readItems('}', () => {
-      if (this.#peek() !== '"') this.#fail();
+    this.#readItems(CLOSE_OBJECT, () => {
+      if (this.#peek() !== QUOTE) this.#fail();
       const key = this.#readString();
-      this.#expect(':');
+      this.#expect(COLON);
       object.set(key, this.readValue(depth));
     });
     object.source = this.#text.slice(start, this.#at);
@@ -127,15 +153,15 @@ class JsonReader {
 
   #readList(depth: number): PhpValue[] {
     const list: PhpValue[] = [];
-    this.#readItems(']', () => list.push(this.readValue(depth)));
+    this.#readItems(CLOSE_LIST, () => list.push(this.readValue(depth)));
     return list;
   }
 
-  #readItems(closing: string, readItem: () => void): void {
+  #readItems(closing: number, readItem: () => void): void {
     this.#at += 1;
     if (this.#peek() !== closing) {
       readItem();
-      while (this.#peek() === ',') {
+      while (this.#peek() === COMMA) {
         this.#at += 1;
         readItem();
       }
@@ -144,16 +170,22 @@ class JsonReader {
   }
 
   #readString(): string {
-    const start = this.#at;
-    let end = start + 1;
-    while (this.#text[end] !== '"') {
-      if (end >= this.#text.length) this.#fail();
-      end += this.#text[end] === '\\' ? 2 : 1;
-    }
-    const text = this.#parseNatively(this.#text.slice(start, end + 1));
+    const start = this.#at + 1;
+    let end = this.#text.indexOf('"', start);
+    while (end !== -1 && this.#isEscaped(end)) end = this.#text.indexOf('"', end + 1);
+    if (end === -1) this.#fail();
+    const raw = this.#text.slice(start, end);
+    const text = ESCAPED.test(raw) ? this.#parseNatively(`"${raw}"`) : raw;
     if (!text.isWellFormed()) this.#fail('a surrogate without its other half');
     this.#at = end + 1;
     return text;
+  }
+
+  /** An odd number of backslashes before a quote; they reach back no further than the opening one. */
+  #isEscaped(at: number): boolean {
+    let before = at - 1;
+    while (this.#text.charCodeAt(before) === BACKSLASH) before -= 1;
+    return (at - before) % 2 === 0;
   }
 
   #parseNatively(literal: string): string {
@@ -165,6 +197,27 @@ class JsonReader {
   }
 
   #readNumber(): bigint | number {
+    return this.#readSmallInteger() ?? this.#readAnyNumber();
+  }
+
+  /** What most numbers are; null, with nothing read, for any other. */
+  #readSmallInteger(): bigint | null {
+    let at = this.#at;
+    let integer = 0;
+    let code = this.#text.charCodeAt(at);
+    if (code === ZERO) return null;
+    while (code >= ZERO && code <= NINE) {
+      integer = integer * 10 + code - ZERO;
+      at += 1;
+      code = this.#text.charCodeAt(at);
+    }
+    const digits = at - this.#at;
+    if (digits === 0 || digits > EXACT_DIGITS || code === POINT || (code | LOWER_CASE) === EXPONENT) return null;
+    this.#at = at;
+    return BigInt(integer);
+  }
+
+  #readAnyNumber(): bigint | number {
     NUMBER.lastIndex = this.#at;
     const match = NUMBER.exec(this.#text);
     if (match === null) return this.#fail();
@@ -175,14 +228,17 @@ class JsonReader {
     return isPhpInteger(integer) ? integer : Number(digits);
   }
 
-  /** The next character that is no blank. */
-  #peek(): string | undefined {
-    while (' \t\n\r'.includes(this.#text[this.#at] ?? 'end')) this.#at += 1;
-    return this.#text[this.#at];
+  /** The code of the next character that is no blank; NaN at the end. */
+  #peek(): number {
+    for (;;) {
+      const code = this.#text.charCodeAt(this.#at);
+      if (code !== SPACE && code !== TAB && code !== LINE_FEED && code !== RETURN) return code;
+      this.#at += 1;
+    }
   }
 
-  #expect(character: string): void {
-    if (this.#peek() !== character) this.#fail();
+  #expect(code: number): void {
+    if (this.#peek() !== code) this.#fail();
     this.#at += 1;
   }
 

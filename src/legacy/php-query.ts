@@ -40,9 +40,29 @@ function addEncoded(pairs: PhpPairs, pair: string): void {
 
 /** A `%` that two hexadecimal digits do not follow stays as it is. */
 function urlDecode(encoded: string): string {
-  return encoded
-    .replaceAll('+', ' ')
-    .replace(/%([0-9a-f]{2})/gi, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)));
+  if (!/[+%]/.test(encoded)) return encoded;
+  const bytes = Buffer.allocUnsafe(encoded.length);
+  let length = 0;
+  for (let at = 0; at < encoded.length; at += 1) {
+    const code = encoded.charCodeAt(at);
+    const byte = code === PERCENT ? byteOf(encoded.charCodeAt(at + 1), encoded.charCodeAt(at + 2)) : null;
+    if (byte !== null) at += 2;
+    bytes[length] = byte ?? (code === PLUS ? SPACE : code);
+    length += 1;
+  }
+  return bytes.toString('latin1', 0, length);
+}
+
+const [PERCENT, PLUS, SPACE] = [0x25, 0x2b, 0x20];
+/** What a character's code is worth as a hexadecimal digit; undefined for none. */
+const DIGITS = Array.from({ length: 0x80 }, (_, code) => {
+  const digit = Number.parseInt(String.fromCharCode(code), 16);
+  return Number.isNaN(digit) ? undefined : digit;
+});
+
+function byteOf(high: number, low: number): number | null {
+  const [first, second] = [DIGITS[high], DIGITS[low]];
+  return first === undefined || second === undefined ? null : first * 16 + second;
 }
 
 /** Gathers name and value pairs, decoded, one character a byte, into nested arrays. */
