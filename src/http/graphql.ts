@@ -1,7 +1,8 @@
 import websocket from '@fastify/websocket';
-import type { FastifyBaseLogger, FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { GraphQLError } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
+import type { Identity } from '../credentials/credentials.ts';
 import type { User } from '../entities/index.ts';
 import type { Context, Opening } from '../schema/context.ts';
 import { schema } from '../schema/index.ts';
@@ -18,7 +19,8 @@ import { useServerSentEvents } from './server-sent-events.ts';
 import { closeSockets, sayGoodbye, writeTogether } from './sockets.ts';
 import { useSubscriptions } from './subscriptions.ts';
 import { type SpannedHandler, setOperation, traced } from './traced.ts';
-import { SOCKET_OPTIONS, webSocketHandler } from './web-socket.ts';
+import { unread } from './unread-body.ts';
+import { boundUnknown, SOCKET_OPTIONS, webSocketHandler } from './web-socket.ts';
 
 /** What a transport knows of a call. */
 export interface Caller extends Asker {
@@ -170,10 +172,20 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
     const extensions = { code: 'INTERNAL_SERVER_ERROR', requestId: request.id };
     return reply.code(status).send({ errors: [{ message: UNEXPECTED, extensions }] });
   });
+  // Before the body, of which nobody is to make us keep ten megabytes who may not call.
+  const admitted = new WeakMap<FastifyRequest, Identity | Refusal>();
+  const admit = (request: FastifyRequest) =>
+    parts.refusals.checkHeader(request, parts.credentials, ownAuthorization(request));
+  app.addHook('preParsing', async (request, _reply, payload) => {
+    if (request.method !== 'POST') return payload;
+    const identity = await admit(request);
+    admitted.set(request, identity);
+    return 'status' in identity ? unread(request, payload) : payload;
+  });
   const quickQueries = new QuickQueries(contextFor(parts), limitsOf(parts));
   const answer: SpannedHandler = async (request, reply, span) => {
     const begin = performance.now();
-    const identity = await parts.refusals.checkHeader(request, parts.credentials, ownAuthorization(request));
+    const identity = admitted.get(request) ?? (await admit(request));
     if ('status' in identity) return refuse(reply, identity);
     if (request.method === 'POST') checkContentType(request.headers['content-type']);
     const lastEventId = request.headers['last-event-id'];
@@ -216,6 +228,7 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
     wsHandler(socket, request) {
       if (parts.tail.isStopped) sayGoodbye(socket);
       else {
+        boundUnknown(socket, request.raw.socket);
         writeTogether(socket, request.raw.socket);
         onSocket.call(this, socket, request);
       }

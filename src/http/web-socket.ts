@@ -1,7 +1,9 @@
+import type { Socket } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 import { type ExecutionArgs, type ExecutionResult, GraphQLError, type subscribe } from 'graphql';
 import { CloseCode } from 'graphql-ws';
 import { type Extra, makeHandler } from 'graphql-ws/use/@fastify/websocket';
+import type { WebSocket } from 'ws';
 import type { Identity } from '../credentials/credentials.ts';
 import { unauthenticated } from '../errors.ts';
 import type { Tracing } from '../tracing/tracing.ts';
@@ -18,6 +20,8 @@ import { setOperation } from './traced.ts';
 const PING_MS = 35_000;
 const INIT_TIMEOUT_MS = 5_000;
 const MAX_MESSAGE_BYTES = 10 * 1024 * 1024;
+/** What a socket may send before anybody knows whose it is. */
+const MAX_UNKNOWN_BYTES = 64 * 1024;
 /** The types do not know of closeTimeout yet. */
 export const SOCKET_OPTIONS: object = { maxPayload: MAX_MESSAGE_BYTES, closeTimeout: CLOSE_WITHIN_MS };
 
@@ -34,6 +38,7 @@ export function webSocketHandler(parts: Parts, gateway: Gateway) {
         const header = typeof given === 'string' ? given : undefined;
         const identity = await parts.refusals.checkHeader(extra.request, parts.credentials, header);
         if ('status' in identity) return false;
+        introductions.get(extra.socket)?.();
         watchSocket(parts, extra, identity);
         return true;
       },
@@ -84,6 +89,22 @@ export function webSocketHandler(parts: Parts, gateway: Gateway) {
     PING_MS,
   );
 }
+
+/**
+ * Cuts a socket off that sends much before it has said whose it is: what it may send in one message is kept until the
+ * message is complete. Called where it is opened.
+ */
+export function boundUnknown(socket: WebSocket, raw: Socket): void {
+  const opened = raw.bytesRead;
+  const count = () => {
+    if (raw.bytesRead - opened > MAX_UNKNOWN_BYTES) socket.terminate();
+  };
+  raw.on('data', count);
+  introductions.set(socket, () => raw.off('data', count));
+}
+
+/** What there is to do once a socket has said whose it is. */
+const introductions = new WeakMap<WebSocket, () => void>();
 
 /** Each operation of a socket has a span of its own; what the socket was opened with says which trace it belongs to. */
 function beginOperation(tracing: Tracing, caller: Caller, { id, headers }: FastifyRequest): void {

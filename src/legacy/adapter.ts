@@ -58,11 +58,23 @@ export interface LegacyAnswer {
 /** Parameters that a body, which is not signed, cannot change where the query has them. */
 const QUERY_FIRST = ['target', 'action', 'apiKey', 'hash'];
 const TARGET = 'scheduler';
+/** Of the description: an address that is signed for it can call nothing, since the query's target counts before the body's. */
+const DESCRIPTION_TARGET = 'docs';
+
+/** Whether what is signed, if anything is, is the address of the description. */
+export function mayReadDescription({ hash, signed }: LegacyCredentials): boolean {
+  return hash === null || lastTextOf(signed, 'target') === DESCRIPTION_TARGET;
+}
+
+/** The credentials that are in a query string, without its `?`. */
+export function readQueryCredentials(rawQuery: string): LegacyCredentials {
+  const { signed, hash } = splitSignedQuery(rawQuery);
+  return { apiKey: lastTextOf(signed, 'apiKey'), hash, signed };
+}
 
 /** The credentials of a call, the query's before the body's. A body that cannot be read has none. */
 export async function readLegacyCredentials(request: LegacyRequest): Promise<LegacyCredentials> {
-  const { signed, hash } = splitSignedQuery(request.rawQuery);
-  const apiKey = lastTextOf(signed, 'apiKey');
+  const { apiKey, hash, signed } = readQueryCredentials(request.rawQuery);
   if (apiKey !== null && hash !== null) return { apiKey, hash, signed };
   const body = await readPostedBody(request).catch((error: unknown) => {
     if (error instanceof LegacyError) return new PhpArray();

@@ -5,8 +5,9 @@ import type { Identity } from '../credentials/credentials.ts';
 import { UNEXPECTED } from '../http/errors.ts';
 import type { Caller, Gateway } from '../http/graphql.ts';
 import type { Parts } from '../http/parts.ts';
-import type { Refusal } from '../http/refusals.ts';
+import { ownAuthorization, type Refusal } from '../http/refusals.ts';
 import { traced } from '../http/traced.ts';
+import { readHead, unread, withHead } from '../http/unread-body.ts';
 import type { Span } from '../tracing/tracing.ts';
 import {
   handleLegacyCall,
@@ -14,7 +15,9 @@ import {
   type LegacyAnswer,
   type LegacyCredentials,
   type LegacyRequest,
+  mayReadDescription,
   readLegacyCredentials,
+  readQueryCredentials,
 } from './adapter.ts';
 import type { GraphQLErrorLike } from './failures.ts';
 import { describeLegacyApi, LEGACY_PATH } from './openapi.ts';
@@ -45,6 +48,7 @@ export async function legacyPlugin(app: FastifyInstance, parts: LegacyParts): Pr
     if (!known) request.log.error({ err: error }, 'an old call failed unexpectedly');
     return send(reply, parts, known ? error.message : UNEXPECTED);
   });
+  readCallersFirst(app, parts);
   describe(app, parts);
   const handler = traced(parts.tracing, 'api.php', (request, reply, span) => answer(parts, request, reply, span));
   for (const prefix of ['', ...parts.settings.LEGACY_PREFIX]) {
@@ -59,11 +63,37 @@ export async function legacyPlugin(app: FastifyInstance, parts: LegacyParts): Pr
   }
 }
 
+/** What is read of a body, which may have the credentials in it, before anybody knows whose it is. */
+const MAX_UNKNOWN_BODY_BYTES = 64 * 1024;
+
+/** Of a longer body the caller is known before, by the query or the header: nobody else makes us keep and read megabytes. */
+function readCallersFirst(app: FastifyInstance, parts: LegacyParts): void {
+  app.addHook('preParsing', async (request, _reply, payload) => {
+    if (request.method === 'GET' || request.method === 'HEAD') return payload;
+    const head = await readHead(payload, MAX_UNKNOWN_BODY_BYTES);
+    if (head.isAll || !('status' in (await admit(parts, request)))) return withHead(request, head, payload);
+    return unread(request, payload);
+  });
+}
+
+/** Callers of long bodies. */
+const admitted = new WeakMap<FastifyRequest, Identity | Refusal>();
+
+async function admit(parts: LegacyParts, request: FastifyRequest): Promise<Identity | Refusal> {
+  const identity = await findCaller(parts, request, readQueryCredentials(readCall(request).rawQuery));
+  admitted.set(request, identity);
+  return identity;
+}
+
+const SIGN_FOR_DESCRIPTION = 'Authentication failed: an address of the description is signed with target=docs.';
+
 /** What the API is, for machines and for people; a signed address lets a browser in, which sends no header by itself. */
 function describe(app: FastifyInstance, parts: LegacyParts): void {
   const serve = (url: string, type: string, text: string) =>
     app.get(url, async (request, reply) => {
-      const identity = await findCaller(parts, request, await readLegacyCredentials(readCall(request)));
+      const credentials = readQueryCredentials(readCall(request).rawQuery);
+      if (!mayReadDescription(credentials)) return sendBody(reply.code(401), parts, errorReply(SIGN_FOR_DESCRIPTION));
+      const identity = await findCaller(parts, request, credentials);
       return 'status' in identity ? refuse(parts, reply, identity) : reply.type(type).send(text);
     });
   serve('/api/v1/openapi.json', 'application/json', JSON.stringify(describeLegacyApi(), null, 2));
@@ -77,8 +107,9 @@ async function answer(parts: LegacyParts, request: FastifyRequest, reply: Fastif
   }
   const begin = performance.now();
   const call = readCall(request);
-  const credentials = await readLegacyCredentials(call);
-  const identity = await findCaller(parts, request, credentials);
+  const known = admitted.get(request);
+  const credentials = known === undefined ? await readLegacyCredentials(call) : readQueryCredentials(call.rawQuery);
+  const identity = known ?? (await findCaller(parts, request, credentials));
   const log = (action: string | null, outcome: string, apiKey = credentials.apiKey?.slice(0, SHOWN_KEY_LENGTH)) => {
     const milliseconds = Math.round(performance.now() - begin);
     if (span !== null) nameCall(span, action, outcome);
@@ -157,7 +188,7 @@ async function findCaller(
   request: FastifyRequest,
   { apiKey, hash, signed }: LegacyCredentials,
 ): Promise<Identity | Refusal> {
-  if (hash === null) return refusals.checkHeader(request, credentials, request.headers.authorization);
+  if (hash === null) return refusals.checkHeader(request, credentials, ownAuthorization(request));
   return refusals.check(request, apiKey, async () =>
     apiKey === null ? null : credentials.ofSignature(apiKey, signed, hash),
   );
