@@ -70,6 +70,8 @@ const MAX_UNKNOWN_BODY_BYTES = 64 * 1024;
 function readCallersFirst(app: FastifyInstance, parts: LegacyParts): void {
   app.addHook('preParsing', async (request, _reply, payload) => {
     if (request.method === 'GET' || request.method === 'HEAD') return payload;
+    // Too long for anybody, which Fastify tells by what the request states.
+    if (Number(request.headers['content-length']) > MAX_BODY_BYTES) return payload;
     const head = await readHead(payload, MAX_UNKNOWN_BODY_BYTES);
     if (head.isAll || !('status' in (await admit(parts, request)))) return withHead(request, head, payload);
     return unread(request, payload);
