@@ -51,7 +51,7 @@ async function stored(): Promise<Pick<Shown, 'id' | 'name' | 'active' | 'last_ru
     `select id::text, name, active, to_char(last_run_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') as last_run,
        (select coalesce(json_agg(json_build_object('id', item.id::text, 'repeat_hour', coalesce(item.hour::text, '*'))
           order by item.id), '[]') from repeat_item item where item.task_id = task.id) as repeat_items
-     from task where deleted_at is null order by id`,
+     from task where deleted_at is null order by task.id`,
   );
 }
 
