@@ -68,13 +68,16 @@ describe('an address that has sent too many wrong credentials', () => {
     expect([metrics.status, metrics.headers.get('retry-after')]).toEqual([429, expect.stringMatching(/^\d+$/)]);
   });
 
-  test('gets the old 401 from the old API, with the seconds to wait', async () => {
-    await guess(A_MINUTE, '203.0.113.1');
+  test('gets the old 401 from the old API, with the seconds to wait, but for what is signed rightly', async () => {
+    await guess(A_MINUTE, '203.0.113.1', ADMIN.key);
     const headers = { 'x-forwarded-for': '203.0.113.1' };
-    const old = await overLegacy(app.address, signedCall('getTasks', ADMIN), { headers });
+    const call = (secret: string) =>
+      overLegacy(app.address, signedCall('target=scheduler&action=getTasks', { key: ADMIN.key, secret }), { headers });
+    const old = await call('wrong');
     expect(old.status).toBe(401);
     expect(Number(old.headers.get('retry-after'))).toBeGreaterThan(0);
     expect(old.reply).toMatchObject({ success: 0, message: expect.stringContaining('Too many calls') });
+    expect((await call(ADMIN.secret)).reply).toMatchObject({ success: 1 });
   });
 
   test('counts its wrong old calls and sockets as well', async () => {

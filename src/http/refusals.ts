@@ -63,6 +63,16 @@ export class Refusals {
     return this.check(request, parseAuthorization(header)?.key ?? null, () => credentials.ofHeader(header));
   }
 
+  /**
+   * The same for an old call that is signed. One that is signed rightly is let in whatever came before: its sender, who is
+   * not there to try again, must not depend on who else knows their key. Guessing gains nothing by it, since whoever has
+   * seen one signed address can try secrets on it at home.
+   */
+  async checkSignature(request: FastifyRequest, key: string | null, find: () => Promise<Identity | null>) {
+    const identity = await find();
+    return identity === null ? this.check(request, key, async () => null) : this.#letIn(request, key, identity);
+  }
+
   /** The same as `find` finds, by the key that the call names. */
   async check(
     request: FastifyRequest,
@@ -76,7 +86,10 @@ export class Refusals {
       return { status: 429, headers: { 'retry-after': String(wait) }, message };
     }
     const identity = await find();
-    if (identity === null) return this.#refuse(request, key);
+    return identity === null ? this.#refuse(request, key) : this.#letIn(request, key, identity);
+  }
+
+  #letIn(request: FastifyRequest, key: string | null, identity: Identity): Identity {
     if (key !== null) this.#known.get(placeOf(request, key), () => true);
     this.#keyUse.note(identity.apiKeyId);
     return identity;

@@ -191,7 +191,7 @@ async function findCaller(
   { apiKey, hash, signed }: LegacyCredentials,
 ): Promise<Identity | Refusal> {
   if (hash === null) return refusals.checkHeader(request, credentials, ownAuthorization(request));
-  return refusals.check(request, apiKey, async () =>
+  return refusals.checkSignature(request, apiKey, async () =>
     apiKey === null ? null : credentials.ofSignature(apiKey, signed, hash),
   );
 }
