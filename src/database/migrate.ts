@@ -1,8 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type pg from 'pg';
-import { applyMigrations, type Patience } from './apply-migrations.ts';
+import { applyMigrations } from './apply-migrations.ts';
 import { connect } from './connect.ts';
+import type { Patience } from './lock-patience.ts';
 import { MIGRATIONS_PATH, type Orm } from './orm.ts';
 import { codeOf, reasonOf, StartupError } from './startup-error.ts';
 
