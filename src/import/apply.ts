@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { recordAudit } from '../credentials/audit.ts';
 import { insertUser, lockUsers } from '../credentials/users.ts';
 import { moveSequence } from '../database/sequence.ts';
+import { codeOf } from '../database/startup-error.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { RepeatItem, ScheduleVersion, Task } from '../entities/index.ts';
 import { columnsOfRule } from '../entities/repeat-item.ts';
@@ -25,35 +26,53 @@ export interface ImportOptions {
   from: string;
 }
 
+const ATTEMPTS = 5;
+/** PostgreSQL's code. */
+const UNIQUE_VIOLATION = '23505';
+
 /**
  * Adds the tasks that are not here, with their ids and their owners, in one transaction: killed before its end it has done
  * nothing, and done again it does what is left. What is to do is found in the transaction itself, under the lock that keeps
- * two imports, and whoever adds users, from doing it at once; an id that somebody takes meanwhile ends it.
+ * two imports, and whoever adds users, from doing it at once; and found again where somebody else has taken an id meanwhile.
  */
-export function applyImport(em: EntityManager, tasks: readonly OldTask[], options: ImportOptions): Promise<ImportPlan> {
-  return inTransaction(em, async (transaction) => {
-    await lockUsers(transaction);
-    const plan = await planImport(transaction, tasks);
-    for (const id of plan.newUsers) await addUser(transaction, id, options.userNames.get(id));
-    const added = plan.tasks.filter(({ verdict }) => verdict === 'ADD').map(({ task }) => task);
-    const { rows } = await sql<{ now: string }>`select clock_timestamp() as now`.execute(transaction.getKysely());
-    const now = new Date(rows[0]?.now ?? Number.NaN);
-    for (const task of added) await addTask(transaction, task, now, options);
-    await moveSequence(transaction, 'task', highest(added.map(({ id }) => id)));
-    await moveSequence(transaction, 'repeat_item', highest(added.flatMap(({ itemIds }) => itemIds)));
-    await appendEvents(
-      transaction,
-      added.map(({ id, name, ownerId }) => ({ type: 'TASK_ADDED', taskId: id, taskName: name, actorId: ownerId })),
-    );
-    if (added.length + plan.newUsers.length > 0) {
-      await recordAudit(
-        transaction,
-        { actorId: null, apiKey: null, origin: 'npm run import' },
-        { action: 'import', target: options.from, change: { tasks: added.length, users: plan.newUsers } },
-      );
+export async function applyImport(
+  em: EntityManager,
+  tasks: readonly OldTask[],
+  options: ImportOptions,
+): Promise<ImportPlan> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await inTransaction(em, (transaction) => applyIn(transaction, tasks, options));
+    } catch (error) {
+      if (attempt === ATTEMPTS || codeOf(error) !== UNIQUE_VIOLATION) throw error;
     }
-    return plan;
-  });
+  }
+}
+
+async function applyIn(em: EntityManager, tasks: readonly OldTask[], options: ImportOptions): Promise<ImportPlan> {
+  await lockUsers(em);
+  // First, so that from now on nobody else is given one of these ids, neither who adds a task meanwhile nor an item of ours
+  // that has to have a new one.
+  await moveSequence(em, 'task', highest(tasks.map(({ id }) => id)));
+  await moveSequence(em, 'repeat_item', highest(tasks.flatMap(({ itemIds }) => itemIds)));
+  const plan = await planImport(em, tasks);
+  for (const id of plan.newUsers) await addUser(em, id, options.userNames.get(id));
+  const added = plan.tasks.filter(({ verdict }) => verdict === 'ADD').map(({ task }) => task);
+  const { rows } = await sql<{ now: string }>`select clock_timestamp() as now`.execute(em.getKysely());
+  const now = new Date(rows[0]?.now ?? Number.NaN);
+  for (const task of added) await addTask(em, task, now, options);
+  await appendEvents(
+    em,
+    added.map(({ id, name, ownerId }) => ({ type: 'TASK_ADDED', taskId: id, taskName: name, actorId: ownerId })),
+  );
+  if (added.length + plan.newUsers.length > 0) {
+    await recordAudit(
+      em,
+      { actorId: null, apiKey: null, origin: 'npm run import' },
+      { action: 'import', target: options.from, change: { tasks: added.length, users: plan.newUsers } },
+    );
+  }
+  return plan;
 }
 
 const highest = (ids: readonly number[]) => ids.reduce((most, id) => Math.max(most, id), 0);
