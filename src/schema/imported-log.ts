@@ -38,10 +38,15 @@ builder.queryField('importedLog', (t) =>
       args: { task: t.arg({ type: TaskByInput, required: true, description: 'Which task.' }) },
       resolve: async (_root, { task, ...args }, { em }) => {
         const page = readPage(args);
+        const taskId = readTaskBy(task, 'task');
         const query = readRows(em)
           .selectFrom('imported_log')
           .selectAll()
-          .where('task_id', '=', readTaskBy(task, 'task'));
+          .where('task_id', '=', taskId)
+          // A history comes in before its task, and is none of anybody's until that is here.
+          .where(({ exists, selectFrom }) =>
+            exists(selectFrom('task').select('task.id').where('task.id', '=', taskId)),
+          );
         const rows = await keysetPage(query, 'imported_log', OLDEST_FIRST, page).execute();
         return keysetConnection(rows, OLDEST_FIRST, page);
       },
