@@ -1,33 +1,13 @@
 // The tasks of an old installation, brought here by `npm run import`.
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { ADMIN, HOLDING, MASTER_KEY, startTestApp, type TestApp } from './support/app.ts';
-import { CHILD_ENVIRONMENT } from './support/child-environment.ts';
+import { ADMIN, HOLDING, startTestApp, type TestApp } from './support/app.ts';
 import { contentsOf } from './support/contents.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
+import { closeOldServers, historyOf, item, logRow, oldServer, runImport, spawnImport } from './support/import.ts';
 import { rows } from './support/races.ts';
 
-const COMMAND = fileURLToPath(new URL('../src/import/command.ts', import.meta.url));
-
 /** What the page of the old API shows. */
-const item = (id: string, weekday: string, hour: string) => ({
-  id,
-  task_id: '1',
-  repeat_start: '2015-05-06',
-  repeat_end: null,
-  repeat_interval: null,
-  repeat_year: '*',
-  repeat_month: '*',
-  repeat_day: '*',
-  repeat_week: '*',
-  repeat_weekday: weekday,
-  repeat_hour: hour,
-  repeat_minute: '0',
-});
 const PAGE = {
   success: 1,
   data: [
@@ -56,16 +36,6 @@ const PAGE = {
     },
   ],
 };
-const logRow = (id: number, time: string, message: string) => ({
-  log_id: String(id),
-  time,
-  log_level: '6',
-  user_id: '31',
-  username: 'usernamehere',
-  log_category: 'System',
-  message,
-  ip: null,
-});
 const finished = (moved: number) =>
   `task_id=1 task=Process Holding Tank action=finished message=Holding tank processed. ${moved} IPv4 and 0 IPv6 blocks moved to the available pool.`;
 const HISTORY = {
@@ -89,53 +59,9 @@ beforeEach(async () => {
   };
 });
 
-function spawnImport(from: string, args: string[] = [], { key, secret } = ADMIN) {
-  const env = { ...CHILD_ENVIRONMENT, DATABASE_URL: database.url, MASTER_KEY: MASTER_KEY.toString('hex') };
-  const child = spawn(process.execPath, [COMMAND, '--from', from, '--key', key, ...args], { env, stdio: 'pipe' });
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(secret);
-  return child;
-}
+const run = (from: string, args: string[] = [], credentials = ADMIN) => runImport(database, from, args, credentials);
 
-/** The reply of getTaskHistory. */
-async function historyOf(server: TestApp, taskId: number) {
-  const text = await server.legacy(`target=scheduler&action=getTaskHistory&taskId=${taskId}`);
-  return JSON.parse(text) as { success: number; data?: { log_id: string; message: string }[] };
-}
-
-async function run(from: string, args: string[] = [], credentials = ADMIN) {
-  const child = spawnImport(from, args, credentials);
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-    });
-  }
-  const [code] = (await once(child, 'close')) as [number];
-  return { code, output };
-}
-
-/** What an old server answers, by action; a function may make it for the task that is asked for. */
-type Replies = Record<string, unknown>;
-type ReplyOf = (taskId: number) => unknown;
-
-/** An old server that answers each action with what it is given; the address of its api.php. */
-async function oldServer(replies: Replies): Promise<string> {
-  const server = createServer(async (request, response) => {
-    const { searchParams } = new URL(request.url ?? '', 'http://old');
-    const given = replies[searchParams.get('action') ?? ''];
-    const reply = typeof given === 'function' ? await (given as ReplyOf)(Number(searchParams.get('taskId'))) : given;
-    response.end(typeof reply === 'string' ? reply : JSON.stringify(reply));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  servers.push(server);
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/v1/api.php`;
-}
-const servers: ReturnType<typeof createServer>[] = [];
-
-afterAll(() => {
-  for (const server of servers) server.close();
-});
+afterAll(closeOldServers);
 
 describe('the example of the old page', () => {
   let from: string;
@@ -210,7 +136,8 @@ describe('the example of the old page', () => {
       const [first, ...others] = (await historyOf(app, 1)).data as { log_id: string; message: string }[];
       expect(others).toEqual(HISTORY.data);
       expect(first?.message).toBe('Task "Process Holding Tank" (1) added');
-      expect(Number(first?.log_id)).toBeGreaterThan(1_005_037);
+      // The old server goes on with its own numbers meanwhile.
+      expect(Number(first?.log_id)).toBeGreaterThan(2_005_037);
     }
     const { importedLog } = await app.query<{ importedLog: { edges: { node: object }[]; pageInfo: object } }>(
       `{ importedLog(task: { legacyId: 1 }, last: 1) {
@@ -248,7 +175,7 @@ describe('the example of the old page', () => {
     );
     expect(addTask.task.legacyId).toBe(1);
     const { output } = await run(from);
-    expect(output).toContain('! task 1 ');
+    expect(output).toMatch(/! task 1 .+\n {4}its history is left there: the task here may be another one\n/);
     expect((await historyOf(app, 1)).data).toHaveLength(1);
     expect((await historyOf(app, 2)).data).toHaveLength(4);
   });
@@ -270,12 +197,16 @@ describe('the example of the old page', () => {
     ]);
   });
 
-  test('comes in paused where that is asked for', async () => {
-    expect((await run(from, ['--paused'])).code).toBe(0);
+  test('comes in paused where that is asked for, and its history with a later import all the same', async () => {
+    expect((await run(from, ['--paused', '--no-history'])).code).toBe(0);
     expect(await rows(database.orm.em, 'select active, next_run_at from task')).toEqual([
       { active: false, next_run_at: null },
       { active: false, next_run_at: null },
     ]);
+    const { output } = await run(from);
+    expect(output).toMatch(/! task 1 .+ here already, with another active; it stays as it is\n! task 2 /);
+    expect(output).toContain('6 rows of their history to add, 0 here already');
+    expect((await historyOf(app, 1)).data?.slice(1)).toEqual(HISTORY.data);
   });
 
   test('leaves alone what was changed or deleted here since, and says so', async () => {
@@ -286,7 +217,10 @@ describe('the example of the old page', () => {
     const { code, output } = await run(from);
     expect(code).toBe(0);
     expect(output).toContain('here already, with another name; it stays as it is');
-    expect(output).toContain('a task of this id was deleted here');
+    expect(output).toContain(
+      'a task of this id was deleted here\n    its history is left there: that task may have been another one\n',
+    );
+    expect(output.match(/is left there/g)).toHaveLength(1);
     expect(output).toContain('0 tasks to add, 0 here already, 2 left as they are');
     expect(await contentsOf(database.orm)).toEqual(before);
   });
@@ -344,7 +278,7 @@ test('an import that is killed in the midst of the history has added no task, an
     };
   };
   const from = await oldServer({ getTasks: { success: 1, data: tasks }, getTaskHistory });
-  const child = spawnImport(from);
+  const child = spawnImport(database, from);
   await asked.promise;
   // Those before the eighth are stored.
   child.kill('SIGKILL');
@@ -352,6 +286,7 @@ test('an import that is killed in the midst of the history has added no task, an
   const stored = 'select count(distinct task_id)::int as tasks, count(*)::int as rows from imported_log';
   expect(await rows(database.orm.em, stored)).toEqual([{ tasks: 7, rows: 14 }]);
   expect(await rows(database.orm.em, 'select id from task')).toEqual([]);
+  expect(await historyOf(app, 1)).toMatchObject({ success: 0 });
   // Nobody is given the id of a task whose history has come in.
   const { addTask } = await app.query<{ addTask: { task: { legacyId: number } } }>(
     'mutation ($class: String!) { addTask(input: { name: "Ours", className: $class, repeatItems: [{}] }) { task { legacyId } } }',
@@ -399,20 +334,49 @@ describe('nothing is stored, and one sentence says why, where the old server', (
       () => oldServer({ getTasks: { success: 1, data: 5 } }),
       /data that is no list of rows\.\n$/,
     ],
-    ['has a task without a name', () => oldServer(broken({ name: null })), /task 1: name: /],
+    ['has a task without a name', () => oldServer(broken({ name: null })), /task "1": name: /],
     [
       'has a rule that no date meets',
       () => oldServer(broken({ repeat_items: [{ ...item('1', '*', '1'), repeat_month: '2', repeat_day: '30' }] })),
-      /task 1: repeat_items\.0\./,
+      /task "1": repeat_items\.0\./,
     ],
     ['has the id twice', () => oldServer(broken({ id: '2' })), /two tasks have the same id/],
     [
       'tells of a time that never was',
       () =>
         oldServer({ getTasks: PAGE, getTaskHistory: { success: 1, data: [logRow(1, '2015-02-30 12:00:00', 'x')] } }),
-      /row 1 of the history of task 1: time: got "2015-02-30 12:00:00"; accepted is a time that exists/,
+      /row 1 \(log_id "1"\) of the history of task 1: time: got "2015-02-30 12:00:00"; accepted is a time that exists, as YYYY-MM-DD HH:MM:SS\. With --no-history it is left there\.\n$/,
     ],
-    ['has no such id', () => oldServer(broken({ id: 'x' })), /task x: id: /],
+    ['has no such id', () => oldServer(broken({ id: 'x' })), /task "x": id: /],
+    [
+      'has a task whose id leaves none for others',
+      () => oldServer(broken({ id: '2147483647' })),
+      /task "2147483647": id: got "2147483647"; accepted is a whole number from 1 to 2146483648\.\n$/,
+    ],
+    [
+      'has a repeat item whose id leaves none for others',
+      () => oldServer(broken({ repeat_items: [item('2146483649', '4', '20')] })),
+      /task "1": repeat_items\.0\.id: got "2146483649"; accepted is a whole number from 1 to 2146483648\.\n$/,
+    ],
+    [
+      'has a log_id that leaves none for what happens here',
+      () =>
+        oldServer({
+          getTasks: PAGE,
+          getTaskHistory: { success: 1, data: [logRow('4503599627370497', '2015-02-20 12:00:00', 'x')] },
+        }),
+      /row 1 \(log_id "4503599627370497"\) of the history of task 1: log_id: got "4503599627370497"; accepted is a whole number from 1 to 4503599627370496\./,
+    ],
+    [
+      'answers with more than is read',
+      () => oldServer({ getTasks: PAGE, getTaskHistory: () => ' '.repeat(257 * 1024 * 1024) }),
+      /answers getTaskHistory of task 1 with more than is accepted: 256 MiB\.\n$/,
+    ],
+    [
+      'refuses in words that a terminal would obey',
+      () => oldServer({ getTasks: { success: 0, message: 'No\u001b[2J\n\u009b1m' } }),
+      /refuses getTasks: No\\u001b\[2J\\u000a\\u009b1m\n$/,
+    ],
   ])('%s', async (what, address, message) => {
     const before = await contentsOf(database.orm);
     const wrong = { key: ADMIN.key, secret: 'wrong' };

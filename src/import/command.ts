@@ -4,17 +4,22 @@ import { parseArgs } from 'node:util';
 import { runCommand, say } from '../backup/command.ts';
 import { openInstallation } from '../credentials/open-installation.ts';
 import { readSecretInput } from '../credentials/secret-input.ts';
+import type { EntityManager } from '../database/orm.ts';
 import { StartupError } from '../database/startup-error.ts';
 import { wake } from '../database/wake.ts';
 import { readSettings } from '../env.ts';
 import { classesOfSettings } from '../runner/tasks/classes-of-settings.ts';
+import { KnownClasses } from '../runner/tasks/known-classes.ts';
 import { applyImport } from './apply.ts';
-import { importHistory, tasksWithHistory } from './history.ts';
+import { findClassFaults } from './class-faults.ts';
+import { importHistory } from './history.ts';
+import { chooseHistory } from './history-choice.ts';
 import { OldServer } from './old-server.ts';
-import { type OldTask, readOldTasks } from './old-task.ts';
+import { readOldTasks } from './old-task.ts';
 import { type ImportPlan, planImport } from './plan.ts';
 import { showProgress } from './progress.ts';
 import { showPlan } from './show.ts';
+import { readOwnerNames } from './user-names.ts';
 
 const USAGE =
   'npm run -s import -- --from https://old.example/api/v1/api.php --key KEY [--dry-run] [--paused] [--no-history] < file-with-the-secret';
@@ -47,32 +52,63 @@ await runCommand(async (releasers) => {
 
   const tasks = readOldTasks(await server.getTasks(), timeZone);
   const plan = await planImport(orm.em.fork(), tasks);
-  const wanted = hasHistory ? await tasksWithHistory(orm.em.fork(), plan) : tasks.filter(isOfNewUser(plan));
-  const show = showProgress('history of tasks', wanted.length);
-  // Who does not want the history wants the names of the owners, which are told there alone.
-  const history = await importHistory(orm.em, server, wanted, {
-    timeZone,
-    isDry: isDry || !hasHistory,
-    onTask: (done, rows) => show(done, `${rows} rows`),
-  });
-  const options = { timeZone, paused, taskClasses, userNames: history.userNames, from: server.host };
-  const ofHistory = `${history.added} rows of their history to add, ${history.rows - history.added} here already`;
+  const classFaults = await findClassFaults(orm.em.fork(), tasks, new KnownClasses(taskClasses));
+  const read = hasHistory ? readHistory : readNames;
+  const { userNames, historyLeft, lines } = await read(orm.em, server, plan, { timeZone, isDry });
+  const shown = { timeZone, classFaults, userNames, historyLeft };
   if (isDry) {
-    say(showPlan(plan, { ...options, now: new Date() }));
-    if (hasHistory) say(ofHistory);
+    say([showPlan(plan, { ...shown, now: new Date() }), ...lines].join('\n'));
     say('Nothing was stored (--dry-run).');
     return;
   }
-  const applied = await applyImport(orm.em, tasks, options);
+  const applied = await applyImport(orm.em, tasks, { timeZone, paused, taskClasses, userNames, from: server.host });
   // Until then the planner of statements takes the tables for as small as they were.
   await orm.em.fork().getConnection().execute('analyze task, repeat_item, schedule_version, imported_log');
   // Runners arm their alarms anew, and those who follow the log see the tasks.
   await wake(orm.em.fork(), 'slotkeeper_schedule', 'slotkeeper_events');
-  say(showPlan(applied, { ...options, now: new Date() }));
-  if (hasHistory) say(ofHistory);
+  say([showPlan(applied, { ...shown, now: new Date() }), ...lines].join('\n'));
   say(paused ? 'Stored, and paused.' : 'Stored.');
 });
 
-function isOfNewUser({ newUsers }: ImportPlan) {
-  return ({ ownerId }: OldTask) => newUsers.includes(ownerId);
+interface ReadOptions {
+  timeZone: string;
+  isDry: boolean;
+}
+
+/** What of the histories is to be told. */
+interface ReadHistory {
+  userNames: Map<number, string>;
+  historyLeft: Map<number, string>;
+  lines: string[];
+}
+
+async function readHistory(
+  em: EntityManager,
+  server: OldServer,
+  plan: ImportPlan,
+  options: ReadOptions,
+): Promise<ReadHistory> {
+  const { wanted, left: historyLeft } = await chooseHistory(em.fork(), plan);
+  const show = showProgress('history of tasks', wanted.length);
+  const { rows, added, repeated, userNames } = await importHistory(em, server, wanted, {
+    ...options,
+    onTask: (done, sum) => show(done, `${sum} rows`),
+    say,
+  });
+  const lines = [`${added} rows of their history to add, ${rows - added} here already`];
+  if (repeated > 0) {
+    lines.push(
+      `? rows whose log_id something that happened to their task here has as well: ${repeated}; whoever tells rows apart by it sees one of two`,
+    );
+  }
+  return { userNames, historyLeft, lines };
+}
+
+/** Who does not want the history wants the names of the owners, which are told there alone. */
+async function readNames(_em: EntityManager, server: OldServer, { tasks, newUsers }: ImportPlan): Promise<ReadHistory> {
+  const newcomers = new Set(newUsers);
+  const wanted = tasks.map(({ task }) => task).filter(({ ownerId }) => newcomers.has(ownerId));
+  const show = showProgress('names of owners, from the history of tasks', wanted.length);
+  const { names, faults } = await readOwnerNames(server, wanted, (done, found) => show(done, `${found} names`));
+  return { userNames: names, historyLeft: new Map(), lines: faults };
 }

@@ -1,9 +1,10 @@
 import { StartupError } from '../database/startup-error.ts';
 import { LegacyError } from '../legacy/legacy-error.ts';
-import { type ParameterType, readAs, wholeNumber } from '../legacy/parameters.ts';
+import { type ParameterType, readAs, show, wholeNumber } from '../legacy/parameters.ts';
 import type { PhpArray } from '../legacy/php-value.ts';
 import { faultOf } from './old-task.ts';
-import { readOldTime } from './old-time.ts';
+import { oldTime } from './old-time.ts';
+import { printable } from './printable.ts';
 
 /** A row of getTaskHistory. */
 export interface OldHistoryRow {
@@ -18,21 +19,32 @@ export interface OldHistoryRow {
   ip: string | null;
 }
 
-const logId = wholeNumber(1, Number.MAX_SAFE_INTEGER);
-const userId = wholeNumber(1);
+/** Numbers here go on after the highest that comes, and end where those of JavaScript are no longer exact, at 2^53 - 1. */
+const logId = wholeNumber(1, 2 ** 52);
+/** 0 is what nobody has: what the old product did by itself. */
+const userId = wholeNumber(0);
 /** An address, a level or a category has far fewer; a name has as many. */
 const MAX_LENGTH = 255;
 
 /** All rows of a task; a StartupError tells what is wrong with the first that is. */
 export function readOldHistory(taskId: number, rows: readonly PhpArray[]): OldHistoryRow[] {
-  return rows.map((row) => {
+  return rows.map((row, index) => {
     try {
       return readRow(row);
     } catch (error) {
-      const where = `row ${String(row.get('log_id'))} of the history of task ${taskId}`;
-      throw new StartupError(`The old history cannot be taken as it is: ${where}: ${faultOf(error)}.`);
+      const where = `row ${index + 1} (log_id ${printable(show(row.get('log_id')))}) of the history of task ${taskId}`;
+      throw new StartupError(
+        `The old history cannot be taken as it is: ${where}: ${faultOf(error)}. With --no-history it is left there.`,
+      );
     }
   });
+}
+
+/** The user whom a row names, if any; whatever else is in the row. */
+export function readUserOf(row: PhpArray): { id: number; name: string } | null {
+  const id = userId.read(row.get('user_id') ?? null) ?? 0;
+  const name = anyText.read(row.get('username') ?? null) ?? '';
+  return id === 0 || name === '' || name.length > MAX_LENGTH ? null : { id, name };
 }
 
 function readRow(row: PhpArray): OldHistoryRow {
@@ -42,15 +54,13 @@ function readRow(row: PhpArray): OldHistoryRow {
     throw new LegacyError(`${name}: got ${value.length} characters; accepted are ${MAX_LENGTH}`);
   };
   const user = row.get('user_id') ?? null;
-  const time = readOldTime('time', row.get('time') ?? null);
-  if (time === null) throw new LegacyError('time: got null; accepted is a time, as YYYY-MM-DD HH:MM:SS');
   return {
     id: readAs(logId, 'log_id', row.get('log_id') ?? null),
-    time,
+    time: readAs(oldTime, 'time', row.get('time') ?? null),
     level: short('log_level'),
     category: short('log_category'),
     message: textOf(row, 'message') ?? '',
-    userId: user === null ? null : readAs(userId, 'user_id', user),
+    userId: user === null ? null : readAs(userId, 'user_id', user) || null,
     username: short('username'),
     ip: short('ip'),
   };

@@ -1,16 +1,26 @@
 import { Agent, request } from 'undici';
 import type { KeyAndSecret } from '../credentials/credentials.ts';
-import { reasonOf, StartupError } from '../database/startup-error.ts';
+import { codeOf, reasonOf, StartupError } from '../database/startup-error.ts';
 import { parseJsonForPhp } from '../legacy/php-json.ts';
 import { PhpArray, type PhpValue } from '../legacy/php-value.ts';
 import { signedQuery } from '../legacy/signature.ts';
+import { printable, quoted } from './printable.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** PHP may think about a long list. */
 const ANSWER_TIMEOUT_MS = 120_000;
-const MAX_REPLY_BYTES = 256 * 1024 * 1024;
-/** Of a reply that is none, in a message. */
+const MAX_REPLY_MIB = 256;
+/** Of a reply that is none, and of why it refuses, in a message. */
 const SHOWN_LENGTH = 200;
+
+/** The code of undici's error. */
+const TOO_LONG = 'UND_ERR_RES_EXCEEDED_MAX_SIZE';
+
+interface Question {
+  /** In a message. */
+  what: string;
+  parameters: string;
+}
 
 /** An old installation, asked by its own API. It is only read. */
 export class OldServer {
@@ -20,7 +30,7 @@ export class OldServer {
     connectTimeout: CONNECT_TIMEOUT_MS,
     headersTimeout: ANSWER_TIMEOUT_MS,
     bodyTimeout: ANSWER_TIMEOUT_MS,
-    maxResponseSize: MAX_REPLY_BYTES,
+    maxResponseSize: MAX_REPLY_MIB * 1024 * 1024,
   });
 
   /** `address` is that of its api.php. */
@@ -41,34 +51,38 @@ export class OldServer {
 
   /** The rows of getTasks. */
   getTasks(): Promise<PhpArray[]> {
-    return this.#list('getTasks');
+    return this.#list({ what: 'getTasks', parameters: 'action=getTasks' });
   }
 
   /** The rows of the history of a task, the newest first. */
   getTaskHistory(taskId: number): Promise<PhpArray[]> {
-    return this.#list('getTaskHistory', `&taskId=${taskId}`);
+    return this.#list({
+      what: `getTaskHistory of task ${taskId}`,
+      parameters: `action=getTaskHistory&taskId=${taskId}`,
+    });
   }
 
   async close(): Promise<void> {
     await this.#agent.close();
   }
 
-  async #list(action: string, parameters = ''): Promise<PhpArray[]> {
-    const reply = await this.#ask(action, parameters);
+  async #list(question: Question): Promise<PhpArray[]> {
+    const { what } = question;
+    const reply = await this.#ask(question);
     if (String(reply.get('success')) !== '1') {
-      throw new StartupError(`${this.host} refuses ${action}: ${textOf(reply.get('message'))}`);
+      throw new StartupError(`${this.host} refuses ${what}: ${textOf(reply.get('message'))}`);
     }
     const data = reply.get('data') ?? [];
     const rows = data instanceof PhpArray ? [...data.values()] : data;
     if (!Array.isArray(rows) || !rows.every((row) => row instanceof PhpArray)) {
-      throw new StartupError(`${this.host} answers ${action} with data that is no list of rows.`);
+      throw new StartupError(`${this.host} answers ${what} with data that is no list of rows.`);
     }
     return rows;
   }
 
-  async #ask(action: string, parameters: string): Promise<PhpArray> {
+  async #ask({ what, parameters }: Question): Promise<PhpArray> {
     const { key, secret } = this.#credentials;
-    const query = signedQuery(`target=scheduler&action=${action}${parameters}`, key, secret);
+    const query = signedQuery(`target=scheduler&${parameters}`, key, secret);
     let status: number;
     let text: string;
     try {
@@ -77,13 +91,16 @@ export class OldServer {
       status = response.statusCode;
       text = await response.body.text();
     } catch (error) {
-      throw new StartupError(`${this.host} does not answer ${action}: ${reasonOf(error)}.`);
+      if (codeOf(error) === TOO_LONG) {
+        throw new StartupError(`${this.host} answers ${what} with more than is accepted: ${MAX_REPLY_MIB} MiB.`);
+      }
+      throw new StartupError(`${this.host} does not answer ${what}: ${reasonOf(error)}.`);
     }
     if (status === 401) throw new StartupError(`${this.host} does not let the key in: the key or its secret is wrong.`);
     const reply = parseReply(text);
     if (reply === null) {
-      const shown = JSON.stringify(text.slice(0, SHOWN_LENGTH));
-      throw new StartupError(`${this.host} answers ${action} with ${status} and no JSON object: ${shown}`);
+      const shown = quoted(text.slice(0, SHOWN_LENGTH));
+      throw new StartupError(`${this.host} answers ${what} with ${status} and no JSON object: ${shown}`);
     }
     return reply;
   }
@@ -100,5 +117,5 @@ function parseReply(text: string): PhpArray | null {
 }
 
 function textOf(value: PhpValue | undefined): string {
-  return typeof value === 'string' ? value : 'it does not say why';
+  return typeof value === 'string' ? printable(value.slice(0, SHOWN_LENGTH)) : 'it does not say why';
 }

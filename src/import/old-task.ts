@@ -1,12 +1,13 @@
 import { StartupError } from '../database/startup-error.ts';
 import { ACTIONS, readInput } from '../legacy/actions.ts';
 import { LegacyError } from '../legacy/legacy-error.ts';
-import { readAs, wholeNumber } from '../legacy/parameters.ts';
+import { readAs, show, wholeNumber } from '../legacy/parameters.ts';
 import { PhpArray } from '../legacy/php-value.ts';
 import type { RepeatRule } from '../runner/calendar.ts';
 import { readRepeatItems } from '../schema/repeat-item.ts';
 import { readName } from '../schema/task-input.ts';
-import { readOldTime } from './old-time.ts';
+import { oldTimeOrNull } from './old-time.ts';
+import { printable } from './printable.ts';
 
 /** A row of getTasks. */
 export interface OldTask {
@@ -25,7 +26,9 @@ export interface OldTask {
 }
 
 const addTask = ACTIONS.find(({ name }) => name === 'addTask');
-const id = wholeNumber(1);
+/** Ids here go on after the highest that comes, and columns end at 2^31 - 1: so many are left for what is added here. */
+const HEADROOM = 1_000_000;
+const id = wholeNumber(1, 2 ** 31 - HEADROOM);
 
 /** All rows, read as addTask reads them; a StartupError tells everything that is wrong with any. */
 export function readOldTasks(rows: readonly PhpArray[], timeZone: string): OldTask[] {
@@ -34,7 +37,7 @@ export function readOldTasks(rows: readonly PhpArray[], timeZone: string): OldTa
     try {
       return [readOldTask(row, timeZone)];
     } catch (error) {
-      faults.push(`task ${String(row.get('id'))}: ${faultOf(error)}`);
+      faults.push(`task ${show(row.get('id'))}: ${faultOf(error)}`);
       return [];
     }
   });
@@ -44,10 +47,10 @@ export function readOldTasks(rows: readonly PhpArray[], timeZone: string): OldTa
   return tasks;
 }
 
-/** Faults that a row can have; others are ours. */
+/** Faults that a row can have, as one line; others are ours. */
 export function faultOf(error: unknown): string {
-  if (error instanceof LegacyError) return error.message;
-  if (error instanceof Error && 'extensions' in error) return error.message;
+  if (error instanceof LegacyError) return printable(error.message);
+  if (error instanceof Error && 'extensions' in error) return printable(error.message);
   throw error;
 }
 
@@ -68,7 +71,7 @@ function readOldTask(row: PhpArray, timeZone: string): OldTask {
     className,
     active,
     data: dataText ?? null,
-    lastRun: readOldTime('last_run', row.get('last_run') ?? null),
+    lastRun: readAs(oldTimeOrNull, 'last_run', row.get('last_run') ?? null),
     // What the adapter has read is what the mutations take.
     rules: readRepeatItems(repeatItems as never, timeZone, 'repeat_items'),
     itemIds: itemIdsOf(row),
@@ -78,7 +81,7 @@ function readOldTask(row: PhpArray, timeZone: string): OldTask {
 function itemIdsOf(row: PhpArray): number[] {
   const items = row.get('repeat_items') ?? [];
   const values = items instanceof PhpArray ? [...items.values()] : Array.isArray(items) ? items : [];
-  return values.flatMap((item) =>
-    item instanceof PhpArray && item.has('id') ? [readAs(id, 'id', item.get('id') ?? null)] : [],
+  return values.flatMap((item, index) =>
+    item instanceof PhpArray && item.has('id') ? [readAs(id, `repeat_items.${index}.id`, item.get('id') ?? null)] : [],
   );
 }
