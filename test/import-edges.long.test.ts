@@ -30,6 +30,9 @@ beforeEach(async () => {
 
 afterAll(closeOldServers);
 
+/** A busy machine starts a command in tens of seconds. */
+const PATIENCE_MS = 120_000;
+
 const WITHOUT = listOf();
 
 async function addTask(): Promise<{ legacyId: number; repeatItems: { legacyId: number }[] }> {
@@ -79,7 +82,7 @@ const waitsFor = (like: string) =>
       const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like ?`;
       expect(await rows(database.orm.em, waiting, [like])).toHaveLength(1);
     },
-    { timeout: 20_000 },
+    { timeout: PATIENCE_MS },
   );
 
 const insertTask = (id: number) =>
@@ -174,7 +177,7 @@ test('a first import waits for such a transaction, says so, and holds up nobody 
       expect(running.output()).toMatch(
         /The import waits .+ since other transactions are in the way \(the oldest one: .+\)/,
       ),
-    { timeout: 20_000 },
+    { timeout: PATIENCE_MS },
   );
   expect((await addTask()).legacyId).toBe(6);
   await end('rollback');
