@@ -87,6 +87,22 @@ describe('slots', () => {
     expect(slots('UTC', '-000001-01-01T00:00:00Z', 1, {})).toEqual(['1000-01-01T00:00']);
   });
 
+  test('no slot lies in the year 10000 of UTC, whose instants nobody can read, wherever the clock is', () => {
+    const [before, after] = [new Date('9999-12-01T00:00Z'), new Date('+010000-01-03T00:00Z')];
+    const hourly = schedule('America/New_York', { start: '9999-12-31', minute: 59 });
+    const daily = schedule('America/New_York', { year: 9999, hour: 23, minute: 59 });
+    const last = new Date('9999-12-31T23:59Z');
+    expect(slots('America/New_York', '9999-12-31T22:00Z', 9, { minute: 59 })).toEqual([
+      '9999-12-31T22:59',
+      '9999-12-31T23:59',
+    ]);
+    expect([hourly.last(before, after), hourly.count(before, after, 100), hourly.next(last)]).toEqual([last, 19, null]);
+    // That of New Year's Eve would be at five in the morning.
+    expect(daily.last(before, after)).toEqual(new Date('9999-12-31T04:59Z'));
+    expect(daily.next(new Date('9999-12-31T04:59Z'))).toBeNull();
+    expect(daily.dstNote(new Date('+010000-01-01T04:59Z'))).toBeNull();
+  });
+
   test('an invalid Date is refused', () => {
     expect(() => schedule('UTC', {}).next(new Date('soon'))).toThrow(RangeError);
   });

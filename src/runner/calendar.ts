@@ -21,7 +21,8 @@ export { isTimeZone } from './zone-clock.ts';
  *
  * A wall time that the clock skips is due at the first instant after the gap, one that it shows twice at the first; a
  * rule for every hour or every minute follows real time instead. `start` and `end` bound the date on which a slot was
- * due by the wall clock, so a skipped 23:30 on the last date still counts, though it fires on the next.
+ * due by the wall clock, so a skipped 23:30 on the last date still counts, though it fires on the next. The last slot
+ * there can be is at 9999-12-31T23:59Z.
  */
 export interface Schedule {
   /** The first slot strictly after the instant, or null when none ever comes. */
@@ -104,17 +105,17 @@ class CompiledSchedule implements Schedule {
   }
 
   dstNote(slot: Date): DstNote | null {
-    if (slot.getTime() % MS_PER_MINUTE !== 0) return null;
+    if (slot.getTime() % MS_PER_MINUTE !== 0 || slot >= toDate(LATEST + 1)) return null;
     const notes = this.#rules.map((rule) => rule.dstNote(toMinute(slot)));
     return notes.find((note) => note === 'SKIPPED_WALL_TIME') ?? notes.find((note) => note !== null) ?? null;
   }
 
-  /** The union of the rules' slots after an instant, ascending. */
+  /** The union of the rules' slots after an instant, ascending, to the last that there is. */
   *#from(after: number): Generator<number, void> {
     const heads = this.#rules.map((rule) => rule.next(after) ?? Number.POSITIVE_INFINITY);
     for (;;) {
       const first = Math.min(...heads);
-      if (first === Number.POSITIVE_INFINITY) return;
+      if (first > LATEST) return;
       yield first;
       for (const [index, rule] of this.#rules.entries()) {
         if (heads[index] === first) heads[index] = rule.next(first) ?? Number.POSITIVE_INFINITY;
@@ -124,9 +125,10 @@ class CompiledSchedule implements Schedule {
 }
 
 const MS_PER_MINUTE = 60_000;
-// Two days beyond the dates that rules can reach, so that no zone's offset cuts one off.
+// Two days before the dates that rules can reach, so that no zone's offset cuts one off.
 const EARLIEST = (FIRST_DAY - 2) * MINUTES_PER_DAY;
-const LATEST = (LAST_DAY + 2) * MINUTES_PER_DAY;
+// West of Greenwich the last date goes on in the year 10000, whose instants neither PostgreSQL nor our clients can read.
+const LATEST = (LAST_DAY + 1) * MINUTES_PER_DAY - 1;
 
 function toMinute(instant: Date): number {
   const minute = Math.floor(instant.getTime() / MS_PER_MINUTE);
