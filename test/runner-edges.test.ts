@@ -131,6 +131,42 @@ test('a task whose schedule cannot be computed stays due and keeps no other from
   expect(missed?.n).toBe(3);
 });
 
+test('a task for which PostgreSQL refuses what is due stays due and keeps no other from firing', async () => {
+  const from = new Date(Date.now() - 3 * HOUR_MS);
+  const [broken = 0, ...others] = await addTasks(em, { count: 7, rule: everyHourAt(0), from, catchUp: 'ALL' });
+  await rows(
+    em,
+    `create function refuse() returns trigger language plpgsql as $$ begin
+       if coalesce(to_jsonb(new)->>'task_id', to_jsonb(new)->>'id')::int = ${broken} then
+         raise 'out of range' using errcode = '22008'; end if;
+       return new;
+     end $$`,
+  );
+  await rows(em, 'create trigger refuse before insert on run for each row execute function refuse()');
+  await rows(
+    em,
+    'create trigger refuse before update of following_run_at on task for each row execute function refuse()',
+  );
+  try {
+    const faults = new ScheduleFaults(log);
+    await engine.fireAll(em, faults);
+    expect(faults.taskIds).toEqual([broken]);
+    const fired = await rows<{ n: number }>(em, 'select count(*)::int as n from run group by task_id');
+    expect(fired.map(({ n }) => n)).toEqual(others.map(() => 3));
+    expect(await anyDue(em.fork(), { ownClasses: OWN_CLASSES, faults: new ScheduleFaults(log) })).toBe(true);
+    faults.forget();
+    await rows(em, 'update task set following_of = null');
+    while ((await computeFollowing(em.fork(), faults)) > 0);
+    expect(await rows(em, 'select id from task where following_of is null')).toEqual([{ id: broken }]);
+  } finally {
+    await rows(em, 'drop function refuse() cascade');
+  }
+  await engine.fireAll(em);
+  const [missed] = await rows<{ n: number }>(em, 'select count(*)::int as n from run where task_id = ?', [broken]);
+  expect(missed?.n).toBe(3);
+  expect(await findBroken(em)).toEqual([]);
+});
+
 test('a slot that is on the ledger already makes no later one wait for it', async () => {
   const from = new Date(Date.now() - 2 * HOUR_MS);
   const [task = 0] = await addTasks(em, { count: 1, from, catchUp: 'ALL', overlap: 'QUEUE' });

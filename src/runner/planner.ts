@@ -2,12 +2,13 @@
 // with the jobs and the events: a process killed before the commit has fired nothing, after it everything.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type RawBuilder, sql } from 'kysely';
+import { isRefused } from '../database/refused.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { compileSchedule, type RepeatRule } from './calendar.ts';
 import type { Jobs } from './jobs.ts';
 import { hasRunner } from './registration.ts';
 import type { ScheduleFaults } from './schedule-faults.ts';
-import { type DueTask, settleDueSlots } from './settle-slots.ts';
+import { type DueTask, type SettleOptions, settleDueSlots } from './settle-slots.ts';
 
 /** Tasks that one transaction fires at most. */
 export const BATCH = 1_000;
@@ -32,28 +33,61 @@ function dueColumns(now: RawBuilder<unknown>, ownClasses: readonly string[] = []
     (extract(epoch from ${now}) * 1000)::float8 as now`;
 }
 
+/** Locks and returns due tasks, those of `only` where it is not null. */
+type Take = (transaction: EntityManager, only: readonly number[] | null) => Promise<DueTask[]>;
+
+/**
+ * Settles in one transaction what `take` takes, and returns it. Where one of the tasks makes PostgreSQL refuse that, all
+ * others are settled without it.
+ */
+async function settleTaken(
+  em: EntityManager,
+  jobs: Jobs,
+  take: Take,
+  options: SettleOptions & { faults: ScheduleFaults },
+): Promise<DueTask[]> {
+  let taken: DueTask[] = [];
+  const settle = (only: readonly number[] | null) =>
+    inTransaction(em, async (transaction) => {
+      const due = await take(transaction, only);
+      if (only === null) taken = due;
+      await settleDueSlots(transaction, jobs, due, options);
+    });
+  try {
+    await settle(null);
+  } catch (error) {
+    if (!isRefused(error)) throw error;
+    await options.faults.sparing(taken, (part) => settle(part.map(({ id }) => id)));
+  }
+  return taken;
+}
+
 /**
  * Fires up to `limit` due tasks that somebody alive can run and no other process is firing, and says how many it looked at.
  * Any number of processes may call it at once: SKIP LOCKED shares the tasks out, and the unique index `run_ledger` lets
  * one run per slot exist. `at` is for tests; what is due is otherwise the database's clock's to say.
  */
-export function fireDue(
+export async function fireDue(
   em: EntityManager,
   jobs: Jobs,
   { ownClasses, faults }: Planner,
   { at = null, limit = BATCH }: { at?: Date | null; limit?: number } = {},
 ): Promise<number> {
-  return inTransaction(em, async (transaction) => {
-    const now = sql`coalesce(${at}::timestamptz, now())`;
+  const now = sql`coalesce(${at}::timestamptz, now())`;
+  const take: Take = async (transaction, only) => {
     const { rows } = await sql<DueTask>`
       select ${dueColumns(now, ownClasses)} from task
-      where next_run_at <= ${now} and id <> all(${faults.taskIds})
+      where next_run_at <= ${now} and ${isAmong(only)} and id <> all(${faults.taskIds})
         and ${hasRunner('class_name', ownClasses)}
       order by id limit ${limit} for no key update skip locked
     `.execute(transaction.getKysely());
-    await settleDueSlots(transaction, jobs, rows, { faults });
-    return rows.length;
-  });
+    return rows;
+  };
+  return (await settleTaken(em, jobs, take, { faults })).length;
+}
+
+function isAmong(only: readonly number[] | null): RawBuilder<unknown> {
+  return only === null ? sql`true` : sql`id = any(${only}::int[])`;
 }
 
 /**
@@ -64,20 +98,20 @@ export function fireDue(
 export async function skipUnserved(em: EntityManager, jobs: Jobs, { ownClasses, faults }: Planner): Promise<void> {
   const before = (column: string) => sql`now() - make_interval(secs => ${sql.ref(column)})`;
   for (let last = 0; ; ) {
-    const ids = await inTransaction(em, async (transaction) => {
+    const take: Take = async (transaction, only) => {
       const { rows } = await sql<DueTask>`
         select ${dueColumns(sql`now()`, ownClasses)} from task
-        where next_run_at <= now() and id > ${last} and id <> all(${faults.taskIds})
+        where next_run_at <= now() and id > ${last} and ${isAmong(only)} and id <> all(${faults.taskIds})
           and not ${hasRunner('class_name', ownClasses)} and next_run_at <= ${before('misfire_grace_seconds')}
           and (catch_up = 'NONE' or next_run_at < ${before('catch_up_max_age_seconds')} or (catch_up = 'LATEST'
             and following_of = next_run_at and following_run_at <= ${before('misfire_grace_seconds')}))
         order by id limit ${BATCH} for no key update skip locked
       `.execute(transaction.getKysely());
-      await settleDueSlots(transaction, jobs, rows, { faults, hold: true });
-      return rows.map(({ id }) => id);
-    });
-    last = ids.at(-1) ?? last;
-    if (ids.length < BATCH) return;
+      return rows;
+    };
+    const taken = await settleTaken(em, jobs, take, { faults, hold: true });
+    last = taken.at(-1)?.id ?? last;
+    if (taken.length < BATCH) return;
   }
 }
 
@@ -144,12 +178,14 @@ export async function computeFollowing(em: EntityManager, faults: ScheduleFaults
     const following = faults.try(id, () => compileSchedule(rules, time_zone).next(of));
     return following === undefined ? [] : [{ id, version: version_id, of, following }];
   });
-  await sql`
-    update task set following_run_at = c.following, following_of = c."of"
-    from json_to_recordset(${JSON.stringify(computed)}::json) as c (
-      id int, version int, "of" timestamptz, following timestamptz)
-    where task.id = c.id and task.next_run_at = c."of" and task.following_of is distinct from task.next_run_at
-      and exists (select from schedule_version v where v.id = c.version and v.valid_to is null)
-  `.execute(database);
+  await faults.sparing(computed, (part) =>
+    sql`
+      update task set following_run_at = c.following, following_of = c."of"
+      from json_to_recordset(${JSON.stringify(part)}::json) as c (
+        id int, version int, "of" timestamptz, following timestamptz)
+      where task.id = c.id and task.next_run_at = c."of" and task.following_of is distinct from task.next_run_at
+        and exists (select from schedule_version v where v.id = c.version and v.valid_to is null)
+    `.execute(database),
+  );
   return rows.length;
 }

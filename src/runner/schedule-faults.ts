@@ -1,9 +1,11 @@
 import type { Logger } from 'pino';
+import { isRefused } from '../database/refused.ts';
 import { toGlobalId } from '../schema/global-id.ts';
 
 /**
- * Tasks whose schedule this process cannot compute, for one because its Node does not know their time zone. They stay
- * due, for a process that can and for a schedule that is mended, and must not keep the other tasks from firing.
+ * Tasks whose schedule this process cannot compute, for one because its Node does not know their time zone, or for which
+ * PostgreSQL refuses what is to be written. They stay due, for a process that can and for a schedule that is mended, and
+ * must not keep the other tasks from firing.
  */
 export class ScheduleFaults {
   readonly #log: Logger;
@@ -24,18 +26,40 @@ export class ScheduleFaults {
     try {
       return compute();
     } catch (error) {
-      this.#left.add(taskId);
-      if (!this.#reported.has(taskId)) {
-        const labels = { taskId: toGlobalId('Task', taskId) };
-        this.#log.error({ ...labels, err: error }, 'the schedule of a task cannot be computed');
-      }
-      this.#reported.add(taskId);
+      this.#leave(taskId, error, 'the schedule of a task cannot be computed');
       return undefined;
+    }
+  }
+
+  /**
+   * Does `work`, which is a transaction, for all of `items`; where PostgreSQL refuses it, for smaller and smaller parts of
+   * them, until the task whose fault it is stands alone and is left out.
+   */
+  async sparing<Item extends { id: number }>(
+    items: readonly Item[],
+    work: (items: readonly Item[]) => Promise<unknown>,
+  ): Promise<void> {
+    const [first] = items;
+    if (first === undefined) return;
+    try {
+      await work(items);
+    } catch (error) {
+      if (!isRefused(error)) throw error;
+      if (items.length === 1) return this.#leave(first.id, error, 'what is due of a task cannot be written');
+      const middle = Math.ceil(items.length / 2);
+      await this.sparing(items.slice(0, middle), work);
+      await this.sparing(items.slice(middle), work);
     }
   }
 
   /** Lets the tasks be tried again. */
   forget(): void {
     this.#left.clear();
+  }
+
+  #leave(taskId: number, error: unknown, message: string): void {
+    this.#left.add(taskId);
+    if (!this.#reported.has(taskId)) this.#log.error({ taskId: toGlobalId('Task', taskId), err: error }, message);
+    this.#reported.add(taskId);
   }
 }
