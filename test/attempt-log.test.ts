@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { defineTaskClass, type TaskContext } from '../src/runner/tasks/task-class.ts';
 import { startTestApp, type TestApp } from './support/app.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
+import { rows } from './support/races.ts';
 
 let database: TestDatabase;
 let app: TestApp;
@@ -114,4 +115,77 @@ test('progress is told a few times a second at most, as a part or as a count, an
   const part = await tell(async (context) => context.progress(0.25));
   expect(part.told.filter(({ type }) => type === 'PROGRESS').map(({ data }) => data)).toEqual([{ progress: 0.25 }]);
   expect(part.progress).toBe(0.25);
+});
+
+/** While the test runs, the connection that writes a line is killed: in the middle of its transaction, or as it commits. */
+async function killing(times: number, when: 'before' | 'during', during: () => Promise<void>): Promise<void> {
+  const { em } = database.orm;
+  // A sequence counts on, whatever becomes of the transaction.
+  await rows(em, 'create sequence tries minvalue 0 start 0');
+  await rows(
+    em,
+    `create function kill() returns trigger language plpgsql as $$ begin
+       if new.type = 'LOG' and nextval('tries') < ${times} then perform pg_terminate_backend(pg_backend_pid()); end if;
+       return new;
+     end $$`,
+  );
+  const deferred = when === 'during' ? 'deferrable initially deferred' : '';
+  await rows(
+    em,
+    `create constraint trigger kill after insert on event ${deferred} for each row execute function kill()`,
+  );
+  try {
+    await during();
+  } finally {
+    await rows(em, 'drop function kill() cascade');
+    await rows(em, 'drop sequence tries');
+  }
+}
+
+async function tries(): Promise<number> {
+  const [row] = await rows<{ n: number }>(
+    database.orm.em,
+    'select case when is_called then last_value + 1 else 0 end::int as n from tries',
+  );
+  return row?.n ?? 0;
+}
+
+const logged = (told: Told[]) => told.filter(({ type }) => type === 'LOG').map(({ message }) => message);
+
+test('lines and progress that could not be written since the database was away are written once it is back', async () => {
+  // More often than a transaction is tried at once.
+  await killing(12, 'before', async () => {
+    const { told, progress } = await tell(async (context) => {
+      context.log('one');
+      context.progress(0.5);
+      await expect.poll(tries).toBeGreaterThan(0);
+      context.log('two');
+      await expect.poll(tries).toBeGreaterThan(12);
+    });
+    expect(logged(told)).toEqual(['one', 'two']);
+    expect(told.filter(({ type }) => type === 'PROGRESS').map(({ data }) => data)).toEqual([{ progress: 0.5 }]);
+    expect(progress).toBe(0.5);
+  });
+});
+
+test('what could not be written by the end of the code is written with how the attempt ended', async () => {
+  await killing(5, 'before', async () => {
+    const { told } = await tell(async (context) => {
+      context.log('one');
+      await expect.poll(tries).toBeGreaterThanOrEqual(5);
+      context.log('two');
+    });
+    expect(told.map(({ type }) => type)).toEqual(['QUEUED', 'STARTED', 'LOG', 'LOG', 'SUCCEEDED']);
+    expect(logged(told)).toEqual(['one', 'two']);
+  });
+});
+
+test('a line whose commit was cut off is not lost', async () => {
+  await killing(1, 'during', async () => {
+    const { told } = await tell(async (context) => {
+      context.log('one');
+      await expect.poll(tries).toBeGreaterThan(1);
+    });
+    expect(logged(told)).toEqual(['one']);
+  });
 });

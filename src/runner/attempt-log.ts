@@ -1,10 +1,13 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
+import { isRefused } from '../database/refused.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { appendEvents, type NewEvent } from '../events/log.ts';
 import { type Attempt, eventOf } from './attempts.ts';
 
 const FLUSH_MS = 250;
+/** What could not be written is tried again after so long. */
+const RETRY_MS = 1_000;
 /** Progress events of one attempt are at least this far apart; the last one is always written. */
 const PROGRESS_MS = 500;
 const MAX_LINES = 1_000;
@@ -98,7 +101,7 @@ export class AttemptLog {
     const fraction = done / total;
     if (this.#closed || Number.isNaN(fraction)) return;
     this.#progress = { fraction: Math.min(1, Math.max(0, fraction)), ...(total === 1 ? {} : { done, total }) };
-    this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS);
+    this.#flushWithin(FLUSH_MS);
   }
 
   /** No more is taken; returns what has not been written yet, for the transaction that settles the attempt. */
@@ -112,7 +115,11 @@ export class AttemptLog {
 
   #add(event: Pick<NewEvent, 'type'> & Partial<NewEvent>): void {
     this.#waiting.push({ ...eventOf(this.#attempt, 'RUNNING'), ...event });
-    this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS);
+    this.#flushWithin(FLUSH_MS);
+  }
+
+  #flushWithin(milliseconds: number): void {
+    if (!this.#closed) this.#timer ??= setTimeout(() => this.#flush(), milliseconds);
   }
 
   #take(last: boolean): NewEvent[] {
@@ -133,15 +140,32 @@ export class AttemptLog {
 
   #flush(): void {
     this.#timer = undefined;
-    const progress = this.#progress?.fraction;
+    this.#writing = this.#writing.then(() => this.#writeWaiting());
+  }
+
+  /** One at a time, so that what is put back is in front of what came later. A log line must never break a run. */
+  async #writeWaiting(): Promise<void> {
+    const progress = this.#progress;
     const events = this.#take(false);
-    if (this.#progress !== undefined) this.#timer = setTimeout(() => this.#flush(), FLUSH_MS);
+    if (this.#progress !== undefined) this.#flushWithin(FLUSH_MS);
     if (events.length === 0) return;
-    this.#writing = this.#writing
-      .then(() => inTransaction(this.#em, (em) => this.#write(em, events, progress)))
-      .then(this.#written)
-      // A log line must never break a run; what settles the attempt still decides.
-      .catch(() => undefined);
+    try {
+      await inTransaction(this.#em, (em) => this.#write(em, events, progress?.fraction));
+      this.#written();
+    } catch (error) {
+      if (!isRefused(error)) this.#putBack(events, progress);
+    }
+  }
+
+  /**
+   * Where the database was away, what was taken goes with the next write, or with the settling; it is no more than the
+   * attempt may log at all. Where the connection was lost during the commit, nobody knows, and the lines are put back too:
+   * one that is there twice is seen to be, one that is gone may be what would have explained a failure.
+   */
+  #putBack(events: readonly NewEvent[], progress: Progress | undefined): void {
+    this.#waiting.unshift(...events.filter(({ type }) => type !== 'PROGRESS'));
+    this.#progress ??= progress;
+    this.#flushWithin(RETRY_MS);
   }
 
   /** Fenced like the settling: a worker that has lost its attempt writes nothing. */
