@@ -335,6 +335,34 @@ test('a reader that retention overtakes in the middle of the log is told, and sk
   await notifications.stop();
 });
 
+/** As where nobody ever asked for an event. */
+async function forgetNumbers(): Promise<void> {
+  await rows(em, 'update event set seq = null');
+  await rows(em, 'update event_log set head = 0');
+}
+
+const unnumbered = () => rows(em, 'select id from event where seq is null limit 1');
+
+test('events that nobody has ever read go as well', async () => {
+  await forgetNumbers();
+  await rows(em, `update event set at = at - interval '40 days'`);
+  await removeOld(em, RULE, never);
+  expect(await rows(em, 'select distinct type from event')).toEqual([{ type: 'SUCCEEDED' }]);
+  expect(await unnumbered()).toEqual([]);
+});
+
+test('a runner numbers the events that nobody reads, at its start and now and then', async () => {
+  await forgetNumbers();
+  const runner = await startTestApp(database.url, { settings: { ROLE: 'runner', RETENTION_DAYS: 0 } });
+  try {
+    await expect.poll(unnumbered).toEqual([]);
+    await forgetNumbers();
+    await expect.poll(unnumbered, { timeout: 60_000 }).toEqual([]);
+  } finally {
+    await runner.stop();
+  }
+});
+
 test('the product removes at its start what is past the age that its settings give', async () => {
   const runner = await startTestApp(database.url, { settings: { ROLE: 'runner', RETENTION_DAYS: 30 } });
   await expect.poll(async () => (await counts())?.runs).toBe(30 * 24);

@@ -3,9 +3,12 @@ import { type RawBuilder, sql } from 'kysely';
 import type { Logger } from 'pino';
 import { Coalesced } from '../coalesced.ts';
 import { CALLS_KEPT_FOR } from '../entities/idempotency-key.ts';
+import { sequenceEvents } from '../events/log.ts';
 import { type RetentionRule, removeOld } from './retention.ts';
 
 const EVERY_MS = 3_600_000;
+/** Readers number the events that they are about to read; where there are none, that of so long is left to the first. */
+const NUMBER_EVERY_MS = 5_000;
 const BATCH = 1_000;
 
 /** What has served its time, table by table. */
@@ -22,31 +25,40 @@ const OUT_OF_DATE: Readonly<Record<string, RawBuilder<boolean>>> = {
 };
 
 /**
- * Removes what has served its time: remembered calls, dead runners, and what is past its retention. Any number of
- * processes may. The composition root starts and stops it.
+ * Removes what has served its time: remembered calls, dead runners, and what is past its retention; and numbers the events
+ * that nobody reads, or the first reader would wait for all of them. Any number of processes may. The composition root
+ * starts and stops it.
  */
 export class Housekeeping {
   readonly #em: EntityManager;
   readonly #retention: RetentionRule;
   readonly #removing: Coalesced;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #numbering: Coalesced;
+  readonly #timers: NodeJS.Timeout[] = [];
   #stopped = false;
 
   constructor(em: EntityManager, log: Logger, retention: RetentionRule) {
     this.#em = em;
     this.#retention = retention;
     this.#removing = new Coalesced('remove what is out of date', log, () => this.#remove());
+    this.#numbering = new Coalesced('number the events', log, async () => {
+      await sequenceEvents(em);
+    });
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.#removing.request(), EVERY_MS);
+    this.#timers.push(
+      setInterval(() => this.#removing.request(), EVERY_MS),
+      setInterval(() => this.#numbering.request(), NUMBER_EVERY_MS),
+    );
     this.#removing.request();
+    this.#numbering.request();
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearInterval(this.#timer);
-    await this.#removing.stop();
+    for (const timer of this.#timers) clearInterval(timer);
+    await Promise.all([this.#removing.stop(), this.#numbering.stop()]);
   }
 
   async #remove(): Promise<void> {

@@ -7,6 +7,7 @@ import type { ReadTables } from '../database/rows.ts';
 import { toDate } from '../database/timestamp.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { HISTORY_EVENT_TYPES } from '../entities/event.ts';
+import { sequenceEvents } from '../events/log.ts';
 
 export interface RetentionRule {
   /** Runs that ended, and events, older than this are removed; 0 keeps them for ever. */
@@ -27,6 +28,8 @@ export async function removeOld(em: EntityManager, rule: RetentionRule, isStoppe
   if (ledgerFrom === DONE) return;
   for (let last: number | null = 0; last !== DONE && !isStopped(); ) last = await removeRuns(em, ledgerFrom, last);
   while (!isStopped() && (await removeOfSchedules(em, ledgerFrom)) !== DONE);
+  // Events go in the order of the log, in which those that nobody has asked for have no place yet.
+  if (!isStopped()) await sequenceEvents(em);
   while (!isStopped() && (await removeEvents(em, rule.days)) !== DONE);
   if (rule.historyDays === 0) return;
   while (!isStopped() && (await removeHistory(em, rule.historyDays)) !== DONE);
