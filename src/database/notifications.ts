@@ -33,7 +33,10 @@ export class Notifications {
   readonly #pending = new Set<Channel>();
   readonly #failures: FailureLog;
   readonly #backoff = new Backoff();
+  /** The one that listens; none while it is being replaced. */
   #client: pg.Client | undefined;
+  /** The one that was made last. */
+  #newest: pg.Client | undefined;
   #flush: NodeJS.Timeout | undefined;
   #reconnect: NodeJS.Timeout | undefined;
   #sending: Promise<void> = Promise.resolve();
@@ -52,6 +55,7 @@ export class Notifications {
       application_name: 'slotkeeper notifications',
       keepAlive: true,
     });
+    this.#newest = client;
     client.on('error', (error) => this.#lost(client, error));
     client.on('end', () => this.#lost(client, undefined));
     client.on('notification', ({ channel }) => this.#wake(channel as Channel));
@@ -124,18 +128,17 @@ export class Notifications {
     }
   }
 
-  #lost(client: pg.Client, error: Error | undefined): void {
-    if (this.#stopped || (this.#client !== undefined && this.#client !== client)) return;
+  /** Of a client that has been replaced no more is heeded: its connection may end as late as it likes. */
+  #lost(client: pg.Client | undefined, error: Error | undefined): void {
+    if (this.#stopped || client !== this.#newest || this.#reconnect !== undefined) return;
     this.#client = undefined;
-    if (this.#reconnect !== undefined) return;
     this.#failures.failed(error ?? new Error('the connection was closed'));
     this.#reconnect = setTimeout(() => {
       this.#reconnect = undefined;
-      client.end().catch(() => undefined);
-      this.start().catch((again: Error) => {
-        this.#client = undefined;
-        this.#lost(client, again);
-      });
+      client?.end().catch(() => undefined);
+      const started = this.start();
+      const next = this.#newest;
+      started.catch((again: Error) => this.#lost(next, again));
     }, this.#backoff.next());
   }
 }
