@@ -90,6 +90,8 @@ export class PlannerLoop {
     await this.#fireAll();
     if (this.#stopped) return;
     if (await anyDue(this.#em.fork(), this.#planner)) {
+      // One at a time: each that is forgotten would fire and set the next, beside all the others.
+      clearTimeout(this.#retry);
       this.#retry = setTimeout(() => this.#firing.request(), LOCKED_RETRY_MS);
     }
     await this.#arm();
