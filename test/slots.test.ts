@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { compileSchedule, type RepeatRule } from '../src/runner/calendar.ts';
 import { Jobs } from '../src/runner/jobs.ts';
+import { removeOld } from '../src/runner/retention.ts';
 import { startTestApp, type TestApp } from './support/app.ts';
 import { EVERY } from './support/calendar-oracle.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
@@ -107,7 +108,7 @@ describe('explainSlot', () => {
     const ran = await explain(task, last);
     expect(ran).toMatchObject({ verdict: 'RAN', run: { state: 'SUCCEEDED' }, skipReason: null });
     expect(ran.because).toMatch(
-      /^Its run is SUCCEEDED\. It was fired \d+ seconds late, since no runner was firing then/,
+      /^Its run is SUCCEEDED\. It was fired \d+ seconds late, and the catch-up policy ran it: no runner was firing in time, or none had its class\.$/,
     );
     expect(await explain(task, slots[0] ?? last)).toMatchObject({ verdict: 'SKIPPED', skipReason: 'MISSED' });
     expect(await explain(task, new Date(last.getTime() + HOUR))).toMatchObject({ verdict: 'WILL_BE_DUE', run: null });
@@ -117,6 +118,59 @@ describe('explainSlot', () => {
     expect(off).toMatchObject({ verdict: 'NOT_DUE', exclusions: [{ rule: 0, field: 'minute' }] });
     const shown = (rule.minute ?? 0) + 1;
     expect(off.because).toBe(`Rule 1: the rule has minute ${rule.minute}; the clock shows ${shown % 60}.`);
+  });
+
+  test('tells why a run ended that never began, and not that it waits', async () => {
+    const rule = hourly();
+    const [task = 0] = await addTasks(em, { count: 1, rule, from: inHours(-2), catchUp: 'ALL', overlap: 'ALLOW' });
+    const [slot = new Date()] = compileSchedule([rule], 'UTC').slots(inHours(-2), new Date(), 1);
+    await engine.fireAll(em);
+    await engine.cancel(em, task, 1);
+    expect(await explain(task, slot)).toMatchObject({
+      verdict: 'RAN',
+      because: 'Its run is CANCELLED. Cancelled on request.',
+    });
+  });
+
+  test('tells of a run that began long after it was fired what it may have waited for', async () => {
+    const rule = hourly();
+    const [task = 0] = await addTasks(em, { count: 1, rule, from: inHours(-2), catchUp: 'ALL', overlap: 'ALLOW' });
+    const [slot = new Date()] = compileSchedule([rule], 'UTC').slots(inHours(-2), new Date(), 1);
+    await engine.fireAll(em);
+    await engine.runEverything(em);
+    await rows(em, `update run set queued_at = slot, started_at = slot + interval '1 hour'`);
+    expect((await explain(task, slot)).because).toBe(
+      'Its run is SUCCEEDED. It began 3600 seconds after it was due: it waited for a runner with its class and a free place, or for an earlier run.',
+    );
+  });
+
+  test('tells that a pause is as old as what is on record, at least, where its beginning was removed', async () => {
+    const [task = 0] = await addTasks(em, { count: 1, from: inHours(-1) });
+    const day = (n: number) => new Date(minuteOf(Date.now()).getTime() - n * DAY).toISOString();
+    await rows(em, 'update task set created_at = ?::timestamptz', [day(400)]);
+    // Active, paused, and edited while it was paused.
+    await rows(em, 'delete from schedule_version');
+    for (const [begin, end, active] of [
+      [400, 300, true],
+      [300, 200, false],
+      [200, null, false],
+    ] as const) {
+      await rows(
+        em,
+        `insert into schedule_version (task_id, rules, time_zone, active, valid_from, valid_to)
+         values (?, '[]', 'UTC', ?, ?::timestamptz, ?::timestamptz)`,
+        [task, active, day(begin), end === null ? null : day(end)],
+      );
+    }
+    const told = async () => (await explain(task, minuteOf(Date.now() - DAY))).because;
+    expect(await told()).toBe(`The task was paused since ${day(300)}.`);
+    await removeOld(em, { days: 90, historyDays: 0 }, () => false);
+    try {
+      const since = `The task was paused since ${day(200)} at the latest; what was before is no longer on record.`;
+      expect(await told()).toBe(since);
+    } finally {
+      await rows(em, 'update retention set ledger_from = null');
+    }
   });
 
   test('tells of many slots that were skipped in a row', async () => {

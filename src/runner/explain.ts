@@ -89,7 +89,7 @@ async function explain(
   if (task.deleted_at !== null && toDate(task.deleted_at) < at) {
     return { verdict: 'NO_TASK', because: `The task was deleted at ${iso(task.deleted_at)}.` };
   }
-  if (!version.active) return { verdict: 'PAUSED', because: await explainPause(database, version) };
+  if (!version.active) return { verdict: 'PAUSED', because: await explainPause(database, task, version) };
   const rules = version.rules as unknown as RepeatRule[];
   const schedule = compileSchedule(rules, version.time_zone);
   if (schedule.last(new Date(at.getTime() - 1), at) === null) return explainNotDue(rules, version.time_zone, at);
@@ -128,13 +128,15 @@ async function explainRun(database: Kysely<ReadTables>, task: Row<'task'>, run: 
   const firedLate = secondsBetween(at, run.queued_at);
   const begun = run.started_at === null ? null : secondsBetween(at, run.started_at);
   const outcome = `Its run is ${run.state}.`;
-  const late =
-    (run.state === 'QUEUED' ? await explainWait(database, task) : null) ??
-    explainLateness(firedLate, begun, task.misfire_grace_seconds);
   const isFinished = run.state !== 'QUEUED' && run.state !== 'RUNNING';
+  const why =
+    isFinished && begun === null
+      ? run.message
+      : ((run.state === 'QUEUED' ? await explainWait(database, task) : null) ??
+        explainLateness(firedLate, begun, task.misfire_grace_seconds));
   return {
     verdict: isFinished ? 'RAN' : 'PENDING',
-    because: late === null ? outcome : `${outcome} ${late}`,
+    because: why === null ? outcome : `${outcome} ${why}`,
     run,
     lateSeconds: begun,
   };
@@ -164,14 +166,15 @@ async function isServed(database: Kysely<ReadTables>, className: string): Promis
 /** A run that begins so long after it was fired has waited. */
 const WAITED_SECONDS = 2;
 
+/** Who was up at that time, and with which classes, is not on record. */
 function explainLateness(firedLate: number, begun: number | null, graceSeconds: number): string | null {
   if (firedLate >= graceSeconds) {
-    return `It was fired ${Math.round(firedLate)} seconds late, since no runner was firing then; the catch-up policy ran it.`;
+    return `It was fired ${Math.round(firedLate)} seconds late, and the catch-up policy ran it: no runner was firing in time, or none had its class.`;
   }
   if (begun === null) return 'It waits for a free place or for an earlier run of the task.';
   const waited = begun - firedLate;
   if (waited < WAITED_SECONDS) return null;
-  return `It began ${Math.round(begun)} seconds after it was due: it waited for a free place or for an earlier run of the task.`;
+  return `It began ${Math.round(begun)} seconds after it was due: it waited for a runner with its class and a free place, or for an earlier run.`;
 }
 
 function secondsBetween(from: Date, to: string): number {
@@ -188,15 +191,23 @@ function explainNotDue(rules: readonly RepeatRule[], timeZone: string, at: Date)
   return { verdict: 'NOT_DUE', because, exclusions };
 }
 
-/** A pause may span several versions: an edit of a paused task makes another one. */
-async function explainPause(database: Kysely<ReadTables>, version: Version): Promise<string> {
-  const { rows } = await sql<{ since: string }>`
-    select min(valid_from) as since from schedule_version
-    where task_id = ${version.task_id} and valid_from <= ${version.valid_from} and valid_from > coalesce((
-      select max(valid_from) from schedule_version
-      where task_id = ${version.task_id} and valid_from <= ${version.valid_from} and active), '-infinity')
+/**
+ * A pause may span several versions: an edit of a paused task makes another one. The version in which it began may have
+ * been removed; the first that is left is then that of a later edit.
+ */
+async function explainPause(database: Kysely<ReadTables>, task: Row<'task'>, version: Version): Promise<string> {
+  const { rows } = await sql<{ since: string; is_known: boolean }>`
+    with before as (
+      select max(valid_from) as at from schedule_version
+      where task_id = ${version.task_id} and valid_from <= ${version.valid_from} and active
+    )
+    select min(valid_from) as since, min(valid_from) <= ${task.created_at} or bool_or(before.at is not null) as is_known
+    from schedule_version, before
+    where task_id = ${version.task_id} and valid_from <= ${version.valid_from}
+      and valid_from > coalesce(before.at, '-infinity')
   `.execute(database);
-  return `The task was paused since ${iso(rows[0]?.since ?? version.valid_from)}.`;
+  const { since, is_known } = rows[0] ?? { since: version.valid_from, is_known: false };
+  return `The task was paused since ${iso(since)}${is_known ? '' : ' at the latest; what was before is no longer on record'}.`;
 }
 
 function iso(text: string): string {
