@@ -24,27 +24,27 @@ export async function runBody(
   controller: AbortController,
 ): Promise<Outcome> {
   const timer = setTimeout(() => controller.abort('TIMEOUT' satisfies StopReason), attempt.timeoutSeconds * 1_000);
-  const abandoned = Promise.withResolvers<string>();
+  const abandoned = Promise.withResolvers<null>();
   let abandon: NodeJS.Timeout | undefined;
   controller.signal.addEventListener('abort', () => {
-    abandon = setTimeout(() => abandoned.resolve('abandoned'), ABANDON_MS);
+    abandon = setTimeout(() => abandoned.resolve(null), ABANDON_MS);
   });
   try {
-    const message = await Promise.race([callClass(em, classes, attempt, log, controller.signal), abandoned.promise]);
-    return stopped(attempt, controller.signal) ?? { state: 'SUCCEEDED', message: bounded(textOf(message ?? '')) };
-  } catch (error) {
-    const message = textOf(error instanceof Error ? error.message : error);
-    return (
-      stopped(attempt, controller.signal) ?? {
-        state: 'FAILED',
-        message: bounded(message),
-        permanent: isPermanent(error),
-      }
-    );
+    const own = callClass(em, classes, attempt, log, controller.signal).then(succeeded, failed);
+    return endOf(attempt, controller.signal, await Promise.race([own, abandoned.promise]));
   } finally {
     clearTimeout(timer);
     clearTimeout(abandon);
   }
+}
+
+function succeeded(message: string): Outcome {
+  return { state: 'SUCCEEDED', message: bounded(textOf(message ?? '')) };
+}
+
+function failed(error: unknown): Outcome {
+  const message = textOf(error instanceof Error ? error.message : error);
+  return { state: 'FAILED', message: bounded(message), permanent: isPermanent(error) };
 }
 
 /** By its name, since a package may bring its own copy of the class. */
@@ -52,19 +52,36 @@ function isPermanent(error: unknown): boolean {
   return error instanceof PermanentError || (error instanceof Error && error.name === PermanentError.name);
 }
 
-/** An attempt that was told to stop ends as stopped, whatever its code made of the signal. */
-function stopped({ timeoutSeconds }: Attempt, signal: AbortSignal): Outcome | undefined {
-  if (!signal.aborted) return undefined;
+/**
+ * An attempt that was told to stop ends as stopped, whatever its code made of the signal; unless it was lost, see below.
+ * `own` is null for code that was left behind.
+ */
+function endOf({ timeoutSeconds }: Attempt, signal: AbortSignal, own: Outcome | null): Outcome {
+  if (!signal.aborted && own !== null) return own;
   switch (signal.reason as StopReason) {
     case 'TIMEOUT':
       return { state: 'FAILED', message: `The task took longer than its timeout of ${timeoutSeconds} seconds.` };
     case 'CANCELLED':
       return { state: 'CANCELLED', message: 'Cancelled on request.' };
-    // Settling a lost attempt writes nothing: another worker has its run.
     case 'LOST':
+      return endOfLost(own);
     case 'STOPPING':
       return { state: 'HANDED_BACK', message: 'Handed back: its runner stopped.' };
   }
+}
+
+/**
+ * Where the database was away for longer than the lease, nobody may have taken the attempt over. Settling writes nothing
+ * unless it is still ours (see Jobs.complete), so work that is done counts and is not done again. What the code threw may
+ * be nothing but its answer to the signal, which must not use up a try.
+ */
+function endOfLost(own: Outcome | null): Outcome {
+  if (own?.state === 'SUCCEEDED' || own?.permanent) return own;
+  const message = 'Handed back: its runner did not reach the database for longer than its lease.';
+  return {
+    state: 'HANDED_BACK',
+    message: own === null ? message : bounded(`${message} Its code said: ${own.message}`),
+  };
 }
 
 async function callClass(
