@@ -242,6 +242,25 @@ test('the slot after the next one that a slow process computes from old rules ne
   expect(pointers).toEqual({ ahead: 24 });
 });
 
+test('one transaction fires some ten thousand slots, whoever has missed little among them, and the next ones the rest', async () => {
+  const from = new Date(Date.now() - 1_000 * 60_000);
+  await addTasks(em, { count: 13, rule: EVERY, from, overlap: 'ALLOW', catchUp: 'ALL' });
+  const [fresh = 0] = await addTasks(em, { count: 1, rule: EVERY, from: new Date(Date.now() - 3 * 60_000) });
+  const begun = Date.now();
+  await engine.fire(em);
+  const [first] = await rows<{ n: number; fresh: number }>(
+    em,
+    'select count(*)::int as n, count(*) filter (where task_id = ?)::int as fresh from run',
+    [fresh],
+  );
+  expect(first?.n).toBeGreaterThanOrEqual(10_000);
+  expect(first?.n).toBeLessThan(11_100);
+  expect(first?.fresh).toBeGreaterThan(0);
+  await engine.fire(em);
+  const due = 'select count(*)::int as n from task where next_run_at <= ?::timestamptz';
+  expect(await rows(em, due, [new Date(begun).toISOString()])).toEqual([{ n: 0 }]);
+});
+
 test('an edit settles all that is due under the old rules, however much it is', async () => {
   const from = new Date(Date.now() - 2 * 86_400_000);
   const [task = 0] = await addTasks(em, { count: 1, rule: EVERY, from, overlap: 'ALLOW', catchUp: 'ALL' });

@@ -37,29 +37,29 @@ function dueColumns(now: RawBuilder<unknown>, ownClasses: readonly string[] = []
 type Take = (transaction: EntityManager, only: readonly number[] | null) => Promise<DueTask[]>;
 
 /**
- * Settles in one transaction what `take` takes, and returns it. Where one of the tasks makes PostgreSQL refuse that, all
- * others are settled without it.
+ * Settles in one transaction what `take` takes, and returns it, and how many of the last of these it left for the next one.
+ * Where one of the tasks makes PostgreSQL refuse that, all others are settled without it.
  */
 async function settleTaken(
   em: EntityManager,
   jobs: Jobs,
   take: Take,
   options: SettleOptions & { faults: ScheduleFaults },
-): Promise<DueTask[]> {
+): Promise<{ taken: DueTask[]; left: number }> {
   let taken: DueTask[] = [];
   const settle = (only: readonly number[] | null) =>
     inTransaction(em, async (transaction) => {
       const due = await take(transaction, only);
       if (only === null) taken = due;
-      await settleDueSlots(transaction, jobs, due, options);
+      return settleDueSlots(transaction, jobs, due, options);
     });
   try {
-    await settle(null);
+    return { left: await settle(null), taken };
   } catch (error) {
     if (!isRefused(error)) throw error;
     await options.faults.sparing(taken, (part) => settle(part.map(({ id }) => id)));
+    return { left: 0, taken };
   }
-  return taken;
 }
 
 /**
@@ -83,7 +83,7 @@ export async function fireDue(
     `.execute(transaction.getKysely());
     return rows;
   };
-  return (await settleTaken(em, jobs, take, { faults })).length;
+  return (await settleTaken(em, jobs, take, { faults })).taken.length;
 }
 
 function isAmong(only: readonly number[] | null): RawBuilder<unknown> {
@@ -109,9 +109,9 @@ export async function skipUnserved(em: EntityManager, jobs: Jobs, { ownClasses, 
       `.execute(transaction.getKysely());
       return rows;
     };
-    const taken = await settleTaken(em, jobs, take, { faults, hold: true });
-    last = taken.at(-1)?.id ?? last;
-    if (taken.length < BATCH) return;
+    const { taken, left } = await settleTaken(em, jobs, take, { faults, hold: true });
+    last = taken[taken.length - left - 1]?.id ?? last;
+    if (taken.length < BATCH && left === 0) return;
   }
 }
 

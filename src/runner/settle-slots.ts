@@ -44,6 +44,9 @@ interface NewRun {
   jobId: string | null;
 }
 
+/** So many slots planned, the other tasks are left to the next transaction: one must not hold locks and memory for long. */
+const MAX_PLANNED = 10_000;
+
 export interface SettleOptions {
   /** Takes the tasks whose schedule cannot be computed, which stay due; without it, they are an error. */
   faults?: ScheduleFaults;
@@ -51,15 +54,20 @@ export interface SettleOptions {
   hold?: boolean;
 }
 
-/** Settles every due slot of the tasks, whose row locks the caller's transaction holds. */
+/**
+ * Settles the due slots of the tasks, whose row locks the caller's transaction holds. What it leaves stays due: tasks that
+ * `faults` took, and some where there are very many slots, with `hold` the last ones; it returns how many those are.
+ */
 export async function settleDueSlots(
   em: EntityManager,
   jobs: Jobs,
   due: readonly DueTask[],
   options: SettleOptions = {},
-): Promise<void> {
-  const [onTime, late] = options.hold ? [[], due] : split(due, isOnTime);
-  const plans = await planTasks(em, late, options);
+): Promise<number> {
+  const [onTime, others] = options.hold ? [[], due] : split(due, isOnTime);
+  // Those that have missed little do not wait for those that have missed much.
+  const late = options.hold ? others : others.toSorted((left, right) => right.next_run_at - left.next_run_at);
+  const { plans, left } = await planTasks(em, late, options);
   const planned = late.filter(({ id }) => plans.has(id));
   const firing = [...onTime, ...planned.filter((task) => planOf(plans, task).fire.length > 0)];
   const superseding = firing.filter(({ overlap }) => overlap === 'CANCEL_RUNNING').map(({ id }) => id);
@@ -74,15 +82,16 @@ export async function settleDueSlots(
   );
   await fireOnTime(em, jobs, free);
   for (const task of busy) plans.set(task.id, planOnTime(task));
-  const others = [...busy, ...planned];
-  if (others.length === 0) return;
-  const runs = others.flatMap((task) => runsOf(task, planOf(plans, task), openOf(task)));
-  const recorded = await insertRuns(em, jobs, new Map(others.map((task) => [task.id, task])), runs);
-  await insertGaps(em, others, plans);
+  const settled = [...busy, ...planned];
+  if (settled.length === 0) return left;
+  const runs = settled.flatMap((task) => runsOf(task, planOf(plans, task), openOf(task)));
+  const recorded = await insertRuns(em, jobs, new Map(settled.map((task) => [task.id, task])), runs);
+  await insertGaps(em, settled, plans);
   // Whatever moves a task's pointer is in the log, or who follows the task would not hear of it.
-  const silent = others.filter((task) => !recorded.has(task.id) && planOf(plans, task).gaps.length === 0);
+  const silent = settled.filter((task) => !recorded.has(task.id) && planOf(plans, task).gaps.length === 0);
   await appendEvents(em, silent.map(onRecord));
-  await movePointers(em, others, plans);
+  await movePointers(em, settled, plans);
+  return left;
 }
 
 function split<Item>(items: readonly Item[], belongs: (item: Item) => boolean): [Item[], Item[]] {
@@ -101,18 +110,22 @@ async function planTasks(
   em: EntityManager,
   tasks: readonly DueTask[],
   { faults, hold = false }: SettleOptions,
-): Promise<Map<number, DuePlan>> {
+): Promise<{ plans: Map<number, DuePlan>; left: number }> {
   const plans = new Map<number, DuePlan>();
+  let planned = 0;
   const rules = await readRules(
     em.getKysely(),
     tasks.map((task) => task.id),
   );
-  for (const task of tasks) {
+  for (const [index, task] of tasks.entries()) {
+    if (planned >= MAX_PLANNED) return { plans, left: tasks.length - index };
     const compute = () => computePlan(task, rules.get(task.id) ?? []);
     const plan = faults === undefined ? compute() : faults.try(task.id, compute);
-    if (plan !== undefined) plans.set(task.id, hold ? withoutFiring(plan) : plan);
+    if (plan === undefined) continue;
+    plans.set(task.id, hold ? withoutFiring(plan) : plan);
+    planned += plan.fire.length + plan.skip.length;
   }
-  return plans;
+  return { plans, left: 0 };
 }
 
 /** The plan of a task that is on time. */
