@@ -20,7 +20,7 @@ const LANES = 2;
 const FIRST_BATCH = 100;
 const FOLLOWING_PAUSE_MS = 50;
 /** Due tasks that another process holds locked are looked at again after so long. */
-const LOCKED_RETRY_MS = 50;
+export const LOCKED_RETRY_MS = 50;
 
 /**
  * Wakes the planner: at each due minute, when a schedule changed, and now and then. Which slots are due is the
