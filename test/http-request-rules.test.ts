@@ -1,4 +1,5 @@
 // The rules of a request: which addresses are public, what is allowed besides, which status is expected, what is struck out.
+import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { findPrivateRange, parseAddress } from '../src/runner/http-request/address.ts';
@@ -13,6 +14,7 @@ const PRIVATE_V4 = [
   '10.0.0.0/8',
   '100.64.0.0/10',
   '127.0.0.0/8',
+  '168.63.129.16/32',
   '169.254.0.0/16',
   '172.16.0.0/12',
   '192.0.0.0/24',
@@ -131,6 +133,48 @@ test('an address that is in no special block is public, also where it is mapped 
   for (const edge of ['9.255.255.255', '11.0.0.0', '172.15.255.255', '172.32.0.0', '100.63.255.255', '100.128.0.0']) {
     expect(rangeOf(edge)).toBeNull();
   }
+});
+
+describe("the machine's own networks", () => {
+  const own = (...cidrs: string[]) => ({
+    eth0: cidrs.map((cidr) => ({ address: cidr.split('/')[0] ?? '', cidr }) as NetworkInterfaceInfo),
+  });
+  const refusal = (address: string, list = '', cidrs = ['93.184.215.14/25', '2a01:4f8:1:2::10/64']) =>
+    PrivateTargets.parse(list, () => own(...cidrs)).findRefusal({ host: 'any.example', port: 80, address });
+
+  test.each([
+    '93.184.215.14',
+    '93.184.215.127',
+    '::ffff:93.184.215.14',
+    '64:ff9b::5db8:d70e',
+    '2a01:4f8:1:2::10',
+    '2a01:4f8:1:2:ffff::1',
+  ])('hold %s, which is refused unless it is listed', (address) => {
+    expect(refusal(address)).toBe('its address is not public (own network)');
+    expect(refusal(address, 'any.example')).toBeNull();
+    expect(refusal(address, '93.184.215.0/24,2a01:4f8:1:2::/64')).toBeNull();
+  });
+
+  test.each(['93.184.215.128', '93.184.214.14', '2a01:4f8:1:3::10'])('do not hold %s', (address) => {
+    expect(refusal(address)).toBeNull();
+  });
+
+  test('are no larger than a /24 and a /64, whatever an interface claims, and no smaller than its address', () => {
+    const claimed = ['93.184.215.14/0', '2a01:4f8:1:2::10/3'];
+    expect(refusal('93.184.215.200', '', claimed)).not.toBeNull();
+    expect(refusal('2a01:4f8:1:2::11', '', claimed)).not.toBeNull();
+    expect(refusal('93.184.214.14', '', claimed)).toBeNull();
+    expect(refusal('2a01:4f8:1:3::10', '', claimed)).toBeNull();
+    expect(refusal('93.184.215.14', '', ['93.184.215.14/32'])).not.toBeNull();
+    expect(refusal('93.184.215.15', '', ['93.184.215.14/32'])).toBeNull();
+  });
+
+  test('are those of the machine where nothing else is said', () => {
+    const addresses = Object.values(networkInterfaces()).flatMap((each = []) => each.map(({ address }) => address));
+    const targets = PrivateTargets.parse('');
+    expect(addresses.length).toBeGreaterThan(0);
+    for (const address of addresses) expect(targets.findRefusal({ host: 'a', port: 80, address })).not.toBeNull();
+  });
 });
 
 describe('HTTP_ALLOW_PRIVATE', () => {

@@ -20,10 +20,14 @@ export function parseAddress(text: string): Address | null {
   return isMapped ? new ipaddr.IPv4(address.toByteArray().slice(-4)) : address;
 }
 
+/** Where Azure answers its machines, with secrets of theirs; it is in no registry. */
+const PLATFORM = '168.63.129.16';
+
 /** Null for a public address, else the kind of address that it is, such as `loopback`. Other embeddings, as 6to4, are not public. */
 export function findPrivateRange(address: Address): string | null {
   const range = address.range();
   if (range !== 'unicast') return range;
+  if (address.toString() === PLATFORM) return 'cloud platform';
   return address instanceof ipaddr.IPv6 && !address.match(GLOBAL_IPV6) ? 'reserved' : null;
 }
 

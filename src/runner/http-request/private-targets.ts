@@ -1,7 +1,9 @@
 // What HTTP_ALLOW_PRIVATE allows: which targets may lie at addresses that are not public.
 import { isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { type Address, findPrivateRange, isInNetwork, type Network, parseAddress, parseNetwork } from './address.ts';
 import { hostMatches, parseHostPattern } from './host-pattern.ts';
+import { type Interfaces, isOwnNetwork } from './own-networks.ts';
 
 /** Where a connection goes. */
 export interface Endpoint {
@@ -25,26 +27,28 @@ const WITH_PORT = /^([^:]+|\[[^\]]+\]):(\d{1,5})$/;
 /** Tells to which endpoints a request may go: public ones, and the private ones that are listed. */
 export class PrivateTargets {
   readonly #entries: readonly Entry[];
+  readonly #interfaces: Interfaces;
 
-  private constructor(entries: readonly Entry[]) {
+  private constructor(entries: readonly Entry[], interfaces: Interfaces) {
     this.#entries = entries;
+    this.#interfaces = interfaces;
   }
 
   /**
    * A list separated by commas: an address or a block of addresses, whatever the name that led there; a host name or
    * `*.name`, whatever its addresses; each with a port or for every port; or `*` for everything. Throws a
-   * TypeError that says which entry is at fault.
+   * TypeError that says which entry is at fault. `interfaces` are those of the machine.
    */
-  static parse(list: string): PrivateTargets {
+  static parse(list: string, interfaces: Interfaces = networkInterfaces): PrivateTargets {
     const texts = list.trim() === '' ? [] : list.split(',').map((text) => text.trim());
-    return new PrivateTargets(texts.map(parseEntry));
+    return new PrivateTargets(texts.map(parseEntry), interfaces);
   }
 
   /** Why a request may not go there, or null where it may. */
   findRefusal({ host, port, address: text }: Endpoint): string | null {
     const address = parseAddress(text);
     if (address === null) return 'its address is not understood';
-    const range = findPrivateRange(address);
+    const range = findPrivateRange(address) ?? (isOwnNetwork(address, this.#interfaces) ? 'own network' : null);
     const isAllowed = range === null || this.#entries.some((entry) => includes(entry, host, port, address));
     return isAllowed ? null : `its address is not public (${range})`;
   }

@@ -1,0 +1,30 @@
+// The networks that this machine is in. Its own public addresses lead to what listens here, past the firewall before it, and
+// so do those of its neighbours, which it reaches without a router between.
+import type { networkInterfaces } from 'node:os';
+import { type Address, isInNetwork, type Network, parseAddress } from './address.ts';
+
+/** As `os.networkInterfaces` tells them. */
+export type Interfaces = () => ReturnType<typeof networkInterfaces>;
+
+/** What an interface calls its network is believed down to these lengths: a tunnel may claim all of the internet. */
+const LEAST_BITS = { ipv4: 24, ipv6: 64 };
+
+/** Whether the address is one of this machine or beside it. Asked anew each time, since interfaces come and go. */
+export function isOwnNetwork(address: Address, interfaces: Interfaces): boolean {
+  return networksOf(interfaces).some((network) => isInNetwork(address, network));
+}
+
+function networksOf(interfaces: Interfaces): Network[] {
+  return Object.values(interfaces()).flatMap((assigned = []) =>
+    assigned.flatMap(({ address: text, cidr }) => {
+      const address = parseAddress(text);
+      if (address === null) return [];
+      const bits = Number(cidr?.split('/')[1] ?? Number.POSITIVE_INFINITY);
+      return [{ address, bits: clamp(bits, LEAST_BITS[address.kind()], address.toByteArray().length * 8) }];
+    }),
+  );
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.min(Math.max(value, least), most);
+}
