@@ -81,7 +81,9 @@ const SET = 'mutation ($input: SetSecretInput!) { setSecret(input: $input) { sec
 async function useSecrets(): Promise<void> {
   await ask(IMPORT, { input: { key: OLD_KEY, secret: SECRETS.imported, userLegacyId: 31, userName: 'usernamehere' } });
   const host = `127.0.0.1:${receiver.port}`;
-  await ask(SET, { input: { name: 'hook', value: SECRETS.named, allowedHosts: ['127.0.0.1'] } });
+  await ask(SET, {
+    input: { name: 'hook', value: SECRETS.named, allowedHosts: [`http://127.0.0.1:${receiver.port}`] },
+  });
   const old = (action: string, secret: string) =>
     fetch(`${app.address}/api/v1/api.php?${signedQuery(`target=scheduler&action=${action}`, OLD_KEY, secret)}`);
   expect(await keep(await old('getTasks', SECRETS.imported))).toContain('"success":1');
@@ -137,7 +139,7 @@ async function failWithSecrets(): Promise<void> {
   );
   const change = () =>
     Promise.all([
-      ask(SET, { input: { name: 'hook', value: SECRETS.named, allowedHosts: ['127.0.0.1'] } }),
+      ask(SET, { input: { name: 'hook', value: SECRETS.named, allowedHosts: [`http://127.0.0.1:${receiver.port}`] } }),
       ask(IMPORT, { input: { key: 'broken', secret: SECRETS.imported, userLegacyId: 31 } }),
     ]);
   const { em } = database.orm;

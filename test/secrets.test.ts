@@ -54,11 +54,31 @@ const remove = (name: string, idempotencyKey?: string) =>
   );
 
 test('a secret is set, listed without its value, replaced and deleted', async () => {
-  const { data } = await set({ allowedHosts: ['Example.ORG', '*.bücher.example', '::1', '[::1]', '010.0.0.1'] });
+  const { data } = await set({
+    allowedHosts: [
+      'Example.ORG',
+      '*.bücher.example',
+      '::1',
+      '[::1]',
+      '010.0.0.1',
+      'HTTP://Example.ORG:80',
+      'http://example.org',
+      'http://bücher.example:8080',
+      'http://[::0001]:81',
+    ],
+  });
   const secret = data?.setSecret?.secret;
   expect(secret).toMatchObject({
     name: 'TOKEN',
-    allowedHosts: ['example.org', '*.xn--bcher-kva.example', '::1', '8.0.0.1'],
+    allowedHosts: [
+      'example.org',
+      '*.xn--bcher-kva.example',
+      '::1',
+      '8.0.0.1',
+      'http://example.org',
+      'http://xn--bcher-kva.example:8080',
+      'http://[::1]:81',
+    ],
     updatedBy: { name: 'admin' },
   });
   await set({ name: 'ANOTHER' });
@@ -123,6 +143,11 @@ test.each<[string, object, string]>([
   ['every host', { allowedHosts: ['*'] }, 'input.allowedHosts.0'],
   ['a host with a port', { allowedHosts: ['example.org', 'example.org:80'] }, 'input.allowedHosts.1'],
   ['a URL as the host', { allowedHosts: ['https://example.org/'] }, 'input.allowedHosts.0'],
+  ['a path after plain http', { allowedHosts: ['http://example.org/'] }, 'input.allowedHosts.0'],
+  ['every name below a host by plain http', { allowedHosts: ['http://*.example.org'] }, 'input.allowedHosts.0'],
+  ['a user before a host of plain http', { allowedHosts: ['http://a@example.org'] }, 'input.allowedHosts.0'],
+  ['a port that there is not', { allowedHosts: ['http://example.org:65536'] }, 'input.allowedHosts.0'],
+  ['plain http to no host', { allowedHosts: ['http://:80'] }, 'input.allowedHosts.0'],
   ['an empty host', { allowedHosts: [''] }, 'input.allowedHosts.0'],
   ['names below an address', { allowedHosts: ['*.10.0.0.1'] }, 'input.allowedHosts.0'],
 ])('%s is refused with its field and without the value, and nothing is stored', async (_what, input, field) => {

@@ -105,7 +105,7 @@ async function execute(variables: object, headers: Record<string, string>, query
 
 test('a run is in the trace of the request that asked for it, and so is what it calls', async () => {
   await gateway.query('mutation ($input: SetSecretInput!) { setSecret(input: $input) { secret { name } } }', {
-    input: { name: 'token', value: 'p1anted-stored', allowedHosts: ['127.0.0.1'] },
+    input: { name: 'token', value: 'p1anted-stored', allowedHosts: [`http://127.0.0.1:${target.port}`] },
   });
   const task = await addTask('Call', HTTP_REQUEST, { url: `http://127.0.0.1:${target.port}/` });
   const id = traceId('a');

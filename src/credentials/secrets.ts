@@ -33,7 +33,7 @@ export async function storeSecret(em: EntityManager, vault: Vault, secret: NewSe
 
 export interface OpenSecret {
   value: string;
-  /** As `parseHostPattern` spells them. */
+  /** As `parseSecretHost` spells them. */
   allowedHosts: readonly string[];
 }
 

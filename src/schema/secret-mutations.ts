@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { MAX_SECRET_LENGTH, SECRET_NAME, SECRET_NAME_RULE, SECRET_VALUE, storeSecret } from '../credentials/secrets.ts';
 import { badInput, notFound } from '../errors.ts';
-import { parseHostPattern } from '../runner/http-request/host-pattern.ts';
+import { parseSecretHost, SECRET_HOST_RULE } from '../runner/http-request/secret-hosts.ts';
 import { audit } from './audit.ts';
 import { builder } from './builder.ts';
 import { IDEMPOTENCY_KEY, once } from './idempotency.ts';
@@ -26,16 +26,13 @@ function readValue(value: string): string {
 }
 
 function readHosts(hosts: readonly string[]): string[] {
-  const patterns = readList(hosts, 'input.allowedHosts', { least: 1, most: MAX_HOSTS }).map((host, index) => {
-    const pattern = parseHostPattern(host);
-    if (pattern !== null) return pattern;
+  const entries = readList(hosts, 'input.allowedHosts', { least: 1, most: MAX_HOSTS }).map((host, index) => {
+    const entry = parseSecretHost(host);
+    if (entry !== null) return entry;
     const shown = JSON.stringify(host.slice(0, SHOWN));
-    throw badInput(
-      `input.allowedHosts.${index}`,
-      `it is ${shown}; accepted is a host without a port, as "example.org", or "*.example.org" for every name below it`,
-    );
+    throw badInput(`input.allowedHosts.${index}`, `it is ${shown}; accepted is ${SECRET_HOST_RULE}`);
   });
-  return [...new Set(patterns)];
+  return [...new Set(entries)];
 }
 
 builder.relayMutationField(
@@ -50,7 +47,7 @@ builder.relayMutationField(
       }),
       allowedHosts: t.stringList({
         required: true,
-        description: `The hosts to which it may be sent, 1 to ${MAX_HOSTS}: \`example.org\`, or \`*.example.org\` for every name below it.`,
+        description: `Where it may be sent, 1 to ${MAX_HOSTS}: by https to \`example.org\`, or \`*.example.org\` for every name below it, at any port; by plain http only to exactly \`http://example.org:8080\`, port 80 unless given.`,
       }),
       idempotencyKey: t.string(IDEMPOTENCY_KEY),
     }),

@@ -22,7 +22,8 @@ export const SecretRef = builder.objectRef<SecretRow>('Secret').implement({
   fields: (t) => ({
     name: t.exposeString('name', { description: 'What tasks refer to it by.' }),
     allowedHosts: t.stringList({
-      description: 'The hosts to which it is sent; `*.example.org` is every name below example.org.',
+      description:
+        'Where it is sent: by https to a host, of which `*.example.org` is every name below example.org, and by plain http to an `http://host:port`.',
       resolve: ({ allowed_hosts }) => allowed_hosts,
     }),
     createdAt: t.expose('created_at', { type: 'DateTime', description: 'Since when there is one of this name.' }),

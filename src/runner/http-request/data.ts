@@ -58,7 +58,7 @@ const headers = z
   })
   .nullish()
   .describe(
-    'Header names and their values: a text, or { "secret": NAME, "prefix": "Bearer " } for a stored secret, which is sent only to the hosts that it is stored for.',
+    'Header names and their values: a text, or { "secret": NAME, "prefix": "Bearer " } for a stored secret, which is sent only to the hosts that it is stored for, by https unless it is stored for plain http there.',
   );
 
 const status = z.union([z.int(), z.string().max(MAX_STATUS_LENGTH)]);

@@ -6,11 +6,12 @@ import { type HttpRequestData, httpRequestData, LIMITS } from '../http-request/d
 import type { Reply } from '../http-request/exchange.ts';
 import { describeExpected, isExpected } from '../http-request/expected-status.ts';
 import { type Header, type HeaderValue, hasHeader, secretNames } from '../http-request/headers.ts';
-import { hostMatches, hostOf } from '../http-request/host-pattern.ts';
+import { hostOf } from '../http-request/host-pattern.ts';
 import { idempotencyKeyOf } from '../http-request/idempotency-key.ts';
 import type { PrivateTargets } from '../http-request/private-targets.ts';
 import { Redactor } from '../http-request/redactor.ts';
 import type { Outgoing } from '../http-request/redirect.ts';
+import { maySendTo, plainOriginOf } from '../http-request/secret-hosts.ts';
 import { signalWithin } from '../http-request/signal.ts';
 import { type Lookup, systemLookup } from '../http-request/target.ts';
 import { readTarget, shownUrl } from '../http-request/url.ts';
@@ -72,7 +73,7 @@ async function requestOf(context: TaskContext<HttpRequestData>, secrets: Map<str
   const url = readTarget(data.url);
   if (typeof url === 'string') throw new PermanentError(`The url is not accepted: ${url}.`);
   const headers = Object.entries<HeaderValue>(data.headers ?? {}).map(([name, value]) =>
-    headerOf(name, value, hostOf(url), secrets),
+    headerOf(name, value, url, secrets),
   );
   const add = (name: string, value: string) => headers.push({ name, value, hasSecret: false });
   if (!hasHeader(headers, 'idempotency-key')) add('Idempotency-Key', await idempotencyKeyOf(em, task, run));
@@ -87,18 +88,21 @@ async function requestOf(context: TaskContext<HttpRequestData>, secrets: Map<str
   return { method: data.method ?? 'GET', url, headers, body };
 }
 
-/** Throws a PermanentError for a secret that there is not, or that may not go to the host. */
-function headerOf(name: string, value: HeaderValue, host: string, secrets: Map<string, OpenSecret>): Header {
+/** Throws a PermanentError for a secret that there is not, or that may not go to the URL. */
+function headerOf(name: string, value: HeaderValue, url: URL, secrets: Map<string, OpenSecret>): Header {
   if (typeof value !== 'object') return { name, value: String(value), hasSecret: false };
   const secret = secrets.get(value.secret);
   if (secret === undefined)
     throw new PermanentError(`There is no secret ${value.secret}, to which the header ${name} refers.`);
-  if (!secret.allowedHosts.some((pattern) => hostMatches(host, pattern))) {
-    throw new PermanentError(
-      `The secret ${value.secret} may not be sent to ${host}: its allowed hosts do not list it.`,
-    );
-  }
+  if (!maySendTo(url, secret.allowedHosts)) throw new PermanentError(refusalOf(name, value.secret, url));
   return { name, value: `${value.prefix ?? ''}${secret.value}`, hasSecret: true };
+}
+
+function refusalOf(header: string, secret: string, url: URL): string {
+  const refused = `The secret ${secret}, to which the header ${header} refers, may not be sent to`;
+  if (url.protocol !== 'http:') return `${refused} ${hostOf(url)}: its allowedHosts do not list it.`;
+  const origin = plainOriginOf(url);
+  return `${refused} ${origin} by plain http: its allowedHosts list no "${origin}". Accepted are https, to a host that they list, or that entry among them.`;
 }
 
 /** The message of a run that succeeded; throws for one that failed. */
