@@ -1,5 +1,5 @@
-// The record of who may do what: each change of a user, a key, a secret, a name server or the installation, by whom and
-// from where.
+// The record of who changed what belongs to all: users, keys, secrets, the installation, name servers, DNS zones with their
+// records, and address blocks; by whom and from where.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 
@@ -7,7 +7,7 @@ import { sql } from 'kysely';
 export interface Audited {
   /** The mutation. */
   action: string;
-  /** What was changed: a user's name, a key's public half, a secret's name. */
+  /** What was changed: the name of a user, secret, server or zone, a key's public half, an address block. */
   target: string;
   /** What of it. No secret may be in it. */
   change?: object | undefined;
@@ -22,15 +22,20 @@ export interface AuditedBy {
   origin: string;
 }
 
-/** Records a change in its transaction: there is an entry if and only if the change was made. */
+/** Records changes in their transaction: there are entries if and only if the changes were made. */
 export async function recordAudit(
   em: EntityManager,
   { actorId, apiKey, origin }: AuditedBy,
-  { action, target, change }: Audited,
+  ...audited: readonly Audited[]
 ): Promise<void> {
+  const actions = audited.map(({ action }) => action);
+  const targets = audited.map(({ target }) => target);
+  const changes = audited.map(({ change }) => (change === undefined ? null : JSON.stringify(change)));
   await sql`
     insert into audit_entry (actor_id, api_key, origin, action, target, change)
-    values (${actorId}, ${apiKey}, ${origin}, ${action}, ${target},
-      ${change === undefined ? null : JSON.stringify(change)})
+    select ${actorId}::int, ${apiKey}::text, ${origin}::text, action, target, change
+    from unnest(${actions}::text[], ${targets}::text[], ${changes}::text[])
+      with ordinality as audited (action, target, change, place)
+    order by place
   `.execute(em.getKysely());
 }

@@ -16,7 +16,7 @@ const AuditEntrySchema = defineEntity({
     origin: p.text(),
     /** The mutation, as in the schema. */
     action: p.text(),
-    /** What was changed: a user's name, a key, a secret's name. */
+    /** What was changed: the name of a user, secret, server or zone, a key, an address block. */
     target: p.text(),
     /** What of it, without secrets; JSON text. */
     change: p.text().nullable(),
@@ -28,7 +28,7 @@ const AuditEntrySchema = defineEntity({
   ],
 });
 
-/** One immutable line: a change of who may do what. Written in the transaction of the change. */
+/** One immutable line: a change of what belongs to all. Written in the transaction of the change. */
 export class AuditEntry extends AuditEntrySchema.class {}
 AuditEntrySchema.setClass(AuditEntry);
 

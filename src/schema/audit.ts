@@ -1,4 +1,4 @@
-// Who changed who may do what (see `src/credentials/audit.ts`), as it is asked for.
+// Who changed what belongs to all (see `src/credentials/audit.ts`), as it is asked for.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type Audited, recordAudit } from '../credentials/audit.ts';
 import { type Row, readRows } from '../database/rows.ts';
@@ -10,8 +10,12 @@ import { keysetConnection, keysetPage, type Ordering } from './keyset.ts';
 import { UserRef } from './refs.ts';
 
 /** Records what the caller of an operation changes, in its transaction. */
-export function audit(em: EntityManager, { viewer, apiKey, origin }: Context, audited: Audited): Promise<void> {
-  return recordAudit(em, { actorId: viewer.id, apiKey, origin }, audited);
+export function audit(
+  em: EntityManager,
+  { viewer, apiKey, origin }: Context,
+  ...audited: readonly Audited[]
+): Promise<void> {
+  return recordAudit(em, { actorId: viewer.id, apiKey, origin }, ...audited);
 }
 
 /** The values that differ, as `{ field: { from, to } }`; undefined where none does. */
@@ -22,7 +26,8 @@ export function differences<Values extends object>(before: Values, after: Values
 }
 
 const AuditEntryRef = builder.objectRef<Row<'audit_entry'>>('AuditEntry').implement({
-  description: 'A change of who may do what: of a user, a key, a secret or the installation.',
+  description:
+    'A change of what belongs to all: of a user, a key, a secret, the installation, a name server, a DNS zone, one of its records, or an address block.',
   fields: (t) => ({
     at: t.expose('at', { type: 'DateTime', description: 'When.' }),
     actor: t.field({
@@ -38,7 +43,8 @@ const AuditEntryRef = builder.objectRef<Row<'audit_entry'>>('AuditEntry').implem
     origin: t.exposeString('origin', { description: 'From where: the address of the caller, or the command.' }),
     action: t.exposeString('action', { description: 'The mutation, such as `updateUser`.' }),
     target: t.exposeString('target', {
-      description: 'What was changed: the name of a user, the public half of a key, the name of a secret.',
+      description:
+        'What was changed: the name of a user, secret, server or zone (for its records too), the public half of a key, an address block.',
     }),
     change: t.field({
       type: 'JSON',
@@ -61,7 +67,7 @@ const AuditFilter = builder.inputType('AuditFilter', {
   fields: (t) => ({
     actor: t.id({ description: 'By this user.' }),
     action: t.string({ description: 'By this mutation.' }),
-    target: t.string({ description: 'Of what has this name, or this key.' }),
+    target: t.string({ description: 'Of what has this name, this key, or these addresses.' }),
   }),
 });
 
@@ -71,7 +77,7 @@ builder.queryField('auditLog', (t) =>
       type: AuditEntryRef,
       authScopes: { admin: true },
       description:
-        'Who changed users, keys, secrets, name servers and the installation, the newest first; for admins. What is done to tasks is in `events`.',
+        'Who changed users, keys, secrets, the installation, name servers, DNS zones and records, and address blocks, the newest first; for admins. What is done to tasks is in `events`.',
       args: { filter: t.arg({ type: AuditFilter, description: 'Which ones; every one unless given.' }) },
       resolve: async (_root, { filter, ...args }, { em }) => {
         const page = readPage(args);

@@ -7,7 +7,7 @@ import { type GivenFields, toData, toGiven } from '../dns/record-data.ts';
 import { checkOwner, refuseClash, type ZoneRecord } from '../dns/zone-rules.ts';
 import type { DnsRecordType } from '../entities/dns-record.ts';
 import { conflict } from '../errors.ts';
-import { readSeconds } from './dns-zone-changes.ts';
+import { countRecords, readSeconds } from './dns-zone-changes.ts';
 import type { DnsRecordRow, DnsZoneRow } from './refs.ts';
 
 /** As many as a push reads under the zone's lock in about a second. */
@@ -44,13 +44,13 @@ function findRecords(em: EntityManager, zoneId: number, names: readonly string[]
     .execute();
 }
 
-/** Adds all of the records; one without a TTL gets that of the others of its name and type. */
+/** Adds all of the records; one without a TTL gets that of the others of its name and type. Returns them as they are stored. */
 export async function addRecords(
   em: EntityManager,
   zone: DnsZoneRow,
   records: readonly ReadRecord[],
   path: string,
-): Promise<void> {
+): Promise<ZoneRecord[]> {
   const names = records.map(({ name }) => name);
   const present = Map.groupBy<string, ZoneRecord>(await findRecords(em, zone.id, names), ({ name }) => name);
   const added: ZoneRecord[] = [];
@@ -70,6 +70,7 @@ export async function addRecords(
       with ordinality as record (name, type, ttl, data, place)
     order by place
   `.execute(em.getKysely());
+  return added;
 }
 
 function ttlOf(records: readonly ZoneRecord[], type: DnsRecordType): number | null {
@@ -77,10 +78,7 @@ function ttlOf(records: readonly ZoneRecord[], type: DnsRecordType): number | nu
 }
 
 async function refuseTooMany(em: EntityManager, zone: DnsZoneRow, more: number, path: string): Promise<void> {
-  const { rows } = await sql<{ count: number }>`
-    select count(*)::int as count from dns_record where zone_id = ${zone.id}
-  `.execute(em.getKysely());
-  const count = rows[0]?.count ?? 0;
+  const count = await countRecords(em, zone);
   if (count + more <= MAX_RECORDS) return;
   throw conflict(`${zone.name} has ${count} records and would get ${more}; accepted are ${MAX_RECORDS}`, path);
 }
@@ -108,13 +106,13 @@ export interface RecordChange extends GivenFields {
   ttl?: number | null | undefined;
 }
 
-/** Changes a record of the zone, and with a TTL that of all records of its name and type. */
+/** Changes a record of the zone, and with a TTL that of all records of its name and type. Returns it as it is stored. */
 export async function updateRecord(
   em: EntityManager,
   zone: DnsZoneRow,
   record: DnsRecordRow,
   change: RecordChange,
-): Promise<void> {
+): Promise<ZoneRecord> {
   const { name: newName, ttl: newTtl, ...fields } = change;
   const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => value != null));
   const isText = record.type === 'TXT' && Object.keys(given).length > 0;
@@ -130,11 +128,13 @@ export async function updateRecord(
   const set = others.filter(({ type }) => type === record.type);
   const ttl = newTtl === undefined ? (set.length > 0 ? ttlOf(set, record.type) : record.ttl) : readTtl(newTtl, 'input');
   const adjusted = others.map((one) => (one.type === record.type ? { ...one, ttl: ttl ?? null } : one));
-  refuseClash({ name, type: record.type, ttl: ttl ?? null, data }, adjusted, 'input');
+  const whole = { name, type: record.type, ttl: ttl ?? null, data };
+  refuseClash(whole, adjusted, 'input');
   await sql`
     update dns_record set name = ${name}, data = ${data} where id = ${record.id}
   `.execute(em.getKysely());
   await sql`
-    update dns_record set ttl = ${ttl ?? null}::int where zone_id = ${zone.id} and name = ${name} and type = ${record.type}
+    update dns_record set ttl = ${whole.ttl}::int where zone_id = ${zone.id} and name = ${name} and type = ${record.type}
   `.execute(em.getKysely());
+  return whole;
 }

@@ -1,7 +1,9 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { readRows } from '../database/rows.ts';
+import type { ZoneRecord } from '../dns/zone-rules.ts';
 import { notFound } from '../errors.ts';
+import { audit } from './audit.ts';
 import { builder } from './builder.ts';
 import { RECORD_FIELDS } from './dns-record.ts';
 import { addRecords, findRecordIds, type GivenRecord, readRecord, updateRecord } from './dns-record-changes.ts';
@@ -14,6 +16,7 @@ import { readList } from './input.ts';
 import { DnsRecordRef, type DnsRecordRow, DnsZoneRef, type DnsZoneRow } from './refs.ts';
 
 const MAX_ADDED = 1_000;
+const MAX_SHOWN = 300;
 
 const NAME =
   'Its name: whole, or relative to the zone; `@` is the zone itself, `*` the wildcard. A name that does not end with that of the zone is relative.';
@@ -53,8 +56,14 @@ builder.relayMutationField(
     resolve: async (_root, { input }, context) => {
       const zoneId = await once(context, 'addDnsRecords', input, async (em) => {
         const zone = await lockZone(em, input.zone, input.expectedVersion);
-        await addRecords(em, zone, readRecords(input.records, zone.name), 'input.records');
+        const added = await addRecords(em, zone, readRecords(input.records, zone.name), 'input.records');
         await countChange(em, zone.id);
+        const entries = added.map((record) => ({
+          action: 'addDnsRecords',
+          target: zone.name,
+          change: shortOf(record),
+        }));
+        await audit(em, context, ...entries);
         return zone.id;
       });
       return { zoneId, records: input.records };
@@ -118,8 +127,10 @@ builder.relayMutationField(
       recordId: await once(context, 'updateDnsRecord', input, async (em) => {
         const { zone, record } = await lockRecord(em, input.id, input.expectedVersion);
         const { id: _id, expectedVersion: _version, idempotencyKey: _key, ...change } = input;
-        await updateRecord(em, zone, record, change);
+        const after = await updateRecord(em, zone, record, change);
         await countChange(em, zone.id);
+        const fromTo = { from: shortOf(record), to: shortOf(after) };
+        await audit(em, context, { action: 'updateDnsRecord', target: zone.name, change: fromTo });
         return record.id;
       }),
     }),
@@ -136,6 +147,12 @@ builder.relayMutationField(
     }),
   },
 );
+
+/** A record for the record of changes: the value as a zone file has it, and of a long text its beginning. */
+function shortOf({ name, type, ttl, data }: ZoneRecord): object {
+  const value = data.length > MAX_SHOWN ? `${data.slice(0, MAX_SHOWN)}…` : data;
+  return { name, type, ttl, value };
+}
 
 /** A record and its zone, whose row is locked. */
 async function lockRecord(
@@ -173,6 +190,7 @@ builder.relayMutationField(
         const { zone, record } = await lockRecord(em, input.id, input.expectedVersion);
         await sql`delete from dns_record where id = ${record.id}`.execute(em.getKysely());
         await countChange(em, zone.id);
+        await audit(em, context, { action: 'deleteDnsRecord', target: zone.name, change: shortOf(record) });
         return record.id;
       }),
     }),

@@ -35,6 +35,13 @@ export async function countChange(em: EntityManager, zoneId: number): Promise<vo
   await sql`update dns_zone set version = version + 1, updated_at = now() where id = ${zoneId}`.execute(em.getKysely());
 }
 
+export async function countRecords(em: EntityManager, { id }: DnsZoneRow): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::int as count from dns_record where zone_id = ${id}
+  `.execute(em.getKysely());
+  return rows[0]?.count ?? 0;
+}
+
 export function readSeconds(value: number, path: string): number {
   if (value >= 0) return value;
   throw badInput(path, `it is ${value}; accepted are 0 to ${MAX_SECONDS} seconds`);

@@ -3,12 +3,14 @@ import { sql } from 'kysely';
 import { readTarget, readZoneName, shown } from '../dns/names.ts';
 import { isNewerSerial } from '../dns/serial.ts';
 import { badInput, conflict } from '../errors.ts';
+import { audit, differences } from './audit.ts';
 import { builder } from './builder.ts';
+import type { Context } from './context.ts';
 import { DnsZoneByInput, SOA_FIELDS } from './dns-zone.ts';
-import { countChange, EXPECTED_ZONE_VERSION, lockZone, readSeconds } from './dns-zone-changes.ts';
+import { countChange, countRecords, EXPECTED_ZONE_VERSION, lockZone, readSeconds } from './dns-zone-changes.ts';
 import { toGlobalId } from './global-id.ts';
 import { IDEMPOTENCY_KEY, once } from './idempotency.ts';
-import { DnsZoneRef } from './refs.ts';
+import { DnsZoneRef, type DnsZoneRow } from './refs.ts';
 
 const DEFAULTS = { refresh: 7_200, retry: 3_600, expire: 1_209_600, minimum: 300, defaultTtl: 3_600 };
 
@@ -57,6 +59,21 @@ function readColumns({ soa, defaultTtl, serial }: ZoneInput, zone: string): Zone
   return columns;
 }
 
+/** The columns under the names that the API has for them, for the record of changes. */
+function asFields(columns: ZoneColumns | DnsZoneRow): Record<string, unknown> {
+  const fields = [
+    ['primaryServer', columns.primary_server],
+    ['contact', columns.contact],
+    ['refresh', columns.refresh],
+    ['retry', columns.retry],
+    ['expire', columns.expire],
+    ['minimum', columns.minimum],
+    ['defaultTtl', columns.default_ttl],
+    ['serial', columns.serial],
+  ] as const;
+  return Object.fromEntries(fields.filter(([, value]) => value !== undefined));
+}
+
 function readMailbox(text: string, path: string): string {
   const [, local = '', host = ''] = /^([a-z0-9_+-][a-z0-9._+-]{0,62})@(.+)$/i.exec(text) ?? [];
   if (host === '' || !host.includes('.')) {
@@ -96,22 +113,20 @@ builder.relayMutationField(
     description: 'Adds a zone without records. It can be pushed once it has NS records at its own name.',
     authScopes: { operator: true },
     resolve: async (_root, { input }, context) => ({
-      zoneId: await once(context, 'addDnsZone', input, (em) => addZone(em, input.name, input)),
+      zoneId: await once(context, 'addDnsZone', input, (em) => addZone(em, context, input.name, input)),
     }),
   },
   { description: 'The zone that was added.', outputFields: (t) => ({ dnsZone: t.field(zoneOf) }) },
 );
 
-async function addZone(em: EntityManager, given: string, input: ZoneInput): Promise<number> {
-  const name = readZoneName(given, 'input.name');
-  const { primary_server, contact, serial, ...columns } = readColumns(input, name);
+async function addZone(em: EntityManager, context: Context, givenName: string, input: ZoneInput): Promise<number> {
+  const name = readZoneName(givenName, 'input.name');
+  const given = readColumns(input, name);
+  const { primary_server, contact, serial } = given;
   if (primary_server === undefined) throw badInput('input.soa.primaryServer', 'it is missing; accepted is a host name');
   if (contact === undefined) throw badInput('input.soa.contact', 'it is missing; accepted is a mailbox');
-  const { refresh, retry, expire, minimum, default_ttl } = {
-    ...DEFAULTS,
-    default_ttl: DEFAULTS.defaultTtl,
-    ...columns,
-  };
+  const columns = { ...DEFAULTS, default_ttl: DEFAULTS.defaultTtl, ...given };
+  const { refresh, retry, expire, minimum, default_ttl } = columns;
   const { rows } = await sql<{ id: number }>`
     insert into dns_zone (name, primary_server, contact, refresh, retry, expire, minimum, default_ttl, serial)
     values (${name}, ${primary_server}, ${contact}, ${refresh}, ${retry}, ${expire}, ${minimum}, ${default_ttl},
@@ -120,6 +135,7 @@ async function addZone(em: EntityManager, given: string, input: ZoneInput): Prom
   `.execute(em.getKysely());
   const [row] = rows;
   if (row === undefined) throw conflict(`there is a zone ${name} already`, 'input.name');
+  await audit(em, context, { action: 'addDnsZone', target: name, change: asFields(columns) });
   return row.id;
 }
 
@@ -145,6 +161,8 @@ builder.relayMutationField(
         const columns = readColumns(input, zone.name);
         if (columns.serial !== undefined) refuseOlder(columns.serial, zone.serial);
         await updateZone(em, zone.id, columns);
+        const change = differences(asFields(zone), asFields(columns));
+        await audit(em, context, { action: 'updateDnsZone', target: zone.name, change });
         return zone.id;
       }),
     }),
@@ -189,7 +207,9 @@ builder.relayMutationField(
     resolve: async (_root, { input }, context) => ({
       zoneId: await once(context, 'deleteDnsZone', input, async (em) => {
         const zone = await lockZone(em, input.zone, input.expectedVersion);
+        const records = await countRecords(em, zone);
         await sql`delete from dns_zone where id = ${zone.id}`.execute(em.getKysely());
+        await audit(em, context, { action: 'deleteDnsZone', target: zone.name, change: { records } });
         return zone.id;
       }),
     }),

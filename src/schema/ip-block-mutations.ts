@@ -5,7 +5,9 @@ import { readRows } from '../database/rows.ts';
 import { inTransaction } from '../database/transaction.ts';
 import type { IpBlockState } from '../entities/ip-block.ts';
 import { conflict, notFound } from '../errors.ts';
+import { audit } from './audit.ts';
 import { builder } from './builder.ts';
+import type { Context } from './context.ts';
 import { readGlobalId } from './global-id.ts';
 import { readList, readText } from './input.ts';
 import { IpBlockRef } from './refs.ts';
@@ -33,10 +35,10 @@ builder.relayMutationField(
   {
     description: 'Adds blocks to a pool as available: all of them, or CONFLICT where one overlaps another.',
     authScopes: { operator: true },
-    resolve: async (_root, { input }, { em }) => {
+    resolve: async (_root, { input }, context) => {
       const pool = readText(input.pool, 'input.pool', { least: 1 });
       const cidrs = readList(input.cidrs, 'input.cidrs', { least: 1, most: MAX_BLOCKS });
-      return { blockIds: await addBlocks(em, pool, cidrs) };
+      return { blockIds: await addBlocks(context, pool, cidrs) };
     },
   },
   {
@@ -52,16 +54,20 @@ builder.relayMutationField(
 );
 
 /** The ids, in the order of the blocks. */
-async function addBlocks(em: EntityManager, pool: string, cidrs: readonly string[]): Promise<number[]> {
+async function addBlocks(context: Context, pool: string, cidrs: readonly string[]): Promise<number[]> {
+  const { em } = context;
   try {
     // In a transaction for its second try: two callers may each wait for a block of the other.
     return await inTransaction(em, async (transaction) => {
-      const { rows } = await sql<{ id: number }>`
+      const { rows } = await sql<{ id: number; cidr: string }>`
         insert into ip_block (pool, cidr)
         select ${pool}, cidr from unnest(${cidrs}::cidr[]) with ordinality as block (cidr, place) order by place
-        returning id
+        returning id, cidr::text as cidr
       `.execute(transaction.getKysely());
-      return rows.map(({ id }) => id).sort((a, b) => a - b);
+      const added = rows.sort((a, b) => a.id - b.id);
+      const entries = added.map(({ cidr }) => ({ action: 'addIpBlocks', target: cidr, change: { pool } }));
+      await audit(transaction, context, ...entries);
+      return added.map(({ id }) => id);
     });
   } catch (error) {
     if (!isOverlap(error)) throw error;
@@ -102,10 +108,10 @@ builder.relayMutationField(
   {
     description: 'Gives an available block to an assignee; CONFLICT for a block in another state.',
     authScopes: { operator: true },
-    resolve: async (_root, { input }, { em }) => {
+    resolve: async (_root, { input }, context) => {
       const id = readGlobalId('IpBlock', input.id, 'input.id');
       const assignee = readText(input.assignee, 'input.assignee', { least: 1 });
-      await moveBlock(em, id, 'AVAILABLE', { state: 'ASSIGNED', assignee });
+      await moveBlock(context, 'assignIpBlock', id, 'AVAILABLE', { state: 'ASSIGNED', assignee });
       return { blockId: id };
     },
   },
@@ -128,30 +134,37 @@ builder.relayMutationField(
   {
     description: 'Takes a block back from its assignee; CONFLICT for a block in another state.',
     authScopes: { operator: true },
-    resolve: async (_root, { input }, { em }) => {
+    resolve: async (_root, { input }, context) => {
       const id = readGlobalId('IpBlock', input.id, 'input.id');
-      await moveBlock(em, id, 'ASSIGNED', { state: input.holding ? 'HOLDING' : 'AVAILABLE', assignee: null });
+      const state = input.holding ? 'HOLDING' : 'AVAILABLE';
+      await moveBlock(context, 'unassignIpBlock', id, 'ASSIGNED', { state, assignee: null });
       return { blockId: id };
     },
   },
   { description: 'The block that came back.', outputFields: (t) => ({ ipBlock: t.field(blockOf) }) },
 );
 
-/** One statement, so that of two callers one wins and the other is told the state that it left. */
-async function moveBlock(
-  em: EntityManager,
+/** Under a lock of its row, so that of two callers one wins and the other is told the state that it left. */
+function moveBlock(
+  context: Context,
+  action: string,
   id: number,
   from: IpBlockState,
   { state, assignee }: { state: IpBlockState; assignee: string | null },
 ): Promise<void> {
-  const { rows } = await sql`
-    update ip_block
-    set state = ${state}, assignee = ${assignee}, held_at = case when ${state} = 'HOLDING' then now() end
-    where id = ${id}::bigint and state = ${from}
-    returning id
-  `.execute(em.getKysely());
-  if (rows.length > 0) return;
-  const found = await readRows(em).selectFrom('ip_block').select('state').where('id', '=', id).executeTakeFirst();
-  if (found === undefined) throw notFound('there is no such block', 'input.id');
-  throw conflict(`the block is ${found.state}; accepted is one that is ${from}`, 'input.id');
+  return inTransaction(context.em, async (em) => {
+    const blocks = readRows(em).selectFrom('ip_block').select(['pool', 'cidr', 'state', 'assignee']);
+    const block = await blocks.where('id', '=', id).forUpdate().executeTakeFirst();
+    if (block === undefined) throw notFound('there is no such block', 'input.id');
+    if (block.state !== from) {
+      throw conflict(`the block is ${block.state}; accepted is one that is ${from}`, 'input.id');
+    }
+    await sql`
+      update ip_block
+      set state = ${state}, assignee = ${assignee}, held_at = case when ${state} = 'HOLDING' then now() end
+      where id = ${id}::bigint
+    `.execute(em.getKysely());
+    const change = { pool: block.pool, state: { from, to: state }, assignee: { from: block.assignee, to: assignee } };
+    await audit(em, context, { action, target: block.cidr, change });
+  });
 }
