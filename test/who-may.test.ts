@@ -4,6 +4,7 @@ import { ADMIN, basic, overWebSocket, startTestApp, type TestApp } from './suppo
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { overHttp, overLegacy, overSocket, postRaw, signedCall } from './support/doors.ts';
 import { rows } from './support/races.ts';
+import { metric, overWebSocketStream } from './support/streams.ts';
 
 interface Credentials {
   key: string;
@@ -290,6 +291,96 @@ describe('the record of changes', () => {
     expect(await entries({ actor: user })).toEqual([]);
   });
 
+  test('tells which operator changed zones, records and address blocks, and from where', async () => {
+    const from = { 'x-forwarded-for': '203.0.113.9', authorization: authorization(theirs) };
+    const send = async (name: string, type: string, input: object, selection: string) => {
+      const query = `mutation ($input: ${type}!) { ${name}(input: $input) { ${selection} } }`;
+      const { text } = await postRaw(app.address, JSON.stringify({ query, variables: { input } }), from);
+      expect(JSON.parse(text)).not.toHaveProperty('errors');
+      return JSON.parse(text).data[name];
+    };
+    const zone = { name: `zone${count}.example` };
+    const soa = { primaryServer: 'ns1.example.org', contact: 'a@example.org', refresh: 60 };
+    await send('addDnsZone', 'AddDnsZoneInput', { ...zone, soa }, 'dnsZone { id }');
+    const records = [
+      { name: 'www', type: 'A', value: '192.0.2.1', ttl: 60 },
+      { name: '@', type: 'TXT', value: 'x'.repeat(1_000) },
+    ];
+    const added = await send('addDnsRecords', 'AddDnsRecordsInput', { zone, records }, 'dnsRecords { id }');
+    const [{ id }, text] = added.dnsRecords;
+    await send('updateDnsRecord', 'UpdateDnsRecordInput', { id, value: '192.0.2.66' }, 'dnsRecord { id }');
+    await send('deleteDnsRecord', 'DeleteDnsRecordInput', { id: text.id }, 'deletedId');
+    await send('updateDnsZone', 'UpdateDnsZoneInput', { zone, soa: { refresh: 61 }, serial: 7 }, 'dnsZone { id }');
+    await send('deleteDnsZone', 'DeleteDnsZoneInput', { zone }, 'deletedId');
+    const pool = `pool ${count}`;
+    const cidrs = ['10.1.0.0/24', '2001:db8:0:0::/64'];
+    const blocks = await send('addIpBlocks', 'AddIpBlocksInput', { pool, cidrs }, 'ipBlocks { id }');
+    const block = { id: blocks.ipBlocks[0].id };
+    await send('assignIpBlock', 'AssignIpBlockInput', { ...block, assignee: 'a customer' }, 'ipBlock { id }');
+    await send('unassignIpBlock', 'UnassignIpBlockInput', block, 'ipBlock { id }');
+
+    const told = (await entries()).filter(({ origin }) => origin === '203.0.113.9').reverse();
+    const www = { name: `www.${zone.name}`, type: 'A', ttl: 60, value: '192.0.2.1' };
+    const long = { name: zone.name, type: 'TXT', ttl: null, value: expect.stringMatching(/^"x+" "x+…$/) };
+    const fields = { ...soa, retry: 3_600, expire: 1_209_600, minimum: 300, defaultTtl: 3_600 };
+    expect(told.map(({ action, target, change }) => [action, target, change])).toEqual([
+      ['addDnsZone', zone.name, fields],
+      ['addDnsRecords', zone.name, www],
+      ['addDnsRecords', zone.name, long],
+      ['updateDnsRecord', zone.name, { from: www, to: { ...www, value: '192.0.2.66' } }],
+      ['deleteDnsRecord', zone.name, long],
+      ['updateDnsZone', zone.name, { refresh: { from: 60, to: 61 }, serial: { from: null, to: 7 } }],
+      ['deleteDnsZone', zone.name, { records: 1 }],
+      ['addIpBlocks', '10.1.0.0/24', { pool }],
+      ['addIpBlocks', '2001:db8::/64', { pool }],
+      [
+        'assignIpBlock',
+        '10.1.0.0/24',
+        { pool, state: { from: 'AVAILABLE', to: 'ASSIGNED' }, assignee: { from: null, to: 'a customer' } },
+      ],
+      [
+        'unassignIpBlock',
+        '10.1.0.0/24',
+        { pool, state: { from: 'ASSIGNED', to: 'HOLDING' }, assignee: { from: 'a customer', to: null } },
+      ],
+    ]);
+    const who = { actor: { name: `user ${count}` }, apiKey: theirs.key };
+    for (const { actor, apiKey } of told) expect({ actor, apiKey }).toEqual(who);
+    expect(await entries({ target: zone.name })).toHaveLength(7);
+  });
+
+  test('has nothing of a change of records or blocks that was refused or that broke', async () => {
+    const zone = { name: `refused${count}.example` };
+    await app.query('mutation ($input: AddDnsZoneInput!) { addDnsZone(input: $input) { dnsZone { id } } }', {
+      input: { ...zone, soa: { primaryServer: 'ns1.example.org', contact: 'a@example.org' } },
+    });
+    await app.query('mutation { addIpBlocks(input: { pool: "taken", cidrs: ["10.9.0.0/24"] }) { ipBlocks { id } } }');
+    const before = await entries();
+    const refused = async (query: string, variables: object = {}) =>
+      expect(await app.post(query, { ...variables })).toMatchObject({ errors: [{}] });
+    const records = [
+      { name: 'a', type: 'CNAME', value: 'b' },
+      { name: 'a', type: 'A', value: '192.0.2.1' },
+    ];
+    const add = 'mutation ($input: AddDnsRecordsInput!) { addDnsRecords(input: $input) { dnsZone { id } } }';
+    await refused(add, { input: { zone, records } });
+    await refused(add, { input: { zone, records: records.slice(0, 1), expectedVersion: 99 } });
+    await refused('mutation { addIpBlocks(input: { pool: "taken", cidrs: ["10.9.0.0/25"] }) { ipBlocks { id } } }');
+    const block = Buffer.from('IpBlock:1').toString('base64');
+    await refused(`mutation { unassignIpBlock(input: { id: "${block}" }) { ipBlock { id } } }`);
+    // Where the entry cannot be written, nothing is changed.
+    await rows(database.orm.em, 'alter table audit_entry add constraint broken check (false) not valid');
+    try {
+      await refused(add, { input: { zone, records: records.slice(0, 1) } });
+      await refused(`mutation { assignIpBlock(input: { id: "${block}", assignee: "x" }) { ipBlock { id } } }`);
+    } finally {
+      await rows(database.orm.em, 'alter table audit_entry drop constraint broken');
+    }
+    expect(await entries()).toEqual(before);
+    expect(await rows(database.orm.em, 'select 1 from dns_record')).toEqual([]);
+    expect(await rows(database.orm.em, "select 1 from ip_block where assignee = 'x'")).toEqual([]);
+  });
+
   test('has no entry of what was refused, and is shown to admins alone', async () => {
     const before = await entries();
     await update({ user, name: 'admin' });
@@ -301,5 +392,73 @@ describe('the record of changes', () => {
     );
     expect(forbidden.errors).toMatchObject([{ extensions: { code: 'FORBIDDEN' } }]);
     expect(await entries()).toEqual(before);
+  });
+});
+
+describe.each(['VIEWER', 'OPERATOR'])('to a %s', (role) => {
+  beforeEach(async () => {
+    await update({ user, role });
+  });
+
+  const ask = <Data>(query: string, variables: Record<string, unknown> = {}) =>
+    overHttp<Data>(app.address, { query, variables }, authorization(theirs));
+  const admin = Buffer.from('User:1').toString('base64');
+
+  test('others are names at what they own, and no more of them is told', async () => {
+    await app.query(
+      `mutation { addTask(input: { name: "of the admin", className: "\\\\scheduler\\\\Tasks\\\\BackupTask" }) { task { id } } }`,
+    );
+    const owned = await ask('{ tasks(first: 1) { edges { node { owner { id legacyId name } } } } }');
+    expect(owned).toMatchObject({
+      data: { tasks: { edges: [{ node: { owner: { id: admin, legacyId: 1, name: 'admin' } } }] } },
+    });
+    for (const field of ['role', 'disabledAt']) {
+      const { data, errors } = await ask<unknown>(`{ tasks(first: 1) { edges { node { owner { ${field} } } } } }`);
+      expect(errors).toMatchObject([{ extensions: { code: 'FORBIDDEN' } }]);
+      expect(JSON.stringify(data)).not.toContain('ADMIN');
+    }
+  });
+
+  test('a stream tells what is theirs alone, whoever else asks the same', async () => {
+    await update({ user, role: 'OPERATOR' });
+    const name = `streamed ${count} ${role}`;
+    const added = await ask<{ addTask: { task: { id: string } } }>(
+      `mutation ($name: String!) { addTask(input: { name: $name, className: "\\\\scheduler\\\\Tasks\\\\BackupTask" }) { task { id } } }`,
+      { name },
+    );
+    await update({ user, role });
+    const other = await app.query<{ addUser: { user: { id: string } } }>(
+      'mutation ($name: String!, $role: Role!) { addUser(input: { name: $name, role: $role }) { user { id } } }',
+      { name: `beside ${count}`, role },
+    );
+    const query = 'subscription { runEvents { cursor task { name owner { role } } } }';
+    const theirStreams = [theirs, await createKey(other.addUser.user.id)].map((credentials) =>
+      overWebSocketStream({ ...app, authorization: authorization(credentials) }, { query }),
+    );
+    const [own, beside] = await Promise.all(theirStreams);
+    await expect.poll(() => metric(app, 'slotkeeper_live_subscribers')).toBe(2);
+    await app.query('mutation ($id: ID!) { executeTask(input: { task: { id: $id } }) { run { id } } }', {
+      id: added.data?.addTask.task.id,
+    });
+    await expect.poll(() => [own?.received.length, beside?.received.length]).toEqual([1, 1]);
+    expect(own?.received).toMatchObject([{ data: { runEvents: { task: { name, owner: { role } } } } }]);
+    expect(beside?.received).toMatchObject([{ errors: [{ extensions: { code: 'FORBIDDEN' } }] }]);
+    await Promise.all([own?.close(), beside?.close()]);
+  });
+
+  test('node and nodes have no user but themselves', async () => {
+    const QUERY =
+      'query ($ids: [ID!]!, $id: ID!) { nodes(ids: $ids) { id ... on User { name role disabledAt } } node(id: $id) { id } }';
+    const own = { id: user, name: `user ${count}`, role, disabledAt: null };
+    expect(await ask(QUERY, { ids: [admin, user, admin], id: admin })).toEqual({
+      data: { nodes: [null, own, null], node: null },
+    });
+    expect(await ask('{ viewer { name role disabledAt } }')).toEqual({
+      data: { viewer: { name: `user ${count}`, role, disabledAt: null } },
+    });
+    expect(await app.query(QUERY, { ids: [admin, user], id: user })).toMatchObject({
+      nodes: [{ role: 'ADMIN' }, { role }],
+      node: { id: user },
+    });
   });
 });

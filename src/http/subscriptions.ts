@@ -13,6 +13,7 @@ import {
 import type { Plugin } from 'graphql-yoga';
 import { unauthenticated } from '../errors.ts';
 import type { Context } from '../schema/context.ts';
+import { PERSONAL_FIELDS } from '../schema/user.ts';
 import { maskError } from './errors.ts';
 import type { StreamGuard } from './stream-guard.ts';
 
@@ -51,8 +52,9 @@ async function subscribe(args: ExecutionArgs, guard: StreamGuard) {
   if (!('schema' in validated)) return masked({ errors: validated }, context(args));
   const source = await createSourceEventStream(validated);
   if (!(Symbol.asyncIterator in source)) return masked(source, context(args));
-  const asked = questionOf(args.document, args.variableValues);
-  const question = `${context(args).viewer.role} ${args.operationName ?? ''} ${asked}`;
+  const { viewer } = context(args);
+  const { asked, isPersonal } = questionOf(args.document, args.variableValues);
+  const question = `${viewer.role} ${isPersonal ? viewer.id : ''} ${args.operationName ?? ''} ${asked}`;
   const execute = async (payload: Payload): Promise<Result> => {
     const result = await executeSubscriptionEvent({ ...validated, rootValue: payload });
     return result.errors === undefined ? { ...result, [CURSOR]: payload.cursor } : masked(result, context(args));
@@ -133,19 +135,34 @@ function toGraphQLError(error: unknown): GraphQLError {
 }
 
 /** Documents are parsed once for the same text, so they are told apart by identity. */
-const documentIds = new WeakMap<DocumentNode, { id: number; cursorVariables: Set<string> }>();
+const documentIds = new WeakMap<DocumentNode, { id: number; isPersonal: boolean; cursorVariables: Set<string> }>();
 let documentCount = 0;
 
-/** What is asked of each event: the document and its variables, but for one that only says where to begin. */
-function questionOf(document: DocumentNode, variables: ExecutionArgs['variableValues']): string {
+/**
+ * What is asked of each event: the document and its variables, but for one that only says where to begin; and whether the
+ * answer may be another for each user.
+ */
+function questionOf(document: DocumentNode, variables: ExecutionArgs['variableValues']) {
   let known = documentIds.get(document);
   if (known === undefined) {
     documentCount += 1;
-    known = { id: documentCount, cursorVariables: findCursorVariables(document) };
+    const isPersonal = hasPersonalField(document);
+    known = { id: documentCount, isPersonal, cursorVariables: findCursorVariables(document) };
     documentIds.set(document, known);
   }
   const asked = Object.entries(variables ?? {}).filter(([name]) => !known.cursorVariables.has(name));
-  return `${known.id} ${JSON.stringify(asked.sort(([left], [right]) => (left < right ? -1 : 1)))}`;
+  const values = JSON.stringify(asked.sort(([left], [right]) => (left < right ? -1 : 1)));
+  return { asked: `${known.id} ${values}`, isPersonal: known.isPersonal };
+}
+
+function hasPersonalField(document: DocumentNode): boolean {
+  let found = false;
+  visit(document, {
+    Field: ({ name }) => {
+      found ||= PERSONAL_FIELDS.includes(name.value);
+    },
+  });
+  return found;
 }
 
 const ROOT_ARGUMENT = 'after';

@@ -4,6 +4,7 @@ import type { Context } from './context.ts';
 import { type NodeType, parseGlobalId } from './global-id.ts';
 import { readList } from './input.ts';
 import { loadRows, type NodeTable } from './refs.ts';
+import { isOpenTo } from './user.ts';
 
 const TABLES: Record<NodeType, NodeTable> = {
   Task: 'task',
@@ -22,7 +23,8 @@ interface NodeId {
 }
 
 /** In the order of the ids, one query for each type among them. The rows say their type to the interface. */
-async function loadNodes(ids: readonly NodeId[], { em }: Context): Promise<(object | null)[]> {
+async function loadNodes(ids: readonly NodeId[], context: Context): Promise<(object | null)[]> {
+  const { em } = context;
   const idsByType = Map.groupBy(ids, ({ type }) => type);
   const found = new Map<string, object>();
   for (const [type, wanted] of idsByType) {
@@ -31,7 +33,7 @@ async function loadNodes(ids: readonly NodeId[], { em }: Context): Promise<(obje
       TABLES[type],
       wanted.map(({ id }) => id),
     )) {
-      if (row === null) continue;
+      if (row === null || (type === 'User' && !isOpenTo(row, context))) continue;
       if (!found.has(`${type}:${row.id}`)) brandWithType(row, type as never);
       found.set(`${type}:${row.id}`, row);
     }
@@ -43,14 +45,14 @@ builder.queryFields((t) => ({
   node: t.field({
     type: builder.nodeInterfaceRef(),
     nullable: true,
-    description: 'Anything by its id; null when there is none.',
+    description: 'Anything by its id; null when there is none. Users are found by admins and themselves.',
     args: { id: t.arg.id({ required: true, description: 'Which one.' }) },
     resolve: async (_root, { id }, context) => (await loadNodes([parseGlobalId(id, 'id')], context))[0],
   }),
   nodes: t.field({
     type: [builder.nodeInterfaceRef()],
     nullable: { list: false, items: true },
-    description: 'Anything by its id, in the order of the ids; null in the place of one that there is not.',
+    description: 'Anything by its id, in the order of the ids; null in the place of one that `node` does not find.',
     complexity: ({ ids }) => ({ field: 1, multiplier: Math.max(ids.length, 1) }),
     args: { ids: t.arg.idList({ required: true, description: 'Which ones, 500 at most.' }) },
     resolve: (_root, { ids }, context) =>

@@ -1,11 +1,22 @@
 import { readRows } from '../database/rows.ts';
 import { builder } from './builder.ts';
 import { readPage } from './connection.ts';
+import type { Context } from './context.ts';
 import { RoleEnum } from './enums.ts';
 import { toGlobalId } from './global-id.ts';
 import { containing } from './input.ts';
 import { keysetConnection, keysetPage, type Ordering } from './keyset.ts';
-import { UserRef } from './refs.ts';
+import { UserRef, type UserRow } from './refs.ts';
+
+/** To others a user is a name, at what they own and did: who has which rights helps whoever looks for a way in. */
+export function isOpenTo({ id }: { id: number }, { viewer }: Context): boolean {
+  return viewer.role === 'ADMIN' || viewer.id === id;
+}
+
+/** What of an answer depends on who asks, whatever their role: fields of these names. */
+export const PERSONAL_FIELDS: readonly string[] = ['role', 'disabledAt'];
+
+const adminOrOneself = (user: UserRow, _args: object, context: Context) => isOpenTo(user, context);
 
 UserRef.implement({
   description: 'Someone who owns tasks and holds API keys.',
@@ -14,11 +25,17 @@ UserRef.implement({
     id: t.id({ description: 'Unique among all types.', resolve: ({ id }) => toGlobalId('User', id) }),
     legacyId: t.exposeInt('id', { description: 'The `user_id` of the old API.' }),
     name: t.exposeString('name', { description: 'Unique among users.' }),
-    role: t.expose('role', { type: RoleEnum, description: 'What they may do.' }),
+    role: t.expose('role', {
+      type: RoleEnum,
+      authScopes: adminOrOneself,
+      description: 'What they may do; for admins and themselves.',
+    }),
     disabledAt: t.expose('disabled_at', {
       type: 'DateTime',
       nullable: true,
-      description: 'Since when none of their keys opens anything; null while they do. Their tasks go on.',
+      authScopes: adminOrOneself,
+      description:
+        'Since when none of their keys opens anything; null while they do. Their tasks go on. For admins and themselves.',
     }),
   }),
 });
