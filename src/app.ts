@@ -85,7 +85,11 @@ async function startParts(
   });
   await checkMasterKey(orm.em, vault);
 
-  const classes = [...builtInTaskClasses({ settings, databaseUrl: url, vault }), ...moduleClasses, ...ownClasses];
+  const classes = [
+    ...builtInTaskClasses({ settings, databaseUrl: url, vault, processLog: log }),
+    ...moduleClasses,
+    ...ownClasses,
+  ];
   checkNames(classes);
   const taskClasses = new TaskClasses(classes);
   const jobs = new Jobs(url, log, settings.ROLE !== 'gateway', settings.LEASE_SECONDS);

@@ -150,7 +150,7 @@ describe.skipIf(!HAS_NAME_SERVERS)(`a push to BIND and Knot${WITHOUT_NAME_SERVER
       const { state, message } = await stage().push();
       expect(state).toBe('FAILED');
       expect(message).toBe(
-        `DNS push: 1 of 1 zones on 1 of 2 servers; 1 zone changed. 1 failure: knot: no answer came from 127.0.0.1 port ${stage().knot.settings.port} (ECONNREFUSED)`,
+        'DNS push: 1 of 1 zones on 1 of 2 servers; 1 zone changed. 1 failure: knot: no answer came: ECONNREFUSED (connection refused)',
       );
       expect(await stage().bind.serialOf('example.com')).toBe(old + 1);
     } finally {
@@ -213,7 +213,7 @@ describe.skipIf(!HAS_NAME_SERVERS)(`a push to BIND and Knot${WITHOUT_NAME_SERVER
     const { state, message } = await stage().push();
     expect({ state, message }).toEqual({
       state: 'FAILED',
-      message: expect.stringContaining(`${foreign} was not written by Slotkeeper`),
+      message: expect.stringContaining('could not be written: foreign.example.zone was not written by Slotkeeper'),
     });
     expect(await readFile(foreign, 'utf8')).toBe('; by hand\n');
     expect(await stage().served('foreign.example')).toEqual([null, await stage().serialOf('foreign.example')]);

@@ -1,8 +1,10 @@
 // Tasks that call a URL, by the doors that users take, against receivers that behave and others that do not.
+import type { NetworkInterfaceInfo } from 'node:os';
 import { setDefaultCACertificates } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { Vault } from '../src/credentials/vault.ts';
+import { createLog } from '../src/log.ts';
 import { PrivateTargets } from '../src/runner/http-request/private-targets.ts';
 import { httpRequestTask } from '../src/runner/tasks/http-request-task.ts';
 import { MASTER_KEY, startTestApp, type TestApp } from './support/app.ts';
@@ -35,6 +37,12 @@ async function lookup(host: string) {
   const [next = []] = left.length > 1 ? left.splice(0, 1) : left;
   return next;
 }
+
+/** A machine with public addresses of its own, in their networks. */
+const interfaces = () => {
+  const cidrs = ['93.184.215.14/24', '2a01:4f8:1:2::10/64'];
+  return { eth0: cidrs.map((cidr) => ({ address: cidr.split('/')[0] ?? '', cidr }) as NetworkInterfaceInfo) };
+};
 
 const ipv4 = (...addresses: string[]) => addresses.map((address) => ({ address, family: 4 }));
 
@@ -100,16 +108,21 @@ beforeAll(async () => {
     '/no-location': (response) => void response.writeHead(302).end(),
   });
   const list = [receiver, other].map(({ port }) => `127.0.0.1:${port}`);
-  const privateTargets = PrivateTargets.parse([...list, 'hooks.example', 'wrong.example'].join());
-  const resolved = { ...httpRequestTask({ vault: new Vault(MASTER_KEY), privateTargets, lookup }), name: RESOLVED };
+  const privateTargets = PrivateTargets.parse([...list, 'hooks.example', 'wrong.example'].join(), interfaces);
+  const write = (line: string) => void logged.push(line);
+  const processLog = createLog('trace', { write });
+  const resolved = {
+    ...httpRequestTask({ vault: new Vault(MASTER_KEY), privateTargets, lookup, processLog }),
+    name: RESOLVED,
+  };
   database = await testDatabase();
   app = await startTestApp(database.url, {
     settings: { HTTP_ALLOW_PRIVATE: privateTargets, LOG_LEVEL: 'trace' },
     taskClasses: [resolved],
-    log: { write: (line) => void logged.push(line) },
+    log: { write },
   });
   for (const className of [HTTP_REQUEST, RESOLVED]) await addTask({ url: 'http://127.0.0.1/' }, { className });
-  await setSecret('TOKEN', SECRET, ['127.0.0.1', 'hooks.example']);
+  await setSecret('TOKEN', SECRET, [`http://127.0.0.1:${receiver.port}`, 'hooks.example']);
 });
 
 afterAll(async () => {
@@ -242,10 +255,17 @@ describe('a request', () => {
     answers.set('closed.example', [ipv4('127.0.0.1')]);
     expect(await execute({ legacyId: 1 }, { url: `http://nowhere.invalid:${closed.port}/` })).toMatchObject({
       state: 'FAILED',
-      message: expect.stringMatching(/^No whole response from http:\/\/nowhere\.invalid:\d+\/: .*nowhere\.invalid/),
+      message: expect.stringMatching(/^No whole response from http:\/\/nowhere\.invalid:\d+\/: (ENOTFOUND|EAI_AGAIN)/),
     });
     answers.set('hooks.example', [ipv4('127.0.0.1')]);
-    expect((await callResolved(`http://hooks.example:${closed.port}/`)).message).toContain('ECONNREFUSED');
+    const refused = await callResolved(`http://hooks.example:${closed.port}/`);
+    const words = 'ECONNREFUSED (connection refused)';
+    expect(refused.message).toBe(`No whole response from http://hooks.example:${closed.port}/: ${words}.`);
+    // The address is for those who read the log of the process.
+    const line = logged.find((each) => each.includes('a call got no whole response') && each.includes(refused.id));
+    expect(JSON.parse(line ?? '{}').errors).toEqual([
+      { code: 'ECONNREFUSED', syscall: 'connect', address: '127.0.0.1', port: closed.port },
+    ]);
   });
 });
 
@@ -460,6 +480,18 @@ describe('a private target', () => {
     expect(unlisted.connections()).toBe(0);
   });
 
+  test.each([
+    ['168.63.129.16', 'cloud platform'],
+    ['93.184.215.14', 'own network'],
+    ['93.184.215.99', 'own network'],
+    ['2a01:4f8:1:2::99', 'own network'],
+  ])('is what only this machine and its neighbours reach so: %s', async (address, kind) => {
+    answers.set('own.example', [[{ address, family: address.includes(':') ? 6 : 4 }]]);
+    const { state, message } = await callResolved('http://own.example/');
+    expect(state).toBe('FAILED');
+    expect(message).toContain(`is refused: its address is not public (${kind})`);
+  });
+
   test('is never reached by a name whose answer changes', async () => {
     // On the port that is allowed at 127.0.0.1, so that nothing but the address is wrong.
     const trap = await startReceiver({}, { host: '127.0.0.2', port: receiver.port });
@@ -519,7 +551,12 @@ describe('a secret', () => {
     [
       'may not go there',
       { headers: { A: { secret: 'ELSEWHERE' } } },
-      /^The secret ELSEWHERE may not be sent to 127\.0\.0\.1/,
+      /^The secret ELSEWHERE, to which the header A refers, may not be sent to http:\/\/127\.0\.0\.1:\d+ by plain http: /,
+    ],
+    [
+      'is stored for https',
+      { headers: { A: { secret: 'BARE' } } },
+      /: its allowedHosts list no "http:\/\/127\.0\.0\.1:\d+"\. Accepted are https, to a host that they list, or that entry among them\.$/,
     ],
     [
       'was sealed for another name',
@@ -528,7 +565,8 @@ describe('a secret', () => {
     ],
   ])('that %s fails the run before anything is sent', async (_what, data, message) => {
     await setSecret('ELSEWHERE', 'value', ['example.org', '*.0.0.1.example']);
-    await setSecret('MOVED', 'value', ['127.0.0.1']);
+    await setSecret('BARE', 'value', ['127.0.0.1', 'http://127.0.0.1', `http://127.0.0.1:${other.port}`]);
+    await setSecret('MOVED', 'value', [`http://127.0.0.1:${receiver.port}`]);
     await database.orm.em
       .getConnection()
       .execute(
@@ -569,6 +607,30 @@ describe('https', () => {
     });
     expect(sent).toEqual([]);
     expect(await callResolved(url('hooks.example', '/down'))).toMatchObject({ state: 'SUCCEEDED' });
+  });
+
+  test('is what a secret needs that is stored for a host, whoever answers to its name by plain http', async () => {
+    answers.set('hooks.example', [ipv4('127.0.0.1')]);
+    const connections = receiver.connections();
+    const run = await callResolved(`http://hooks.example:${receiver.port}/`, secretHeaders);
+    expect(run).toMatchObject({ state: 'FAILED' });
+    expect(run.message).toBe(
+      `The secret TOKEN, to which the header Authorization refers, may not be sent to http://hooks.example:${receiver.port} by plain http: its allowedHosts list no "http://hooks.example:${receiver.port}". Accepted are https, to a host that they list, or that entry among them.`,
+    );
+    await setSecret('PLAIN', 'a value', [`http://HOOKS.example:${receiver.port}`]);
+    const headers = { A: { secret: 'PLAIN' } };
+    expect((await callResolved(url('hooks.example', '/'), { headers })).message).toBe(
+      'The secret PLAIN, to which the header A refers, may not be sent to hooks.example: its allowedHosts do not list it.',
+    );
+    expect(receiver.connections()).toBe(connections);
+    const [sent, ...followed] = await receiver.during(async () => {
+      const redirected = await callResolved(`http://hooks.example.:${receiver.port}/away`, { headers });
+      expect(redirected).toMatchObject({ state: 'SUCCEEDED' });
+    });
+    expect(sent?.headers).toMatchObject({ a: 'a value' });
+    expect(followed).toEqual([]);
+    expect(other.requests.at(-1)).toMatchObject({ path: '/end' });
+    expect(other.requests.at(-1)?.headers).not.toHaveProperty('a');
   });
 });
 

@@ -1,6 +1,7 @@
 // Asks one name server by DNS which serial of a zone it serves.
 import { Resolver } from 'node:dns/promises';
 import { codeOf } from '../database/startup-error.ts';
+import { wordsOf } from '../system-words.ts';
 
 /** No reply came at all: the server is down, away, or somewhere else. */
 export class NoAnswer extends Error {}
@@ -33,7 +34,7 @@ export async function askSerial(
   } catch (error) {
     const code = codeOf(error) ?? '';
     if (NOT_SERVED.includes(code)) return null;
-    throw new NoAnswer(`no answer came from ${address} port ${port} (${code})`);
+    throw new NoAnswer(`no answer came: ${wordsOf(error)}`, { cause: error });
   } finally {
     signal.removeEventListener('abort', stop);
   }

@@ -1,6 +1,7 @@
 // Brings zones to one name server: files, list of zones, load commands, and the proof by DNS.
 import { setTimeout as pause } from 'node:timers/promises';
-import { reasonOf } from '../database/startup-error.ts';
+import type { Logger } from 'pino';
+import { wordsOf } from '../system-words.ts';
 import { askSerial, NoAnswer } from './ask-serial.ts';
 import { type CommandEnd, runCommand } from './command.ts';
 import type { DnsServerSettings } from './server-settings.ts';
@@ -23,7 +24,10 @@ export interface ServerPushOptions {
   /** Whether zones that there are no longer are taken off the server. */
   removesDeleted: boolean;
   signal: AbortSignal;
+  /** The run's log, which all users read. */
   log(message: string, data?: unknown): void;
+  /** The log of the process, for what the settings say of the machine. */
+  processLog: Logger | undefined;
 }
 
 /** What became of one zone. */
@@ -94,14 +98,14 @@ export class ServerPush {
 
   /** Zones that were deleted and whose files Slotkeeper wrote. */
   async #findGone(): Promise<string[]> {
-    const { knownZones, removesDeleted, settings } = this.#options;
+    const { knownZones, removesDeleted } = this.#options;
     try {
       const unknown = (await this.#folder.zones()).filter((zone) => !knownZones.has(zone));
       const gone: string[] = [];
       for (const zone of removesDeleted ? unknown : []) if (await this.#folder.isOurs(zone)) gone.push(zone);
       return gone;
     } catch (error) {
-      throw new ServerAway(`its directory ${settings.directory} cannot be used: ${reasonOf(error)}`);
+      throw new ServerAway(`its directory cannot be used: ${this.#wordsOf(error)}`);
     }
   }
 
@@ -113,7 +117,10 @@ export class ServerPush {
         return { zone, before, answered: before, written: false, commandFault: null, fault: null };
       });
     } catch (error) {
-      if (error instanceof NoAnswer) throw new ServerAway(error.message);
+      if (error instanceof NoAnswer) {
+        this.#wordsOf(error.cause);
+        throw new ServerAway(error.message);
+      }
       throw error;
     }
   }
@@ -137,7 +144,7 @@ export class ServerPush {
     try {
       pending.written = await this.#folder.write(pending.zone, pending.before);
     } catch (error) {
-      pending.fault = `its file could not be written: ${reasonOf(error)}`;
+      pending.fault = `its file could not be written: ${this.#wordsOf(error)}`;
     }
   }
 
@@ -157,7 +164,7 @@ export class ServerPush {
       if (fault !== null) await undo?.();
       return { loaded: fault === null, fault: fault && `its list of zones was not loaded: ${fault}` };
     } catch (error) {
-      return { loaded: false, fault: `its list of zones could not be written: ${reasonOf(error)}` };
+      return { loaded: false, fault: `its list of zones could not be written: ${this.#wordsOf(error)}` };
     }
   }
 
@@ -171,9 +178,21 @@ export class ServerPush {
     return listed;
   }
 
-  #run(parts: readonly string[]): Promise<CommandEnd> {
-    const { settings, signal } = this.#options;
-    return runCommand(parts, { timeoutSeconds: settings.timeoutSeconds, signal });
+  /** What a program says of itself names the directory and the address as well. */
+  async #run(parts: readonly string[]): Promise<CommandEnd> {
+    const { settings, signal, processLog, name } = this.#options;
+    const { fault, output } = await runCommand(parts, { timeoutSeconds: settings.timeoutSeconds, signal });
+    if (fault !== null) processLog?.warn({ server: name, fault, output }, 'a DNS server was not told to load');
+    const shown = output.replaceAll(settings.directory, '[directory]').replaceAll(settings.address, '[address]');
+    return { fault, output: shown };
+  }
+
+  /** What users are told of an error; the rest is told to the log of the process. */
+  #wordsOf(error: unknown): string {
+    const { name, settings, processLog } = this.#options;
+    const { address, port, directory } = settings;
+    processLog?.warn({ server: name, address, port, directory, err: error }, 'a DNS server could not be pushed to');
+    return wordsOf(error);
   }
 
   /** A command that names no zone loads all of them at once. */

@@ -2,7 +2,7 @@
 // confirmed last, `….former`: it is there before the new file takes its place and goes once the new one is confirmed, so
 // that a push that is killed at any moment leaves what the next one needs to know.
 import { readdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { readIfThere, syncFolder, TEMPORARY, writeAtomically } from './atomic-file.ts';
 import { readMark } from './zone-file.ts';
 
@@ -59,7 +59,9 @@ export class ZoneFolder {
     if (present === text) return false;
     if (present !== null) {
       const mark = readMark(present);
-      if (mark === null) throw new Error(`${file} was not written by Slotkeeper; move it away to have it pushed`);
+      if (mark === null) {
+        throw new Error(`${basename(file)} was not written by Slotkeeper; move it away to have it pushed`);
+      }
       // An unconfirmed file, of a push that was killed, is not worth going back to where there is a confirmed one.
       const unconfirmed = mark.serial !== answered && (await readIfThere(this.#formerOf(name))) !== null;
       if (!unconfirmed) await writeAtomically(this.#formerOf(name), present);

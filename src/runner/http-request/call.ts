@@ -1,5 +1,6 @@
 // A request with its redirects, each of which is judged like the first.
 import { STATUS_CODES } from 'node:http';
+import { wordsOf } from '../../system-words.ts';
 import { PermanentError } from '../tasks/task-class.ts';
 import { exchange, type Reply } from './exchange.ts';
 import type { PrivateTargets } from './private-targets.ts';
@@ -15,6 +16,8 @@ export interface CallOptions {
   signal: AbortSignal;
   /** Called for each redirect that is followed. */
   onRedirect(message: string): void;
+  /** Called with what kept a whole response from coming, which names the address: users are told no more than its words. */
+  onNoResponse(errors: readonly unknown[]): void;
 }
 
 export interface Answer {
@@ -43,13 +46,17 @@ export async function call(first: Outgoing, options: CallOptions): Promise<Answe
 }
 
 async function send(request: Outgoing, options: CallOptions): Promise<Reply> {
-  const { lookupHost, privateTargets, maxResponseBytes, signal } = options;
+  const { lookupHost, privateTargets, maxResponseBytes, signal, onNoResponse } = options;
   try {
     const target = await resolveTarget(request.url, lookupHost, privateTargets, signal);
     return await exchange(request, { target, privateTargets, maxResponseBytes, signal });
   } catch (error) {
     if (error instanceof PermanentError || signal.aborted) throw error;
-    throw new Error(`No whole response from ${shownUrl(request.url)}: ${describe(error)}.`);
+    // Several addresses that were tried in vain fail together.
+    const errors = error instanceof AggregateError ? (error.errors as unknown[]) : [error];
+    onNoResponse(errors);
+    const words = new Set(errors.map((each) => wordsOf(each).replace(/\.$/, '')));
+    throw new Error(`No whole response from ${shownUrl(request.url)}: ${[...words].join('; ')}.`);
   }
 }
 
@@ -57,10 +64,4 @@ async function send(request: Outgoing, options: CallOptions): Promise<Reply> {
 export function shownStatus(status: number): string {
   const words = STATUS_CODES[status];
   return words === undefined ? String(status) : `${status} ${words}`;
-}
-
-/** Several addresses that were tried in vain fail together, with no message of their own. */
-function describe(error: unknown): string {
-  const errors = error instanceof AggregateError ? (error.errors as unknown[]) : [error];
-  return errors.map((each) => (each instanceof Error ? each.message : String(each)).replace(/\.$/, '')).join('; ');
 }

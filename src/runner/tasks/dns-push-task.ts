@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import { z } from 'zod';
 import { readRows } from '../../database/rows.ts';
 import { reasonOf } from '../../database/startup-error.ts';
@@ -42,7 +43,7 @@ type Context = TaskContext<z.infer<typeof data>>;
  * A zone's serial is committed before its file is written, and what is pushed is decided by the file and the server's
  * answer, so an attempt may be killed anywhere and made again.
  */
-export function dnsPushTask(servers: DnsServersSettings) {
+export function dnsPushTask(servers: DnsServersSettings, processLog?: Logger) {
   return defineTaskClass({
     name: '\\scheduler\\Tasks\\DNSPushTask',
     title: 'Push DNS zones',
@@ -52,7 +53,7 @@ export function dnsPushTask(servers: DnsServersSettings) {
     exclusive: true,
     async run(context) {
       const zones = await findZones(context);
-      const push = new Push(context, await findTargets(context, servers, zones.known), zones.ids.length);
+      const push = new Push(context, await findTargets(context, servers, zones.known, processLog), zones.ids.length);
       for (let start = 0; start === 0 || start < zones.ids.length; start += BATCH) {
         await push.batch(zones.ids.slice(start, start + BATCH));
       }
@@ -92,6 +93,7 @@ async function findTargets(
   context: Context,
   servers: DnsServersSettings,
   known: ReadonlySet<string>,
+  processLog: Logger | undefined,
 ): Promise<Target[]> {
   const {
     em,
@@ -115,7 +117,7 @@ async function findTargets(
     if (settings === undefined) {
       return { id, name, push: null, fault: `this runner's settings (DNS_SERVERS) have no server ${name}` };
     }
-    const options = { name, settings, knownZones: known, removesDeleted: zone == null, signal, log };
+    const options = { name, settings, knownZones: known, removesDeleted: zone == null, signal, log, processLog };
     return { id, name, push: new ServerPush(options), fault: null };
   });
 }

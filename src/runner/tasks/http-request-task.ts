@@ -1,6 +1,8 @@
+import type { Logger } from 'pino';
 import manifest from '../../../package.json' with { type: 'json' };
 import { type OpenSecret, openSecrets } from '../../credentials/secrets.ts';
 import type { Vault } from '../../credentials/vault.ts';
+import { detailsOf } from '../../system-words.ts';
 import { type Answer, call, shownStatus } from '../http-request/call.ts';
 import { type HttpRequestData, httpRequestData, LIMITS } from '../http-request/data.ts';
 import type { Reply } from '../http-request/exchange.ts';
@@ -22,6 +24,7 @@ export interface HttpRequestParts {
   vault: Vault;
   privateTargets: PrivateTargets;
   lookup?: Lookup;
+  processLog?: Logger | undefined;
 }
 
 /** Client errors that pass: the same request may be answered otherwise later. */
@@ -36,7 +39,7 @@ const MAX_RETRY_AFTER = 100;
  * Tried again by the task's policy: no response, a status of 5xx, and a few others that pass. Not tried again: a target that
  * is refused, a secret that may not go there, too many redirects, too large a response, another status of 4xx.
  */
-export function httpRequestTask({ vault, privateTargets, lookup = systemLookup }: HttpRequestParts) {
+export function httpRequestTask({ vault, privateTargets, lookup = systemLookup, processLog }: HttpRequestParts) {
   return defineTaskClass({
     name: '\\scheduler\\Tasks\\HttpRequestTask',
     title: 'Call a URL',
@@ -57,6 +60,7 @@ export function httpRequestTask({ vault, privateTargets, lookup = systemLookup }
           maxResponseBytes: data.max_response_bytes ?? LIMITS.responseBytes.default,
           signal: within.signal,
           onRedirect: (message) => log(redactor.redact(message)),
+          onNoResponse: (errors) => processLog?.info({ errors: errors.map(detailsOf) }, 'a call got no whole response'),
         });
         return redactor.redact(outcomeOf(data, answer, Math.round(performance.now() - begun), redactor, log));
       } catch (error) {

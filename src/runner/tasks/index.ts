@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import type { Vault } from '../../credentials/vault.ts';
 import type { Settings } from '../../env.ts';
 import { backupTask } from './backup-task.ts';
@@ -27,14 +28,16 @@ export interface TaskClassParts {
   databaseUrl: string;
   /** Opens the secrets that tasks send. */
   vault: Vault;
+  /** For what users are not to read of a failure, such as addresses; not needed where nothing is run. */
+  processLog?: Logger;
 }
 
 /** The classes that the product comes with. A new one is one file here and one entry in this list. */
-export function builtInTaskClasses({ settings, databaseUrl, vault }: TaskClassParts): TaskClass[] {
+export function builtInTaskClasses({ settings, databaseUrl, vault, processLog }: TaskClassParts): TaskClass[] {
   return [
     processHoldingTask(settings.HOLDING_DAYS),
     backupTask({ locations: settings.BACKUP_LOCATIONS, databaseUrl }),
-    dnsPushTask(settings.DNS_SERVERS),
-    httpRequestTask({ vault, privateTargets: settings.HTTP_ALLOW_PRIVATE }),
+    dnsPushTask(settings.DNS_SERVERS, processLog),
+    httpRequestTask({ vault, privateTargets: settings.HTTP_ALLOW_PRIVATE, processLog }),
   ];
 }
