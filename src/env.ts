@@ -1,7 +1,7 @@
 // The only reader of process.env. All faults of the settings are reported together.
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
-import { defaultLocations, parseLocations } from './backup/locations.ts';
+import { defaultLocations, MAX_KEEP, parseLocations } from './backup/locations.ts';
 import { parseMasterKey } from './credentials/master-key.ts';
 import { reasonOf, StartupError } from './database/startup-error.ts';
 import { dnsServersFile } from './dns/server-settings.ts';
@@ -87,7 +87,7 @@ const settings = z
         if (locations !== null) return locations;
         context.addIssue({
           code: 'custom',
-          message: 'is no list such as disk=/var/backups,share=/mnt/share, of different names and absolute paths',
+          message: `is no list such as disk=/var/backups,share=/mnt/share:keepAtLeast=14, of different names and absolute paths, and of whole numbers from 1 to ${MAX_KEEP}`,
         });
         return z.NEVER;
       })

@@ -516,11 +516,22 @@ describe('npm run restore', () => {
 });
 
 test('BACKUP_LOCATIONS is a list of different names with absolute paths, or ends the start', async () => {
-  expect(parseLocations('disk=/var/backups, nas-1 = /mnt/a=b')).toEqual([
-    { name: 'disk', folder: '/var/backups' },
-    { name: 'nas-1', folder: '/mnt/a=b' },
+  expect(parseLocations('disk=/var/backups, nas-1 = /mnt/a=b:c:keepAtLeast=14')).toEqual([
+    { name: 'disk', folder: '/var/backups', keepAtLeast: 1 },
+    { name: 'nas-1', folder: '/mnt/a=b:c', keepAtLeast: 14 },
   ]);
-  for (const text of ['/var/backups', 'disk=', 'disk=backups', '=/var', 'a=/x,a=/y', 'a=/x,', 'a b=/x', '../a=/x']) {
+  const wrongNumbers = ['', '0', '-1', '1.5', 'x', '10001'].map((number) => `a=/x:keepAtLeast=${number}`);
+  for (const text of [
+    '/var/backups',
+    'disk=',
+    'disk=backups',
+    '=/var',
+    'a=/x,a=/y',
+    'a=/x,',
+    'a b=/x',
+    '../a=/x',
+    ...wrongNumbers,
+  ]) {
     expect(parseLocations(text), text).toBeNull();
   }
   const settings = { DATABASE_URL: original.url, BACKUP_LOCATIONS: 'disk=backups' };

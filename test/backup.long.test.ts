@@ -129,7 +129,9 @@ describe('a file', () => {
   beforeAll(async () => {
     const made = await testDatabase();
     const location = join(folder, 'flipped');
-    const app = await startTestApp(made.url, { settings: { BACKUP_LOCATIONS: [{ name: 'disk', folder: location }] } });
+    const app = await startTestApp(made.url, {
+      settings: { BACKUP_LOCATIONS: [{ name: 'disk', folder: location, keepAtLeast: 1 }] },
+    });
     path = join(location, fileOf(await runTask(app, await addBackupTask(app))));
     whole = await readFile(path);
     await app.stop();
@@ -255,7 +257,9 @@ describe('a restore', () => {
   test(`that is killed ${RESTORE_KILLS} times, at random, leaves a database that the next one takes, or a whole one`, async () => {
     const from = await database();
     const location = join(folder, 'restored');
-    const app = await startTestApp(from.url, { settings: { BACKUP_LOCATIONS: [{ name: 'disk', folder: location }] } });
+    const app = await startTestApp(from.url, {
+      settings: { BACKUP_LOCATIONS: [{ name: 'disk', folder: location, keepAtLeast: 1 }] },
+    });
     const task = await addBackupTask(app);
     await addEvents(from.orm, 100_000);
     const file = join(location, fileOf(await runTask(app, task)));
@@ -296,7 +300,9 @@ describe('a restore', () => {
   test('and a start at the same time make an installation of the one or of the other, whole', async () => {
     const from = await database();
     const location = join(folder, 'raced');
-    const app = await startTestApp(from.url, { settings: { BACKUP_LOCATIONS: [{ name: 'disk', folder: location }] } });
+    const app = await startTestApp(from.url, {
+      settings: { BACKUP_LOCATIONS: [{ name: 'disk', folder: location, keepAtLeast: 1 }] },
+    });
     await rows(from.orm.em, "insert into app_user (id, name, role) values (31, 'restored', 'VIEWER')");
     const file = join(location, fileOf(await runTask(app, await addBackupTask(app))));
     await app.stop();

@@ -1,5 +1,5 @@
 // The way of a backup, from the task to a copy that runs; what may go wrong on it is in backup-restore.long.test.ts.
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -18,7 +18,9 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'slotkeeper-backup-'));
   original = await testDatabase();
   copy = await testDatabase(EMPTY);
-  const settings = { BACKUP_LOCATIONS: parseLocations(`disk=${folder}`) ?? [] };
+  const settings = {
+    BACKUP_LOCATIONS: parseLocations(`disk=${folder},safe=${join(folder, 'safe')}:keepAtLeast=2`) ?? [],
+  };
   app = await startTestApp(original.url, { settings });
 });
 
@@ -29,18 +31,36 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function addAndRun(className: string, data: object): Promise<{ state: string; message: string }> {
+interface Ended {
+  state: string;
+  message: string;
+  events: { edges: { node: { message: string | null } }[] };
+}
+
+async function addAndRun(className: string, data: object): Promise<Ended> {
   const { addTask } = await app.query<{ addTask: { task: { id: string } } }>(
     `mutation ($className: String!, $data: JSON) {
       addTask(input: { name: "n", className: $className, data: $data, repeatItems: [{ hour: 4 }] }) { task { id } } }`,
     { className, data },
   );
-  const { executeTask } = await app.query<{ executeTask: { run: { state: string; message: string } } }>(
-    'mutation ($id: ID!) { executeTask(input: { task: { id: $id }, waitSeconds: 60 }) { run { state message } } }',
+  const { executeTask } = await app.query<{ executeTask: { run: Ended } }>(
+    `mutation ($id: ID!) { executeTask(input: { task: { id: $id }, waitSeconds: 60 }) {
+      run { state message events(filter: { types: [LOG] }) { edges { node { message } } } } } }`,
     { id: addTask.task.id },
   );
   return executeTask.run;
 }
+
+test('a location keeps at least as many backups as its setting says, whatever a task asks for', async () => {
+  const keeps = [3, 1, 1];
+  const runs: Ended[] = [];
+  for (const keep of keeps) runs.push(await addAndRun(BACKUP, { location: 'safe', keep }));
+  const files = runs.map(({ message }) => message.split(' ')[1]);
+  expect(runs.map(({ message }) => /(\d+) older/.exec(message)?.[1])).toEqual(['0', '0', '1']);
+  expect((await readdir(join(folder, 'safe'))).sort()).toEqual(files.slice(1).sort());
+  const told = '2 backups are kept, not 1: the location keeps at least so many';
+  expect(runs.map(({ events }) => events.edges.map(({ node }) => node.message))).toEqual([[], [told], [told]]);
+});
 
 test('a backup is made, checked and restored; the copy is held until it is resumed, and then runs tasks', async () => {
   await app.query('mutation { addIpBlocks(input: { cidrs: ["10.0.0.0/24"] }) { ipBlocks { id } } }');

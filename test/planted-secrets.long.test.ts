@@ -44,7 +44,7 @@ beforeAll(async () => {
   app = await startTestApp(database.url, {
     settings: {
       LOG_LEVEL: 'trace',
-      BACKUP_LOCATIONS: [{ name: 'disk', folder }],
+      BACKUP_LOCATIONS: [{ name: 'disk', folder, keepAtLeast: 1 }],
       HTTP_ALLOW_PRIVATE: PrivateTargets.parse(`127.0.0.1:${receiver.port}`),
     },
     log: { write: (line: string) => void logged.push(line) },

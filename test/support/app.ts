@@ -53,7 +53,7 @@ export async function startTestApp(databaseUrl: string, options: AppOptions = {}
     ROLE: 'all',
     CONCURRENCY: 10,
     TASK_MODULES: [],
-    BACKUP_LOCATIONS: [{ name: 'default', folder: '/nonexistent/backups' }],
+    BACKUP_LOCATIONS: [{ name: 'default', folder: '/nonexistent/backups', keepAtLeast: 1 }],
     HOLDING_DAYS: 30,
     HTTP_ALLOW_PRIVATE: PrivateTargets.parse(''),
     DNS_SERVERS: {},

@@ -8,13 +8,12 @@ import { z } from 'zod';
 import type { Manifest } from '../../backup/archive.ts';
 import { finishedName, listUnfinished, makeFolder, publish, removeOlder, unfinishedName } from '../../backup/files.ts';
 import { readInstallation } from '../../backup/installation.ts';
-import type { BackupLocation } from '../../backup/locations.ts';
+import { type BackupLocation, MAX_KEEP } from '../../backup/locations.ts';
 import { verifyBackup } from '../../backup/read-backup.ts';
 import { writeBackup } from '../../backup/write-backup.ts';
-import { reasonOf } from '../../database/startup-error.ts';
+import { wordsOf } from '../../system-words.ts';
 import { defineTaskClass } from './task-class.ts';
 
-const MAX_KEEP = 10_000;
 const DEFAULT_KEEP = 7;
 /** The same numbers as text, as old callers may send them. */
 const KEEP_TEXT = /^0*([1-9]\d{0,3}|10000)$/;
@@ -60,7 +59,9 @@ export function backupTask({ locations, databaseUrl }: BackupTaskParts) {
           notKept,
         )
         .nullish()
-        .describe(`How many backups to keep at the location, the new one among them. ${DEFAULT_KEEP} unless given.`),
+        .describe(
+          `How many backups to keep at the location, the new one among them. ${DEFAULT_KEEP} unless given; not fewer than the server's settings keep there.`,
+        ),
     }),
     defaults: { timeoutSeconds: FOUR_HOURS_SECONDS, retry: { attempts: 3, delaySeconds: 60 } },
     async run({ data, run, em, signal, log, progress, checkpoint }) {
@@ -72,7 +73,10 @@ export function backupTask({ locations, databaseUrl }: BackupTaskParts) {
         await makeFolder(folder);
         const earlier = await findEarlier(folder, run.checkpoint, signal, log);
         const made = earlier ?? (await make());
-        const removed = await removeOlder(folder, uuid, made.file, data.keep ?? DEFAULT_KEEP);
+        const keep = data.keep ?? DEFAULT_KEEP;
+        if (keep < location.keepAtLeast)
+          log(`${location.keepAtLeast} backups are kept, not ${keep}: the location keeps at least so many`);
+        const removed = await removeOlder(folder, uuid, made.file, Math.max(keep, location.keepAtLeast));
         return report(made, await stat(join(folder, made.file)), removed);
       });
 
@@ -129,7 +133,7 @@ async function findEarlier(
     return { file, manifest };
   } catch (error) {
     signal.throwIfAborted();
-    log(`an earlier attempt has made ${file}, which is of no use: ${reasonOf(error)}`);
+    log(`an earlier attempt has made ${file}, which is of no use: ${wordsOf(error)}`);
     return null;
   }
 }
