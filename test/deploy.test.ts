@@ -4,8 +4,10 @@ import { globSync } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parse as parseGraphQL, validate } from 'graphql';
-import { describe, expect, test } from 'vitest';
+import ipaddr from 'ipaddr.js';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type Document, parseAllDocuments } from 'yaml';
+import { readSettings } from '../src/env.ts';
 import { schema } from '../src/schema/index.ts';
 import { PROJECT } from './support/npm-start.ts';
 
@@ -278,6 +280,23 @@ describe('Kubernetes', () => {
   );
 });
 
+test('a runner in Kubernetes reaches no address at which clouds tell credentials', async () => {
+  const policies = await documentsOf('deploy/kubernetes/network-policy.yaml');
+  const runner = policies.map((each) => each.toJS()).find(({ metadata }) => metadata.name === 'slotkeeper-runner');
+  const excepted = runner.spec.egress.flatMap(({ to }: { to: { ipBlock: { except: string[] } }[] }) =>
+    to.flatMap(({ ipBlock }) => ipBlock.except),
+  );
+  for (const address of ['169.254.169.254', '168.63.129.16', '100.100.100.200', 'fd00:ec2::254', 'fd20:ce::254']) {
+    expect(
+      excepted.some(
+        (cidr: string) =>
+          ipaddr.parse(address).kind() === ipaddr.parseCIDR(cidr)[0].kind() &&
+          ipaddr.parse(address).match(ipaddr.parseCIDR(cidr)),
+      ),
+    ).toBe(true);
+  }
+});
+
 describe('settings', () => {
   /** Those of the process, and what the shell and npm give it. */
   const settingsOf = async () =>
@@ -304,6 +323,20 @@ describe('settings', () => {
     const listed = rows.flatMap(([, names]) => [...(names ?? '').matchAll(/`(\w+)`/g)].map(([, name]) => name));
     expect(new Set(listed)).toEqual(await settingsOf());
   });
+});
+
+test('systemd does not start before the secret of the first admin is filled in, which would be printed into its journal', async () => {
+  const given = [...(await read('deploy/systemd/slotkeeper.env.example')).matchAll(/^([A-Z_]+)=(.*)$/gm)].map(
+    ([, name = '', value = '']) => [name, value] as const,
+  );
+  expect(given).toContainEqual(['ADMIN_API_SECRET', '']);
+  for (const [name, value] of given) vi.stubEnv(name, value);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  expect(() => readSettings()).toThrow('ADMIN_API_KEY and ADMIN_API_SECRET go together');
+  vi.stubEnv('ADMIN_API_SECRET', 'filled in');
+  expect(() => readSettings()).toThrow('ADMIN_API_SECRET holds a blank');
+  vi.stubEnv('ADMIN_API_SECRET', 'filled-in');
+  expect(readSettings()).toMatchObject({ ADMIN_API_KEY: 'admin', ADMIN_API_SECRET: 'filled-in' });
 });
 
 test('systemd gives as much time to end as it takes', async () => {
