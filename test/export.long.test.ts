@@ -3,20 +3,27 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { HOLDING, MASTER_KEY, startTestApp, type TestApp } from './support/app.ts';
 import { CHILD_ENVIRONMENT } from './support/child-environment.ts';
 import { contentsOf } from './support/contents.ts';
-import { type TestDatabase, testDatabase } from './support/database.ts';
+import { addDailyTasks } from './support/daily-tasks.ts';
+import { EMPTY, type TestDatabase, testDatabase } from './support/database.ts';
+import { makeNewerVersion, NEWEST_MIGRATION } from './support/newer-version.ts';
+import { proxyTo } from './support/proxy.ts';
 import { rows } from './support/races.ts';
 
 const COMMANDS = {
-  export: fileURLToPath(new URL('../src/tasks-file/export-command.ts', import.meta.url)),
-  apply: fileURLToPath(new URL('../src/tasks-file/apply-command.ts', import.meta.url)),
+  export: 'src/tasks-file/export-command.ts',
+  apply: 'src/tasks-file/apply-command.ts',
+  import: 'src/import/command.ts',
 };
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const HTTP = '\\scheduler\\Tasks\\HttpRequestTask';
+const DNS_PUSH = '\\scheduler\\Tasks\\DNSPushTask';
 const SECRET = 'the-value-of-the-secret';
 
 let database: TestDatabase;
@@ -46,13 +53,20 @@ interface Ended {
   errors: string;
 }
 
-function start(
-  command: keyof typeof COMMANDS,
-  args: string[],
-  url: string,
-): { child: ChildProcess; ended: Promise<Ended> } {
-  const env = { ...CHILD_ENVIRONMENT, DATABASE_URL: url, MASTER_KEY: MASTER_KEY.toString('hex') };
-  const child = spawn(process.execPath, [COMMANDS[command], ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+/** A process of the command with its standard output unread. `root` is where its version lies. */
+function launch(command: keyof typeof COMMANDS, args: string[], settings: Record<string, string> = {}, root = ROOT) {
+  const env = { DATABASE_URL: database.url, MASTER_KEY: MASTER_KEY.toString('hex'), ...settings };
+  const child = spawn(process.execPath, [join(root, COMMANDS[command]), ...args], {
+    env: { ...CHILD_ENVIRONMENT, ...env },
+    stdio: 'pipe',
+  });
+  child.stdin.on('error', () => undefined);
+  child.stdin.end('the-secret-of-import');
+  return child;
+}
+
+function start(...launched: Parameters<typeof launch>): { child: ChildProcess; ended: Promise<Ended> } {
+  const child = launch(...launched);
   const said = { out: '', errors: '' };
   child.stdout.on('data', (chunk: Buffer) => (said.out += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (said.errors += chunk.toString()));
@@ -60,11 +74,12 @@ function start(
 }
 
 const run = (command: keyof typeof COMMANDS, args: string[] = [], url = database.url) =>
-  start(command, args, url).ended;
+  start(command, args, { DATABASE_URL: url }).ended;
 const apply = (...args: string[]) => run('apply', [file, ...args]);
 
 interface Content {
   slotkeeper: number;
+  installation: string;
   tasks: Record<string, unknown>[];
 }
 
@@ -88,6 +103,23 @@ const update = (legacyId: number, input: object) =>
   app.query('mutation ($input: UpdateTaskInput!) { updateTask(input: $input) { task { id } } }', {
     input: { task: { legacyId }, ...input },
   });
+
+async function installationOf({ orm }: TestDatabase): Promise<string> {
+  const [row] = await rows<{ uuid: string }>(orm.em, 'select uuid from installation');
+  return row?.uuid ?? '';
+}
+
+/** With an identity of its own, which the copies of one template have not. */
+async function otherInstallation(): Promise<{ other: TestDatabase; otherApp: TestApp; stop(): Promise<void> }> {
+  const other = await testDatabase();
+  await rows(other.orm.em, 'update installation set uuid = gen_random_uuid()');
+  const otherApp = await startTestApp(other.url, { settings: { ROLE: 'gateway' } });
+  const stop = async () => {
+    await otherApp.stop();
+    await other.close();
+  };
+  return { other, otherApp, stop };
+}
 
 /** Until so many sessions wait for a lock. */
 const waiting = (count: number) =>
@@ -124,6 +156,7 @@ describe('an export', () => {
     expect(first.out).toBe(`${JSON.stringify(JSON.parse(first.out), null, 2)}\n`);
     expect(JSON.parse(first.out)).toEqual({
       slotkeeper: 1,
+      installation: await installationOf(database),
       tasks: [
         {
           id: 1,
@@ -170,6 +203,118 @@ describe('an export', () => {
     const { code, errors } = await run('export', ['--to', join(folder, 'nowhere', 'tasks.json')]);
     expect({ code, errors }).toEqual({ code: 1, errors: expect.stringMatching(/^\S+ cannot be written: ENOENT/) });
   });
+
+  test.each([
+    ['to a file', () => ['--to', file]],
+    ['to its output', () => []],
+  ])('%s that loses its database says so, and writes nothing of the half', async (_where, args) => {
+    await writeFile(file, 'as it was');
+    const proxy = await proxyTo(database.url);
+    const holder = database.orm.em.fork();
+    await holder.begin();
+    await holder.execute('lock table task in access exclusive mode');
+    const exporting = run('export', args(), proxy.url);
+    await waiting(1);
+    await proxy.cut();
+    expect(await exporting).toEqual({
+      code: 1,
+      out: '',
+      errors: expect.stringMatching(/^The connection to the database was lost \(.+\): export again\.\n$/),
+    });
+    await holder.rollback();
+    expect(await readFile(file, 'utf8')).toBe('as it was');
+    expect(await readdir(folder)).toEqual(['tasks.json']);
+  });
+
+  test('holds no transaction open for a reader who takes a long time, and gives them all of it', async () => {
+    await addDailyTasks(database, 3_000);
+    const child = launch('export', []);
+    await once(child.stdout, 'readable');
+    expect(child.exitCode).toBeNull();
+    const transactions = `select state from pg_stat_activity
+      where datname = current_database() and xact_start is not null and pid <> pg_backend_pid()`;
+    await expect.poll(() => rows(database.orm.em, transactions)).toEqual([]);
+    const closed = once(child, 'close');
+    const content = JSON.parse(await text(child.stdout)) as Content;
+    expect(content.tasks).toHaveLength(3_000);
+    expect(await closed).toEqual([0, null]);
+  });
+
+  test('says that its reader has gone', async () => {
+    await addDailyTasks(database, 3_000);
+    const child = launch('export', []);
+    await once(child.stdout, 'readable');
+    const errors = text(child.stderr);
+    child.stdout.destroy();
+    expect(await errors).toBe('Whoever reads the tasks has gone before all were written.\n');
+  });
+});
+
+describe('where there is no installation', () => {
+  const refused = (errors: RegExp) => ({ code: 1, out: '', errors: expect.stringMatching(errors) });
+  const START = 'start Slotkeeper once first, or set DATABASE_URL or DATA_DIR to those of the installation';
+
+  test('an export is refused and makes none: in an empty database, in one without users, in a data folder', async () => {
+    const [empty, unused] = [await testDatabase(EMPTY), await testDatabase()];
+    expect(await run('export', [], empty.url)).toEqual(
+      refused(new RegExp(`^The database "\\w+" holds no installation of Slotkeeper: ${START}\\.\\n$`)),
+    );
+    expect(await rows(empty.orm.em, `select from pg_class where relnamespace = 'public'::regnamespace`)).toEqual([]);
+    expect(await run('export', ['--to', file], unused.url)).toEqual(
+      refused(new RegExp(`^There is no admin yet: ${START}\\.\\n$`)),
+    );
+    const [missing, bare] = [join(folder, 'missing'), await mkdtemp(join(folder, 'bare-'))];
+    for (const DATA_DIR of [missing, bare]) {
+      expect(await start('export', [], { DATABASE_URL: '', DATA_DIR }).ended).toEqual(
+        refused(new RegExp(`There is no database in ${folder}/.+: ${START}\\.\\n$`)),
+      );
+    }
+    expect(await readdir(bare)).toEqual([]);
+    await rm(bare, { recursive: true });
+    expect(await readdir(folder)).not.toContain('missing');
+    await Promise.all([empty.close(), unused.close()]);
+  });
+
+  test('the master key is not made: one that is made by a command opens nothing', async () => {
+    await write({ slotkeeper: 1, tasks: [] });
+    const DATA_DIR = await mkdtemp(join(folder, 'data-'));
+    for (const args of [[file], [file, '--dry-run']]) {
+      expect(await start('apply', args, { MASTER_KEY: '', DATA_DIR }).ended).toEqual(
+        refused(/^There is no master key in \S+: set MASTER_KEY, or DATA_DIR with its master\.key, to those that /),
+      );
+    }
+    expect(await readdir(DATA_DIR)).toEqual([]);
+    await rm(DATA_DIR, { recursive: true });
+  });
+});
+
+test('commands of a newer version that only read leave the tables to the processes that are up', async () => {
+  await add({ name: 'Here' });
+  await write(await exported());
+  const newer = await makeNewerVersion();
+  const root = join(dirname(newer.program), '../..');
+  const applied = () => rows(database.orm.em, 'select from mikro_orm_migrations where name = ?', [NEWEST_MIGRATION]);
+  try {
+    for (const [command, args] of [
+      ['export', []],
+      ['export', ['--to', file]],
+      ['apply', [file, '--dry-run']],
+      ['import', ['--from', 'http://127.0.0.1:9/api.php', '--key', 'key', '--dry-run']],
+    ] as const) {
+      const { code, out, errors } = await start(command, [...args], {}, root).ended;
+      expect({ code, out }).toEqual({ code: 1, out: '' });
+      expect(errors).toBe(
+        `The database is of an older version of Slotkeeper (it lacks ${NEWEST_MIGRATION}), and this command changes nothing: run it from that version, or start a process of this version first, which brings the tables up to it.\n`,
+      );
+    }
+    expect(await applied()).toHaveLength(0);
+    expect(await apply()).toMatchObject({ code: 0 });
+    expect(await start('apply', [file], {}, root).ended).toMatchObject({ code: 0 });
+    expect(await applied()).toHaveLength(1);
+    expect(await run('export')).toMatchObject({ code: 1, errors: expect.stringContaining('by a newer version') });
+  } finally {
+    await newer.remove();
+  }
 });
 
 describe('a file', () => {
@@ -258,6 +403,64 @@ describe('a file', () => {
         /! task 2 "Gone" was deleted here by "admin" at [\d: -]+ UTC; without id and version/,
       ),
     });
+  });
+
+  test('without any task deletes all of them only where that is forced', async () => {
+    await add({ name: 'Here' });
+    await write({ ...(await exported()), tasks: [] });
+    for (const args of [['--delete'], ['--delete', '--dry-run']]) {
+      expect(await apply(...args)).toEqual({
+        code: 1,
+        out: '',
+        errors: `${file} has no tasks, and --delete would delete every task here; --force does that.\n`,
+      });
+    }
+    expect((await exported()).tasks).toHaveLength(1);
+    expect((await apply('--delete', '--force')).out).toContain('1 to delete');
+    expect((await exported()).tasks).toEqual([]);
+  });
+
+  test('adds a new task beside one of its name that is another, and none that is as it will be', async () => {
+    await app.query('mutation { addUser(input: { name: "ops", role: OPERATOR }) { user { id } } }');
+    const probe = (more: object = {}) => ({ name: 'Probe', className: HOLDING, ...more });
+    await add(probe({ repeatItems: [{ hour: 3 }] }));
+    await add(probe({ active: false }));
+    await add(probe({ ownerLegacyId: 2 }));
+    await add(probe({ policy: { timeoutSeconds: 7 } }));
+    await add(probe({ data: { holding_days: 7 } }));
+    await add(probe({ timeZone: 'Europe/Berlin' }));
+    const tasks = [
+      probe(),
+      probe({ policy: { retry: { attempts: 2 } } }),
+      { ...probe(), name: 'Push', className: DNS_PUSH },
+    ];
+    await write({ slotkeeper: 1, tasks });
+    expect((await apply('--dry-run')).out).toContain('3 to add, 0 to change, 0 to delete, 0 as they are, 6 not in the');
+    expect(await apply()).toMatchObject({ code: 0 });
+    expect((await apply()).out).toContain('0 to add, 0 to change, 0 to delete, 3 as they are, 6 not in the file');
+    await write({ slotkeeper: 1, tasks: [...tasks, probe()] });
+    expect((await apply()).out).toContain('1 to add, 0 to change, 0 to delete, 3 as they are, 6 not in the file');
+  });
+
+  test('takes ids up to a million below the last one, and tasks can be added ever after', async () => {
+    const task = { name: 'High', className: HOLDING, version: 2_146_483_648 };
+    await write({ slotkeeper: 1, tasks: [{ ...task, id: 2_146_483_648 }] });
+    expect(await apply()).toMatchObject({ code: 0 });
+    await update(2_146_483_648, { name: 'Higher' });
+    expect(await add({ name: 'Next' })).toBe(2_146_483_649);
+  });
+
+  test('may have more new tasks than a call may have arguments, all of one name', async () => {
+    const tasks = Array.from({ length: 150_000 }, (_, n) => ({
+      name: 'Same',
+      className: HOLDING,
+      repeatItems: [{ hour: 3, minute: n % 60 }],
+    }));
+    await write({ slotkeeper: 1, tasks });
+    await add({ name: 'Same', repeatItems: [{ hour: 3, minute: 7 }] });
+    const { code, out, errors } = await apply('--dry-run');
+    expect({ code, errors }).toEqual({ code: 0, errors: '' });
+    expect(out).toContain('\n149999 to add, 0 to change, 0 to delete, 1 as they are\n');
   });
 
   test('that changes a schedule accounts for the slots up to then', async () => {
@@ -354,7 +557,7 @@ test('killed half-way, it has changed nothing, and done again it does all', asyn
   await holder.begin();
   // What it writes last.
   await holder.execute('lock table audit_entry in exclusive mode');
-  const { child, ended } = start('apply', [file, '--delete'], database.url);
+  const { child, ended } = start('apply', [file, '--delete']);
   await waiting(1);
   child.kill('SIGKILL');
   await ended;
@@ -395,6 +598,7 @@ test('all faults are told together with their places, and nothing is changed', a
       { ...tasks[0] },
       { className: HOLDING, timeZone: 'Mars', active: 1 },
       7,
+      { ...wrong, id: 2_147_483_647, version: 2_147_483_647 },
     ],
   });
   const before = await contentsOf(database.orm);
@@ -416,10 +620,12 @@ test('all faults are told together with their places, and nothing is changed', a
     'tasks[6].timeZone is "Mars"; accepted is an IANA time zone',
     'tasks[6].active is 1; accepted is true or false',
     'tasks[7] is 7; accepted is an object',
+    'tasks[8].id is 2147483647; accepted is a whole number from 1 to 2146483648',
+    'tasks[8].version is 2147483647; accepted is a whole number from 1 to 2146483648',
   ]) {
     expect(errors).toContain(fault);
   }
-  expect(errors.trimEnd().split('\n')).toHaveLength(16);
+  expect(errors.trimEnd().split('\n')).toHaveLength(18);
   expect(await contentsOf(database.orm)).toEqual(before);
 });
 
@@ -429,6 +635,12 @@ test.each<[string, string | null, string[], RegExp]>([
   ['is of another format', '{"slotkeeper": 2, "tasks": []}', [], /slotkeeper is 2; accepted is 1/],
   ['is a list', '[]', [], /it is \[\]; accepted is an object/],
   ['has no tasks', '{"slotkeeper": 1}', [], /tasks is missing; accepted is a list of tasks/],
+  [
+    'is of no installation',
+    '{"slotkeeper": 1, "installation": 7, "tasks": []}',
+    [],
+    /installation is 7; accepted is the/,
+  ],
   ['has an unknown key', '{"slotkeeper": 1, "tasks": [], "task": 1}', [], /task is unknown/],
   ['is applied as nobody', '{"slotkeeper": 1, "tasks": []}', ['--as', 'x'], /--as is "x"; accepted is .+"admin"/],
   ['is applied with a wrong option', '{"slotkeeper": 1, "tasks": []}', ['--dry'], /'--dry'.+\nUsage: /s],
@@ -448,18 +660,55 @@ test('another installation gets the tasks with their ids, and old callers see no
   }
   await update(3, { ownerLegacyId: 2 });
   await app.query('mutation { deleteTask(input: { task: { legacyId: 1 } }) { task { id } } }');
-  const text = (await run('export', ['--to', file])).code === 0 ? await readFile(file, 'utf8') : '';
-  const other = await testDatabase();
-  const restored = await startTestApp(other.url, { settings: { ROLE: 'gateway' } });
+  expect(await run('export', ['--to', file])).toMatchObject({ code: 0 });
+  const { other, otherApp, stop } = await otherInstallation();
   const refused = await run('apply', [file], other.url);
   expect(refused.errors).toContain('tasks[1].owner is "ops"; accepted is the name of a user who is here');
-  await restored.query('mutation { addUser(input: { name: "ops", role: OPERATOR }) { user { id } } }');
+  await otherApp.query('mutation { addUser(input: { name: "ops", role: OPERATOR }) { user { id } } }');
   expect(await run('apply', [file], other.url)).toMatchObject({ code: 0, errors: '' });
-  expect((await run('export', [], other.url)).out).toBe(text);
+  const again = (await run('export', [], other.url)).out;
+  expect(again.replace(await installationOf(other), await installationOf(database))).toBe(await readFile(file, 'utf8'));
   const list = 'target=scheduler&action=getTasks';
   const withoutItemIds = (reply: string) => reply.replaceAll(/"repeat_items":\[\{"id":"\d+"/g, '');
-  expect(withoutItemIds(await restored.legacy(list))).toBe(withoutItemIds(await app.legacy(list)));
-  expect(await add({ name: 'Next' }, restored)).toBe(7);
-  await restored.stop();
-  await other.close();
+  expect(withoutItemIds(await otherApp.legacy(list))).toBe(withoutItemIds(await app.legacy(list)));
+  expect(await add({ name: 'Next' }, otherApp)).toBe(7);
+  await stop();
+});
+
+test('the file of another installation overwrites no task that only has the same id and version, unless it is forced', async () => {
+  await add({ name: 'bar', repeatItems: [{ hour: 1 }] });
+  await add({ name: 'Same' });
+  await add({ name: 'Added' });
+  const content = await exported();
+  await write(content);
+  const { other, otherApp, stop } = await otherInstallation();
+  await add({ name: 'foo' }, otherApp);
+  await add({ name: 'Same' }, otherApp);
+  const applyThere = (...args: string[]) => run('apply', [file, ...args], other.url);
+  for (const args of [['--dry-run'], []]) {
+    const { code, errors } = await applyThere(...args);
+    expect({ code, errors }).toEqual({
+      code: 1,
+      errors: expect.stringMatching(
+        /nothing was changed:\n {2}! task 1 is "foo" here and differs from "bar" in the file\nAnother installation exported /,
+      ),
+    });
+  }
+  expect((await exported(other.url)).tasks.map(({ name }) => name)).toEqual(['foo', 'Same']);
+  await write({ ...content, tasks: content.tasks.slice(1) });
+  expect((await applyThere()).out).toContain('1 to add, 0 to change, 0 to delete, 1 as they are, 1 not in the file');
+  await write(content);
+  expect((await applyThere('--force')).out).toContain('0 to add, 1 to change, 0 to delete, 2 as they are\n');
+  const names = (await exported(other.url)).tasks.map(({ name, version }) => [name, version]);
+  expect(names).toEqual([
+    ['bar', 2],
+    ['Same', 1],
+    ['Added', 1],
+  ]);
+  // Of a file that does not say where it is from, the versions decide.
+  const { installation: _, ...unsigned } = await exported(other.url);
+  Object.assign(unsigned.tasks[0] ?? {}, { name: 'by hand' });
+  await write(unsigned);
+  expect((await applyThere()).out).toContain('0 to add, 1 to change');
+  await stop();
 });

@@ -139,6 +139,7 @@ test('exported, applied to an empty installation and exported again, any tasks a
     const again = await exported(target);
     const second = await applyTo(target, content);
     await target.close();
+    // Both are copies of one template, so that even the installation is the same.
     expect(again).toBe(content);
     const count = (JSON.parse(content) as { tasks: unknown[] }).tasks.length;
     expect(first.plan.add).toHaveLength(count);

@@ -6,11 +6,11 @@ import pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { connect } from '../database/connect.ts';
 import { lockMigrations, readMigrationsInCode } from '../database/migrate.ts';
-import { ormOptions } from '../database/orm.ts';
+import { MIGRATIONS_TABLE, ormOptions } from '../database/orm.ts';
 import { BackupFault, Digest, type Manifest, type TableInManifest } from './archive.ts';
 import { holdInstallation } from './installation.ts';
 import { isSame, type OpenBackup } from './read-backup.ts';
-import { copyIn, copyOut, MIGRATIONS_TABLE, ourTables, readShapes, settleSession, type TableShape } from './tables.ts';
+import { copyIn, copyOut, ourTables, readShapes, settleSession, type TableShape } from './tables.ts';
 
 /** Their only row is made by a migration. */
 const FILLED_BY_MIGRATIONS = ['event_log', 'retention', 'installation', MIGRATIONS_TABLE];

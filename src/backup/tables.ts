@@ -4,9 +4,6 @@ import type { EntityManager, EntityName } from '@mikro-orm/postgresql';
 import pg from 'pg';
 import { entities } from '../entities/index.ts';
 
-/** Where the applied migrations are; their names are in the manifest. */
-export const MIGRATIONS_TABLE = 'mikro_orm_migrations';
-
 /**
  * Not in a backup: `runner` is the list of processes that are alive, which no copy has, and `installation` says which
  * installation a database is, and a copy is another one. Nor is the schema of the job engine: a job is the right to make

@@ -8,6 +8,7 @@ import { to as copyTo } from 'pg-copy-streams';
 import { ZipFile } from 'yazl';
 import { connect } from '../database/connect.ts';
 import { readMigrationsInCode } from '../database/migrate.ts';
+import { MIGRATIONS_TABLE } from '../database/orm.ts';
 import {
   BackupFault,
   Digest,
@@ -21,15 +22,7 @@ import {
   type TableInManifest,
 } from './archive.ts';
 import { readProductVersion } from './product-version.ts';
-import {
-  copyOut,
-  MIGRATIONS_TABLE,
-  readNext,
-  readShapes,
-  settleSession,
-  type TableShape,
-  tablesInBackup,
-} from './tables.ts';
+import { copyOut, readNext, readShapes, settleSession, type TableShape, tablesInBackup } from './tables.ts';
 
 /** Reserves the place of the seal. */
 const PLACEHOLDER = '0'.repeat(SEAL_BYTES);

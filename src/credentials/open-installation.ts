@@ -1,27 +1,45 @@
-import { type OpenDatabase, openDatabase } from '../database/open-database.ts';
+import { notStarted } from '../database/not-started.ts';
+import { type DatabaseUse, type OpenDatabase, openDatabase } from '../database/open-database.ts';
 import { StartupError } from '../database/startup-error.ts';
 import { User } from '../entities/index.ts';
 import type { Settings } from '../env.ts';
 import type { Releasers } from '../releasers.ts';
 import { checkMasterKey } from './first-admin.ts';
-import { readOrMakeMasterKey } from './master-key.ts';
+import { readMasterKey } from './master-key.ts';
 import { Vault } from './vault.ts';
 
 export interface OpenInstallation extends OpenDatabase {
   vault: Vault;
 }
 
-/** An installation for a command that changes it; a StartupError where it was never started, or with another master key. */
+/** The database of an installation for a command; a StartupError where it was never started. */
+export async function openStarted(
+  settings: Settings,
+  releasers: Releasers,
+  log: (message: string) => void,
+  use?: DatabaseUse,
+): Promise<OpenDatabase> {
+  const opened = await openDatabase(settings, releasers, log, use);
+  if ((await opened.orm.em.fork().count(User)) === 0) throw notStarted('There is no admin yet');
+  return opened;
+}
+
+/** The same with its master key; a StartupError where there is none, or another one. */
 export async function openInstallation(
   settings: Settings,
   releasers: Releasers,
   log: (message: string) => void,
+  use?: DatabaseUse,
 ): Promise<OpenInstallation> {
-  const { orm, url } = await openDatabase(settings, releasers, log);
-  if ((await orm.em.fork().count(User)) === 0) {
-    throw new StartupError('There is no admin yet: start Slotkeeper once first.');
+  const { orm, url } = await openStarted(settings, releasers, log, use);
+  const key = settings.MASTER_KEY ?? (await readMasterKey(settings.DATA_DIR));
+  // One that is made now would open nothing.
+  if (key === null) {
+    throw new StartupError(
+      `There is no master key in ${settings.DATA_DIR}: set MASTER_KEY, or DATA_DIR with its master.key, to those that this database was started with first.`,
+    );
   }
-  const vault = new Vault(settings.MASTER_KEY ?? (await readOrMakeMasterKey(settings.DATA_DIR)));
+  const vault = new Vault(key);
   await checkMasterKey(orm.em, vault);
   return { orm, url, vault };
 }

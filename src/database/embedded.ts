@@ -1,11 +1,14 @@
 // The PostgreSQL server that comes with the product, one for a data folder, shared by all processes that use the folder.
 // It belongs to none of them: whoever comes first starts it, whoever leaves last stops it, and one that is killed leaves
 // a running server to the next.
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Cluster, openCluster, ROLE } from './embedded/cluster.ts';
 import { findPlace, type Place } from './embedded/place.ts';
 import { inspect, start, stop } from './embedded/postmaster.ts';
 import { type Address, connect, isPassing, Share } from './embedded/share.ts';
+import { notStarted } from './not-started.ts';
 import { codeOf, reasonOf, StartupError } from './startup-error.ts';
 
 const DATABASE = 'slotkeeper';
@@ -28,6 +31,8 @@ export interface EmbeddedOptions {
   readonly deadlineSeconds?: number;
   /** Settings of PostgreSQL for the server, if it is this call that starts it. `fsync` off also spares initdb the wait. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Refuses a folder without a cluster instead of making one. */
+  readonly mustExist?: boolean;
 }
 
 export interface EmbeddedServer {
@@ -44,7 +49,9 @@ export interface EmbeddedServer {
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedServer> {
   const deadline = new Deadline(options.deadlineSeconds ?? DEADLINE_SECONDS);
+  if (options.mustExist) await requireFolder(options.dataDir);
   const place = await findPlace(options.dataDir, options.log);
+  if (options.mustExist) await requireFolder(place.home);
   const sync = options.settings?.fsync !== 'off';
   const cluster = await openCluster(place, { timeoutSeconds: deadline.secondsLeft(), sync });
   if (cluster.isNew) options.log(`Made a new PostgreSQL database in ${place.home}.`);
@@ -57,6 +64,12 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
       return released;
     },
   };
+}
+
+/** What else is wrong with it is said by those who use it. */
+async function requireFolder(path: string): Promise<void> {
+  const code = await stat(path).then(() => undefined, codeOf);
+  if (code === 'ENOENT') throw notStarted(`There is no database in ${resolve(path)}`);
 }
 
 class Deadline {

@@ -8,12 +8,16 @@ export interface FoundDatabase {
   release(): Promise<void>;
 }
 
-/** The operator's own database, or the embedded one of the data folder, started where it does not run. */
+/**
+ * The operator's own database, or the embedded one of the data folder, started where it does not run, and unless it
+ * `mustExist` made where there is none.
+ */
 export async function findDatabase(
   { DATABASE_URL, DATA_DIR }: Settings,
   log: (message: string) => void,
+  { mustExist = false }: { mustExist?: boolean } = {},
 ): Promise<FoundDatabase> {
-  if (DATABASE_URL === undefined) return startEmbedded({ dataDir: DATA_DIR, log });
+  if (DATABASE_URL === undefined) return startEmbedded({ dataDir: DATA_DIR, log, mustExist });
   await checkDatabase(DATABASE_URL);
   return { url: DATABASE_URL, release: async () => undefined };
 }

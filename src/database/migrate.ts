@@ -4,7 +4,8 @@ import type pg from 'pg';
 import { applyMigrations } from './apply-migrations.ts';
 import { connect } from './connect.ts';
 import type { Patience } from './lock-patience.ts';
-import { MIGRATIONS_PATH, type Orm } from './orm.ts';
+import { notStarted } from './not-started.ts';
+import { MIGRATIONS_PATH, MIGRATIONS_TABLE, type Orm } from './orm.ts';
 import { codeOf, reasonOf, StartupError } from './startup-error.ts';
 
 /** An arbitrary constant: the advisory lock under which one process at a time migrates. */
@@ -29,25 +30,62 @@ export async function lockMigrations(client: pg.Client): Promise<void> {
  * transaction, which gives way to older processes that are still up.
  */
 export async function migrate(orm: Orm, url: string, patience: Patience): Promise<void> {
-  const inCode = new Set(await readMigrationsInCode());
+  const inCode = await readMigrationsInCode();
   const client = await connect(url);
   try {
     await lockMigrations(client);
     const executed = (await orm.migrator.getExecuted()).map(({ name }) => name);
-    const unknown = executed.filter((name) => !inCode.has(name));
-    if (unknown.length > 0) {
-      throw new StartupError(
-        `The database was made by a newer version of Slotkeeper (it has ${unknown.join(', ')}): start that version, or restore a backup from before.`,
-      );
-    }
-    if (executed.length < inCode.size) await applyMigrations(orm, client, patience);
+    refuseNewer(executed, inCode);
+    if (executed.length < inCode.length) await applyMigrations(orm, client, patience);
   } catch (error) {
     if (codeOf(error) !== INSUFFICIENT_PRIVILEGE) throw error;
-    const { username, pathname } = new URL(url);
+    const { username } = new URL(url);
     throw new StartupError(
-      `The user "${decodeURIComponent(username)}" may not make the tables (${reasonOf(error)}): make them the owner of the database "${decodeURIComponent(pathname.slice(1))}".`,
+      `The user "${decodeURIComponent(username)}" may not make the tables (${reasonOf(error)}): make them the owner of the database "${nameOf(url)}".`,
     );
   } finally {
     await client.end();
   }
+}
+
+/**
+ * That the tables are those of this version, for whoever only reads: nothing is changed, and nobody waited for. A
+ * StartupError says how they become so.
+ */
+export async function requireMigrated(url: string): Promise<void> {
+  const inCode = await readMigrationsInCode();
+  const executed = await readExecuted(url);
+  if (executed.length === 0) {
+    throw notStarted(`The database "${nameOf(url)}" holds no installation of Slotkeeper`);
+  }
+  refuseNewer(executed, inCode);
+  const pending = inCode.filter((name) => !executed.includes(name));
+  if (pending.length === 0) return;
+  throw new StartupError(
+    `The database is of an older version of Slotkeeper (it lacks ${pending.join(', ')}), and this command changes nothing: run it from that version, or start a process of this version first, which brings the tables up to it.`,
+  );
+}
+
+async function readExecuted(url: string): Promise<string[]> {
+  const client = await connect(url);
+  try {
+    const table = await client.query<{ name: string | null }>('select to_regclass($1) as name', [MIGRATIONS_TABLE]);
+    if (table.rows[0]?.name === null) return [];
+    const { rows } = await client.query<{ name: string }>(`select name from ${MIGRATIONS_TABLE}`);
+    return rows.map(({ name }) => name);
+  } finally {
+    await client.end();
+  }
+}
+
+function refuseNewer(executed: readonly string[], inCode: readonly string[]): void {
+  const unknown = executed.filter((name) => !inCode.includes(name));
+  if (unknown.length === 0) return;
+  throw new StartupError(
+    `The database was made by a newer version of Slotkeeper (it has ${unknown.join(', ')}): start that version, or restore a backup from before.`,
+  );
+}
+
+function nameOf(url: string): string {
+  return decodeURIComponent(new URL(url).pathname.slice(1));
 }

@@ -1,7 +1,7 @@
 import type { Settings } from '../env.ts';
 import type { Releasers } from '../releasers.ts';
 import { findDatabase } from './find-database.ts';
-import { migrate } from './migrate.ts';
+import { migrate, requireMigrated } from './migrate.ts';
 import { type Orm, openOrm } from './orm.ts';
 
 /** What a command takes: its transaction, and a read beside it. */
@@ -12,16 +12,24 @@ export interface OpenDatabase {
   url: string;
 }
 
-/** The database for a command, beside whatever servers run on it, with the tables of this version. */
+/** A command that only reads finds the tables as they are, or is refused. */
+export type DatabaseUse = 'read' | 'change';
+
+/**
+ * The database for a command, beside whatever servers run on it, with the tables of this version. A StartupError where
+ * there is none: no command is what an installation begins with.
+ */
 export async function openDatabase(
   settings: Settings,
   releasers: Releasers,
   log: (message: string) => void,
+  use: DatabaseUse = 'change',
 ): Promise<OpenDatabase> {
-  const { url, release } = await findDatabase(settings, log);
+  const { url, release } = await findDatabase(settings, log, { mustExist: true });
   releasers.push(release);
+  if (use === 'read') await requireMigrated(url);
   const orm = await openOrm(url, POOL_SIZE);
   releasers.push(() => orm.close());
-  await migrate(orm, url, { say: log });
+  if (use === 'change') await migrate(orm, url, { say: log });
   return { orm, url };
 }

@@ -7,6 +7,8 @@ import { entities } from '../entities/index.ts';
 import { prepareMarked } from './prepared.ts';
 
 export const MIGRATIONS_PATH = fileURLToPath(new URL('./migrations', import.meta.url));
+/** Where the names of the applied ones are. */
+export const MIGRATIONS_TABLE = 'mikro_orm_migrations';
 
 // Our bigint columns are counters far below 2^53; the driver's default, text, would have to be converted at every read.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
@@ -39,6 +41,7 @@ export function ormOptions(url: string, poolSize = POOL_SIZE) {
       },
     },
     migrations: {
+      tableName: MIGRATIONS_TABLE,
       path: MIGRATIONS_PATH,
       pathTs: MIGRATIONS_PATH,
       emit: 'ts',

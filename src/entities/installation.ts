@@ -6,7 +6,7 @@ const InstallationSchema = defineEntity({
   properties: {
     /** Always 1: a database is one installation. */
     id: p.integer().primary().autoincrement(false),
-    /** Part of the names of its backups; a restored copy gets another, so that it removes no backup of the original. */
+    /** Part of the names of its backups, and in its exports; a restored copy gets another, so that it removes no backup of the original. */
     uuid: p.uuid().defaultRaw('gen_random_uuid()'),
     /** Since when its runners are held; null while they run. */
     heldSince: p.datetime().nullable(),

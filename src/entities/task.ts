@@ -22,6 +22,20 @@ export const POLICY_BOUNDS = {
   timeoutSeconds: [1, 82_800],
 } as const satisfies Record<string, readonly [number, number]>;
 
+/** The policy of a new task, where neither whoever adds it nor its class says another. */
+export const POLICY_DEFAULTS = {
+  overlap: 'SKIP',
+  queueLimit: 100,
+  catchUp: 'LATEST',
+  misfireGraceSeconds: 60,
+  catchUpMaxAgeSeconds: null,
+  retryAttempts: 1,
+  retryDelaySeconds: 30,
+  retryBackoff: 2,
+  retryJitter: 0,
+  timeoutSeconds: 900,
+} as const;
+
 const TaskSchema = defineEntity({
   name: 'Task',
   tableName: 'task',
@@ -37,22 +51,22 @@ const TaskSchema = defineEntity({
     timeZone: p.text(),
     repeatItems: () => p.oneToMany(RepeatItem).mappedBy('task').orphanRemoval().orderBy({ id: 'asc' }),
 
-    overlap: p.enum(OVERLAP_POLICIES).default('SKIP'),
+    overlap: p.enum(OVERLAP_POLICIES).default(POLICY_DEFAULTS.overlap),
     /** How many runs may wait under the QUEUE policy. */
-    queueLimit: p.integer().default(100),
-    catchUp: p.enum(CATCH_UP_POLICIES).default('LATEST'),
+    queueLimit: p.integer().default(POLICY_DEFAULTS.queueLimit),
+    catchUp: p.enum(CATCH_UP_POLICIES).default(POLICY_DEFAULTS.catchUp),
     /** A slot is missed once it is this late. */
-    misfireGraceSeconds: p.integer().default(60),
+    misfireGraceSeconds: p.integer().default(POLICY_DEFAULTS.misfireGraceSeconds),
     /** A missed slot older than this is never run; null for no bound. */
     catchUpMaxAgeSeconds: p.integer().nullable(),
     /** Tries of one run, the first included. */
-    retryAttempts: p.integer().default(1),
-    retryDelaySeconds: p.integer().default(30),
+    retryAttempts: p.integer().default(POLICY_DEFAULTS.retryAttempts),
+    retryDelaySeconds: p.integer().default(POLICY_DEFAULTS.retryDelaySeconds),
     /** Each further delay is this many times the one before. */
-    retryBackoff: p.double().default(2),
+    retryBackoff: p.double().default(POLICY_DEFAULTS.retryBackoff),
     /** Up to this part of a delay is added to it at random, so that what failed together is not tried again together. */
-    retryJitter: p.double().default(0),
-    timeoutSeconds: p.integer().default(900),
+    retryJitter: p.double().default(POLICY_DEFAULTS.retryJitter),
+    timeoutSeconds: p.integer().default(POLICY_DEFAULTS.timeoutSeconds),
 
     /** The next slot, or null when the task expects none. */
     nextRunAt: p.datetime().nullable(),

@@ -47,7 +47,7 @@ await runCommand(async (releasers) => {
   const timeZone = settings.TIME_ZONE;
   const server = new OldServer(from, { key, secret: await readSecretInput(USAGE) });
   releasers.push(() => server.close());
-  const { orm, url, vault } = await openInstallation(settings, releasers, say);
+  const { orm, url, vault } = await openInstallation(settings, releasers, say, isDry ? 'read' : 'change');
   const taskClasses = await classesOfSettings({ settings, databaseUrl: url, vault });
 
   const tasks = readOldTasks(await server.getTasks(), timeZone);

@@ -88,7 +88,7 @@ function newestFirst(own: readonly TimedRow[], imported: readonly TimedRow[]): s
     for (; (imported[next]?.at ?? Number.NEGATIVE_INFINITY) > at; next += 1) texts.push(imported[next]?.text ?? '');
     texts.push(text);
   }
-  texts.push(...imported.slice(next).map(({ text }) => text));
+  for (const { text } of imported.slice(next)) texts.push(text);
   return texts.slice(0, MAX_HISTORY_ROWS);
 }
 

@@ -12,7 +12,7 @@ import { classesOfSettings } from '../runner/tasks/classes-of-settings.ts';
 import { KnownClasses } from '../runner/tasks/known-classes.ts';
 import { applyTasks, checkedPlan } from './apply.ts';
 import { refuseConflicts } from './conflicts.ts';
-import { readTasksFile } from './file.ts';
+import { readTasksFile, type TasksFile } from './file.ts';
 import { showPlan } from './show.ts';
 
 const USAGE = 'npm run -s apply -- tasks.json [--dry-run] [--delete] [--force] [--as ADMIN]';
@@ -45,15 +45,22 @@ async function findActor(em: EntityManager, name: string | undefined): Promise<U
   throw new StartupError(`--as is ${JSON.stringify(name)}; accepted is the name of an admin: ${names}.`);
 }
 
+/** An export of the wrong database is such a file, and with it would go every task here. */
+function refuseEmpty({ tasks, faults }: TasksFile, from: string): void {
+  if (tasks.length + faults.length > 0) return;
+  throw new StartupError(`${from} has no tasks, and --delete would delete every task here; --force does that.`);
+}
+
 await runCommand(async (releasers) => {
   const { from, isDry, actorName, remove, force } = readArguments();
   const settings = readSettings();
   const file = await readTasksFile(from);
-  const { orm, url, vault } = await openInstallation(settings, releasers, say);
+  if (remove && !force) refuseEmpty(file, from);
+  const { orm, url, vault } = await openInstallation(settings, releasers, say, isDry ? 'read' : 'change');
   const actor = await findActor(orm.em.fork(), actorName);
   const timeZone = settings.TIME_ZONE;
   const taskClasses = new KnownClasses(await classesOfSettings({ settings, databaseUrl: url, vault }));
-  const options = { remove, force, taskClasses, timeZone };
+  const options = { remove, force, taskClasses, timeZone, actor };
   if (isDry) {
     const { plan } = await checkedPlan(orm.em.fork(), file, options);
     say(showPlan(plan, { timeZone, now: new Date() }));
@@ -64,7 +71,7 @@ await runCommand(async (releasers) => {
   const jobs = new Jobs(url, pino({ level: 'silent' }), false, settings.LEASE_SECONDS);
   releasers.push(() => jobs.stop());
   await jobs.start();
-  const { plan, addedIds } = await applyTasks(orm.em, file, { ...options, actor, jobs, from });
+  const { plan, addedIds } = await applyTasks(orm.em, file, { ...options, jobs, from });
   await refuseConflicts(orm.em, plan);
   say(showPlan(plan, { timeZone, now: new Date(), addedIds }));
   const isDone = plan.add.length + plan.change.length + plan.remove.length > 0;

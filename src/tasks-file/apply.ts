@@ -9,14 +9,22 @@ import { inTransaction } from '../database/transaction.ts';
 import { wake } from '../database/wake.ts';
 import type { User } from '../entities/index.ts';
 import type { Jobs } from '../runner/jobs.ts';
+import type { KnownClasses } from '../runner/tasks/known-classes.ts';
 import { addTask, type ChangeContext, deleteTask, updateTask } from '../schema/task-changes.ts';
-import { findPlanFaults, type Known } from './faults.ts';
+import { findPlanFaults } from './faults.ts';
 import { type FileTask, refuseFaults, type TasksFile } from './file.ts';
+import { FileClasses } from './file-classes.ts';
 import { type PlannedChange, type PlanOptions, planTasks, type TaskPlan } from './plan.ts';
 
-export interface ApplyOptions extends PlanOptions, Known {
-  /** Who is said to have done it. */
+export interface CheckOptions extends PlanOptions {
+  taskClasses: KnownClasses;
+  /** Of a new task that names none. */
+  timeZone: string;
+  /** Who is said to have done it, and owns new tasks that name nobody. */
   actor: User;
+}
+
+export interface ApplyOptions extends CheckOptions {
   jobs: Jobs;
   /** The path of the file. */
   from: string;
@@ -34,10 +42,12 @@ const ATTEMPTS = 5;
 class ChangedMeanwhile extends Error {}
 
 /** The plan, where it may be carried out; a StartupError says everything that is in its way. */
-export async function checkedPlan(em: EntityManager, file: TasksFile, options: PlanOptions & Known) {
-  const plan = await planTasks(em, file.tasks, options);
+export async function checkedPlan(em: EntityManager, file: TasksFile, options: CheckOptions) {
+  const { taskClasses, timeZone, actor, ...planOptions } = options;
+  const classes = new FileClasses(em, taskClasses);
+  const plan = await planTasks(em, file, { ...planOptions, classes, defaults: { timeZone, owner: actor.name } });
   const faults = [...file.faults];
-  const owners = await findPlanFaults(em, plan, options, faults);
+  const owners = await findPlanFaults(em, plan, { classes, timeZone }, faults);
   refuseFaults(faults);
   return { plan, owners };
 }

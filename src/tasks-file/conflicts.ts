@@ -15,22 +15,27 @@ export async function refuseConflicts(em: EntityManager, plan: TaskPlan): Promis
   const told = plan.conflicts.slice(0, TOLD).map(({ file }) => file.id ?? 0);
   await sequenceEvents(em);
   const editors = await readLastEditors(em.fork(), told);
-  const lines = plan.conflicts.map((conflict) => `  ${inWords(conflict, editors.get(conflict.file.id ?? 0))}`);
-  const way = plan.conflicts.some(({ here }) => here !== null)
-    ? '\nExport again and merge, or overwrite what they did with --force.'
-    : '';
+  const lines = plan.conflicts.map((conflict) => `  ${inWords(plan, conflict, editors.get(conflict.file.id ?? 0))}`);
+  const way = plan.conflicts.some(({ here }) => here !== null) ? `\n${plan.isForeign ? FOREIGN_WAY : WAY}` : '';
   throw new StartupError(`The file does not follow what is here, and nothing was changed:\n${lines.join('\n')}${way}`);
 }
+
+const WAY = 'Export again and merge, or overwrite what they did with --force.';
+const FOREIGN_WAY =
+  'Another installation exported the file. What has neither id nor version in it comes as a new task; --force overwrites those that are here.';
 
 interface Editor {
   name: string;
   at: string;
 }
 
-function inWords({ file, here }: Conflict, editor: Editor | undefined): string {
+function inWords({ isForeign }: TaskPlan, { file, here }: Conflict, editor: Editor | undefined): string {
   const by = editor === undefined ? '' : ` by ${JSON.stringify(editor.name)} at ${editor.at} UTC`;
   if (here === null) {
     return `! task ${file.id} ${JSON.stringify(file.name)} was deleted here${by}; without id and version it comes as a new one`;
+  }
+  if (isForeign) {
+    return `! task ${here.id} is ${JSON.stringify(here.definition.name)} here and differs from ${JSON.stringify(file.name)} in the file`;
   }
   const head = `! task ${here.id} ${JSON.stringify(here.definition.name)} has version ${here.version} here`;
   const was = here.version > (file.version ?? 0) ? `changed${by} since the export` : 'the file is from elsewhere';

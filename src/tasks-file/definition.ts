@@ -1,7 +1,9 @@
 // What makes a task what it is, as the file of tasks says it.
+import { hash } from 'node:crypto';
 import type { CatchUpPolicy, OverlapPolicy } from '../entities/task.ts';
 import { phpRecode } from '../legacy/php-json.ts';
 import type { RepeatRule } from '../runner/calendar.ts';
+import type { PolicyColumns } from '../schema/task-input.ts';
 
 /** Of the file; another number is another form. */
 export const FORMAT = 1;
@@ -37,6 +39,23 @@ export interface StoredTask {
   id: number;
   version: number;
   definition: TaskDefinition;
+}
+
+export function policyOfColumns(columns: Required<PolicyColumns>): Policy {
+  return {
+    overlap: columns.overlap,
+    queueLimit: columns.queueLimit,
+    catchUp: columns.catchUp,
+    misfireGraceSeconds: columns.misfireGraceSeconds,
+    catchUpMaxAgeSeconds: columns.catchUpMaxAgeSeconds,
+    retry: {
+      attempts: columns.retryAttempts,
+      delaySeconds: columns.retryDelaySeconds,
+      backoff: columns.retryBackoff,
+      jitter: columns.retryJitter,
+    },
+    timeoutSeconds: columns.timeoutSeconds,
+  };
 }
 
 /** The task as the file has it, its keys in their order. */
@@ -76,6 +95,12 @@ function isKept(text: string, data: object): boolean {
 export function fieldsThatDiffer(left: TaskDefinition, right: TaskDefinition): DefinitionField[] {
   const fields = Object.keys(left) as DefinitionField[];
   return fields.filter((field) => left[field] !== right[field] && contentOf(left, field) !== contentOf(right, field));
+}
+
+/** The same for definitions that do not differ. */
+export function digestOf(definition: TaskDefinition): string {
+  const fields = (Object.keys(definition) as DefinitionField[]).toSorted();
+  return hash('sha256', fields.map((field) => contentOf(definition, field)).join('\n'));
 }
 
 function contentOf(definition: TaskDefinition, field: DefinitionField): string {

@@ -1,21 +1,33 @@
 import { randomUUID } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { EntityManager } from '@mikro-orm/postgresql';
+import type { Kysely } from 'kysely';
+import { isConnectionLost } from '../database/connection-lost.ts';
 import { syncToDisk } from '../database/embedded/files.ts';
+import type { ReadTables } from '../database/rows.ts';
 import { readSnapshot } from '../database/snapshot.ts';
 import { codeOf, reasonOf, StartupError } from '../database/startup-error.ts';
 import { FORMAT, toFile } from './definition.ts';
 import { readStoredTasks } from './stored-tasks.ts';
 
-/** Writes all tasks as of one moment: the same tasks are the same bytes. A stream that is given stays open. */
+/**
+ * Writes all tasks as of one moment: the same tasks are the same bytes. A stream that is given stays open. All of it is
+ * in a file before any is written: whoever reads it may take hours, which no transaction should, and gets nothing of
+ * what breaks off.
+ */
 export async function writeTasks(em: EntityManager, out: NodeJS.WritableStream): Promise<void> {
+  const handle = await openUnnamed();
   try {
-    await readSnapshot(em, (database) => pipeline(textOf(readStoredTasks(database)), out, { end: false }));
+    await copyTasks(em, handle, `A file in ${tmpdir()}`);
+    await pipeline(handle.createReadStream({ start: 0, autoClose: false }), out, { end: false });
   } catch (error) {
     if (codeOf(error) !== 'EPIPE') throw error;
     throw new StartupError('Whoever reads the tasks has gone before all were written.');
+  } finally {
+    await handle.close();
   }
 }
 
@@ -23,26 +35,68 @@ export async function writeTasks(em: EntityManager, out: NodeJS.WritableStream):
 export async function writeTasksFile(em: EntityManager, path: string): Promise<void> {
   const unfinished = `${path}.${randomUUID()}.partial`;
   try {
-    const handle = await open(unfinished, 'wx');
-    const out = handle.createWriteStream({ flush: true });
-    await readSnapshot(em, (database) => pipeline(textOf(readStoredTasks(database)), out));
-    await rename(unfinished, path);
-    await syncToDisk(dirname(path));
+    const handle = await whereWritten(path, () => open(unfinished, 'wx'));
+    try {
+      await copyTasks(em, handle, path);
+      await whereWritten(path, () => handle.sync());
+    } finally {
+      await handle.close();
+    }
+    await whereWritten(path, async () => {
+      await rename(unfinished, path);
+      await syncToDisk(dirname(path));
+    });
   } catch (error) {
     await rm(unfinished, { force: true });
-    if (codeOf(error)?.startsWith('E')) throw new StartupError(`${path} cannot be written: ${reasonOf(error)}`);
     throw error;
   }
 }
 
-/** What JSON.stringify makes of all of it with two spaces, and a newline. */
-async function* textOf(tasks: ReturnType<typeof readStoredTasks>): AsyncGenerator<string, void, undefined> {
-  yield `{\n  "slotkeeper": ${FORMAT},\n  "tasks": [`;
-  let isFirst = true;
-  for await (const task of tasks) {
-    const text = JSON.stringify(toFile(task), null, 2).replaceAll('\n', '\n    ');
-    yield `${isFirst ? '' : ','}\n    ${text}`;
-    isFirst = false;
+/** A file that is gone with this process, however that ends: tasks are not for everyone to read. */
+async function openUnnamed(): Promise<FileHandle> {
+  const path = join(tmpdir(), `slotkeeper-${randomUUID()}`);
+  return whereWritten(`A file in ${tmpdir()}`, async () => {
+    const handle = await open(path, 'wx+', 0o600);
+    await rm(path);
+    return handle;
+  });
+}
+
+/** Tells what fails of the database from what fails of the file, which is `called` so. */
+async function copyTasks(em: EntityManager, to: FileHandle, called: string): Promise<void> {
+  try {
+    await readSnapshot(em, async (database) => {
+      for await (const text of textOf(database)) await whereWritten(called, () => to.appendFile(text));
+    });
+  } catch (error) {
+    if (!isConnectionLost(error)) throw error;
+    throw new StartupError(`The connection to the database was lost (${reasonOf(error)}): export again.`);
   }
-  yield isFirst ? ']\n}\n' : '\n  ]\n}\n';
+}
+
+async function whereWritten<Result>(called: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    throw new StartupError(`${called} cannot be written: ${reasonOf(error)}`);
+  }
+}
+
+/** Few writes, though tasks are many. */
+const PIECE = 64 * 1024;
+
+/** What JSON.stringify makes of all of it with two spaces, and a newline. */
+async function* textOf(database: Kysely<ReadTables>): AsyncGenerator<string, void, undefined> {
+  const { uuid } = await database.selectFrom('installation').select('uuid').executeTakeFirstOrThrow();
+  let piece = `{\n  "slotkeeper": ${FORMAT},\n  "installation": "${uuid}",\n  "tasks": [`;
+  let isFirst = true;
+  for await (const task of readStoredTasks(database)) {
+    const text = JSON.stringify(toFile(task), null, 2).replaceAll('\n', '\n    ');
+    piece += `${isFirst ? '' : ','}\n    ${text}`;
+    isFirst = false;
+    if (piece.length < PIECE) continue;
+    yield piece;
+    piece = '';
+  }
+  yield `${piece}${isFirst ? ']\n}\n' : '\n  ]\n}\n'}`;
 }

@@ -2,16 +2,10 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { findNeverDue, type RepeatRule } from '../runner/calendar.ts';
-import type { KnownClasses } from '../runner/tasks/known-classes.ts';
 import type { FileTask } from './file.ts';
+import type { FileClasses } from './file-classes.ts';
 import { shorten } from './file-schema.ts';
 import type { TaskPlan } from './plan.ts';
-
-export interface Known {
-  taskClasses: KnownClasses;
-  /** Of a new task that names none. */
-  timeZone: string;
-}
 
 interface Checked {
   file: FileTask;
@@ -26,7 +20,7 @@ interface Checked {
 export async function findPlanFaults(
   em: EntityManager,
   plan: TaskPlan,
-  { taskClasses, timeZone }: Known,
+  { classes, timeZone }: { classes: FileClasses; timeZone: string },
   faults: string[],
 ): Promise<ReadonlyMap<string, number>> {
   const checked: Checked[] = [
@@ -49,7 +43,7 @@ export async function findPlanFaults(
     if (file.owner !== undefined && !owners.has(file.owner)) {
       faults.push(`${file.path}.owner is ${shorten(file.owner)}; accepted is the name of a user who is here`);
     }
-    faults.push(...neverDue(each), ...(await faultsOfClass(em, taskClasses, each)));
+    faults.push(...neverDue(each), ...(await faultsOfClass(classes, each)));
   }
   return owners;
 }
@@ -70,14 +64,13 @@ function neverDue({ file, timeZone, repeatItems, isNew }: Checked): string[] {
   });
 }
 
-async function faultsOfClass(em: EntityManager, taskClasses: KnownClasses, checked: Checked): Promise<string[]> {
+async function faultsOfClass(classes: FileClasses, checked: Checked): Promise<string[]> {
   const { file, data, isNew } = checked;
   if (!isNew('className') && !isNew('data')) return [];
-  const found = await taskClasses.named(em, file.className);
+  const found = await classes.named(file.className);
   if (found === null) {
     if (!isNew('className')) return [];
-    const available = (await taskClasses.all(em)).map(({ name }) => name).join(', ');
-    return [`${file.path}.className is ${shorten(file.className)}; accepted is one of ${available}`];
+    return [`${file.path}.className is ${shorten(file.className)}; accepted is one of ${await classes.names()}`];
   }
   const fault = found.findFault(JSON.parse(data ?? '{}'));
   return fault === null

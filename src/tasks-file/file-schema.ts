@@ -5,7 +5,8 @@ import { isTimeZone, type NumberField, RULE_RANGES } from '../runner/calendar.ts
 import { MAX_ITEMS } from '../schema/repeat-item.ts';
 import { FORMAT } from './definition.ts';
 
-const MAX_ID = 2_147_483_647;
+/** A million below what the column takes, so that tasks can be added, and changed, ever after. */
+const MAX_ID = 2_146_483_648;
 const SHOWN_LENGTH = 80;
 
 /** A value in a message. */
@@ -107,8 +108,13 @@ export const taskSchema = objectOf({
 /** Its tasks are read one by one, so that a fault of one hides none of another. */
 export const fileSchema = objectOf({
   slotkeeper: accepting<typeof FORMAT>(`${FORMAT}, the format of this version`, (value) => value === FORMAT),
+  installation: accepting<string>('the UUID that an export has', isUuid).exactOptional(),
   tasks: z.array(z.unknown(), { error: ({ input }) => refused(input, 'a list of tasks') }),
 });
+
+function isUuid(value: unknown): boolean {
+  return typeof value === 'string' && /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/.test(value);
+}
 
 function isTimeZoneName(value: unknown): boolean {
   return typeof value === 'string' && isTimeZone(value);

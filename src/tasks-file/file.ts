@@ -19,6 +19,8 @@ export interface FileTask extends Omit<z.infer<typeof taskSchema>, 'data' | 'dat
 }
 
 export interface TasksFile {
+  /** The UUID of the one that exported it; undefined where it was written by hand, or by an older version. */
+  installation: string | undefined;
   tasks: FileTask[];
   /** Each with its path. Their tasks are not among the others. */
   faults: string[];
@@ -30,7 +32,7 @@ export async function readTasksFile(path: string): Promise<TasksFile> {
   if (!success) throw new StartupError(`${path}: ${faultsOf(error, '').join('; ')}.`);
   const faults: string[] = [];
   const tasks = content.tasks.flatMap((value, index) => readTask(value, `tasks[${index}]`, faults));
-  return { tasks: withoutRepeated(tasks, faults), faults };
+  return { installation: content.installation, tasks: withoutRepeated(tasks, faults), faults };
 }
 
 /** Throws them all together, where there are any. */
@@ -82,7 +84,7 @@ function withoutRepeated(tasks: readonly FileTask[], faults: string[]): FileTask
 function readTask(value: unknown, path: string, faults: string[]): FileTask[] {
   const parsed = taskSchema.safeParse(value);
   if (!parsed.success) {
-    faults.push(...faultsOf(parsed.error, path));
+    for (const fault of faultsOf(parsed.error, path)) faults.push(fault);
     return [];
   }
   const before = faults.length;

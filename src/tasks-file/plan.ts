@@ -1,8 +1,11 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
+import { readInstallation } from '../backup/installation.ts';
 import { readRows } from '../database/rows.ts';
 import { type DefinitionField, fieldsThatDiffer, type StoredTask, type TaskDefinition } from './definition.ts';
-import type { FileTask } from './file.ts';
+import type { FileTask, TasksFile } from './file.ts';
+import type { FileClasses } from './file-classes.ts';
+import { definitionOfNew, type NewTaskDefaults, NewTasks } from './new-tasks.ts';
 import { readStoredTasks } from './stored-tasks.ts';
 
 export interface PlanOptions {
@@ -10,6 +13,11 @@ export interface PlanOptions {
   remove: boolean;
   /** Overwrites what somebody changed since the export. */
   force: boolean;
+}
+
+interface NewTaskOptions {
+  classes: FileClasses;
+  defaults: NewTaskDefaults;
 }
 
 export interface PlannedChange {
@@ -22,7 +30,7 @@ export interface PlannedChange {
 
 export interface Conflict {
   file: FileTask;
-  /** Null where the task of the id was deleted here. */
+  /** Null where the task of the id was deleted here. Of a file from elsewhere, it may be quite another task. */
   here: StoredTask | null;
 }
 
@@ -30,6 +38,8 @@ export type Named = Pick<StoredTask, 'id' | 'version'> & { name: string };
 
 /** What is to be done so that the tasks here are those of the file. */
 export interface TaskPlan {
+  /** Whether another installation exported the file: its ids and versions say nothing of the tasks here. */
+  isForeign: boolean;
   add: FileTask[];
   change: PlannedChange[];
   remove: Named[];
@@ -43,21 +53,25 @@ export interface TaskPlan {
 /** Nothing is changed, and nothing locked. */
 export async function planTasks(
   em: EntityManager,
-  tasks: readonly FileTask[],
-  { remove, force }: PlanOptions,
+  { tasks, installation }: TasksFile,
+  { remove, force, classes, defaults }: PlanOptions & NewTaskOptions,
 ): Promise<TaskPlan> {
-  const plan: TaskPlan = { add: [], change: [], remove: [], left: [], same: 0, conflicts: [] };
+  const isForeign = installation !== undefined && installation !== (await readInstallation(em)).uuid;
+  const plan: TaskPlan = { isForeign, add: [], change: [], remove: [], left: [], same: 0, conflicts: [] };
   const known = new Map<number, FileTask>();
-  const fresh = new Map<string, FileTask[]>();
+  const fresh = new NewTasks();
   for (const task of tasks) {
     if (task.id !== undefined) known.set(task.id, task);
-    else fresh.set(task.name, [...(fresh.get(task.name) ?? []), task]);
+    else {
+      const found = await classes.named(task.className);
+      fresh.add(task, found && definitionOfNew(task, found, defaults));
+    }
   }
   for await (const here of readStoredTasks(readRows(em))) {
     const file = known.get(here.id);
     known.delete(here.id);
     if (file !== undefined) planChange(plan, file, here, force);
-    else if (takeEqual(fresh, here)) plan.same += 1;
+    else if (fresh.takeEqual(here.definition)) plan.same += 1;
     else (remove ? plan.remove : plan.left).push({ id: here.id, version: here.version, name: here.definition.name });
   }
   const deleted = await findExisting(em, [...known.keys()]);
@@ -65,7 +79,7 @@ export async function planTasks(
     if (deleted.has(id)) plan.conflicts.push({ file, here: null });
     else plan.add.push(file);
   }
-  plan.add.push(...[...fresh.values()].flat());
+  for (const file of fresh.left) plan.add.push(file);
   return plan;
 }
 
@@ -73,7 +87,8 @@ function planChange(plan: TaskPlan, file: FileTask, here: StoredTask, force: boo
   const wanted = wantedOf(here.definition, file);
   const fields = fieldsThatDiffer(here.definition, wanted);
   if (fields.length === 0) plan.same += 1;
-  else if (file.version === here.version || force) plan.change.push({ file, here, wanted, fields });
+  else if (force || (file.version === here.version && !plan.isForeign))
+    plan.change.push({ file, here, wanted, fields });
   else plan.conflicts.push({ file, here });
 }
 
@@ -89,14 +104,6 @@ function wantedOf(here: TaskDefinition, { policy, ...file }: FileTask): TaskDefi
     policy: { ...here.policy, ...policy, retry: { ...here.policy.retry, ...policy?.retry } },
     data: file.data === undefined ? here.data : file.data,
   };
-}
-
-/** A task without an id that is here already, as that task: a file that is applied twice adds nothing twice. */
-function takeEqual(fresh: Map<string, FileTask[]>, { definition }: StoredTask): boolean {
-  const candidates = fresh.get(definition.name) ?? [];
-  const index = candidates.findIndex((file) => fieldsThatDiffer(definition, wantedOf(definition, file)).length === 0);
-  if (index !== -1) candidates.splice(index, 1);
-  return index !== -1;
 }
 
 /** Those ids that a task has or had. */

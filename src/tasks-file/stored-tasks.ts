@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { ReadTables } from '../database/rows.ts';
 import type { RepeatRule } from '../runner/calendar.ts';
-import type { Policy, StoredTask } from './definition.ts';
+import { type Policy, policyOfColumns, type StoredTask } from './definition.ts';
 
 /** Few enough that a page of large data does not fill the memory. */
 const PAGE = 250;
@@ -59,20 +59,18 @@ function toStored(row: TaskRow): StoredTask {
       owner,
       timeZone: row.time_zone,
       repeatItems: row.rules,
-      policy: {
+      policy: policyOfColumns({
         overlap: row.overlap,
         queueLimit: row.queue_limit,
         catchUp: row.catch_up,
         misfireGraceSeconds: row.misfire_grace_seconds,
         catchUpMaxAgeSeconds: row.catch_up_max_age_seconds,
-        retry: {
-          attempts: row.retry_attempts,
-          delaySeconds: row.retry_delay_seconds,
-          backoff: row.retry_backoff,
-          jitter: row.retry_jitter,
-        },
+        retryAttempts: row.retry_attempts,
+        retryDelaySeconds: row.retry_delay_seconds,
+        retryBackoff: row.retry_backoff,
+        retryJitter: row.retry_jitter,
         timeoutSeconds: row.timeout_seconds,
-      },
+      }),
       data,
     },
   };

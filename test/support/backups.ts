@@ -19,17 +19,9 @@ import {
   sealed,
 } from '../../src/backup/archive.ts';
 import { openBackup } from '../../src/backup/read-backup.ts';
-import {
-  copyOut,
-  MIGRATIONS_TABLE,
-  ourTables,
-  readNext,
-  readShapes,
-  settleSession,
-  TABLES_LEFT_OUT,
-} from '../../src/backup/tables.ts';
+import { copyOut, ourTables, readNext, readShapes, settleSession, TABLES_LEFT_OUT } from '../../src/backup/tables.ts';
 import { connect } from '../../src/database/connect.ts';
-import type { Orm } from '../../src/database/orm.ts';
+import { MIGRATIONS_TABLE, type Orm } from '../../src/database/orm.ts';
 import { MASTER_KEY, type TestApp } from './app.ts';
 import { CHILD_ENVIRONMENT } from './child-environment.ts';
 

@@ -9,8 +9,8 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import pg from 'pg';
 import { getConstructionPlans } from 'pg-boss';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
-import { copyIn, copyOut, MIGRATIONS_TABLE, readNext, readShapes, settleSession } from '../../src/backup/tables.ts';
-import type { Orm } from '../../src/database/orm.ts';
+import { copyIn, copyOut, readNext, readShapes, settleSession } from '../../src/backup/tables.ts';
+import { MIGRATIONS_TABLE, type Orm } from '../../src/database/orm.ts';
 import { CATALOG, catalogOf, type Definition } from '../support/catalog.ts';
 import type { Question } from './questions.ts';
 
