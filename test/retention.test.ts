@@ -314,7 +314,7 @@ test('a reader that retention overtakes in the middle of the log is told, and sk
   await notifications.start();
   const tail = new EventTail(em, notifications, log);
   const { logId } = await sequenceEvents(em);
-  const events = await tail.subscribe({}, encodeCursor(logId, 0));
+  const events = await tail.subscribe({}, encodeCursor(logId, { seq: 0, mark: null }));
   const seen: number[] = [];
   const read = async () => {
     const { value } = await events.next();

@@ -63,6 +63,23 @@ async function newestCursor(): Promise<string> {
   return events.pageInfo.endCursor;
 }
 
+/** The log becomes what it was at the cursor, and goes on with as many other events, which have the same ids. */
+async function putBack(cursor: string, count: number): Promise<void> {
+  const seq = seqOf(cursor);
+  await database.orm.em.fork().transactional(async (em) => {
+    await em.execute('create temporary table lost on commit drop as select * from event where seq > ?', [seq]);
+    await em.execute('delete from event where seq > ?', [seq]);
+    await em.execute(
+      `insert into event (id, seq, type, task_id, task_name, actor_id, run_id, run_state, attempt)
+       select first.id + n, ? + 1 + n, first.type, 1, 'Other', 1, first.run_id, first.run_state, 0
+       from (select * from lost order by seq limit 1) as first, generate_series(0, ? - 1) as n`,
+      [seq, count],
+    );
+    await em.execute('update event_log set head = ? + ?', [seq, count]);
+    await em.execute(`select setval(pg_get_serial_sequence('event', 'id'), max(id)) from event`);
+  });
+}
+
 beforeAll(async () => {
   await addTasks(database.orm.em, { count: 2 });
   await append(5);
@@ -132,6 +149,47 @@ describe.each(Object.entries(TRANSPORTS))('a subscription over %s', (_name, tran
     await append(1);
     const anew = await subscribe({ query: RUN_EVENTS, variables: { after } });
     await expect.poll(() => anew.received.length).toBe(1);
+  });
+
+  test('goes on from a cursor of an earlier version, which had a position alone', async () => {
+    const [logId, seq] = Buffer.from(await newestCursor(), 'base64url')
+      .toString()
+      .split('.');
+    const stream = await subscribe({
+      query: RUN_EVENTS,
+      variables: { after: Buffer.from(`${logId}.${seq}`).toString('base64url') },
+    });
+    await append(1);
+    await expect.poll(() => stream.received.length).toBe(1);
+  });
+
+  test('with a cursor of what was lost when an older disk was put back ends in CURSOR_EXPIRED, also while it is followed', async () => {
+    await append(3);
+    const kept = await newestCursor();
+    const followed = await subscribe({ query: RUN_EVENTS });
+    await isLive();
+    await append(2);
+    await expect.poll(() => followed.received.length).toBe(2);
+    const lost = await newestCursor();
+    await putBack(kept, 4);
+    await append(1);
+    expect(await followed.ended).toBe('complete');
+    expect(followed.received.at(-1)).toMatchObject({ errors: [{ extensions: { code: 'CURSOR_EXPIRED' } }] });
+    streams -= 1;
+    const resumed = await subscribe({ query: RUN_EVENTS, variables: { after: lost } });
+    await resumed.ended;
+    expect(resumed.received).toMatchObject([{ errors: [{ extensions: { code: 'CURSOR_EXPIRED' } }] }]);
+    streams -= 1;
+    const feed = await subscribe({
+      query: 'subscription ($after: String) { taskFeed(after: $after) { __typename } }',
+      variables: { after: lost },
+    });
+    await feed.ended;
+    expect(feed.received).toMatchObject([{ errors: [{ extensions: { code: 'CURSOR_EXPIRED' } }] }]);
+    streams -= 1;
+    // What both histories have is a place to go on from.
+    const again = await subscribe({ query: RUN_EVENTS, variables: { after: kept } });
+    await expect.poll(() => again.received.length).toBe(5);
   });
 
   test('ends when its key is revoked, and opens no more', async () => {
@@ -316,4 +374,20 @@ test('equal subscriptions are executed once, whatever they come over and whereve
   } finally {
     queries.mockRestore();
   }
+});
+
+test('a page after or before a cursor of what was lost when an older disk was put back is CURSOR_EXPIRED', async () => {
+  await append(3);
+  const kept = await newestCursor();
+  await append(2);
+  const lost = await newestCursor();
+  await putBack(kept, 4);
+  const codeOf = async (args: string, cursor: string) => {
+    const { errors } = await app.post(`query ($cursor: String!) { events(${args}) { edges { cursor } } }`, { cursor });
+    return errors?.[0]?.extensions?.code;
+  };
+  expect(await codeOf('first: 5, after: $cursor', lost)).toBe('CURSOR_EXPIRED');
+  expect(await codeOf('last: 5, before: $cursor', lost)).toBe('CURSOR_EXPIRED');
+  expect(await codeOf('first: 5, after: $cursor', kept)).toBeUndefined();
+  expect(await codeOf('last: 5, before: $cursor', kept)).toBeUndefined();
 });

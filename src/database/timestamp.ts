@@ -17,6 +17,12 @@ export function toDate(text: string): Date {
   return new Date(toIso(text));
 }
 
+/** Since 1970, from a column's text; throws for what is no such text. */
+export function toMicroseconds(text: string): number {
+  const beyond = TEXT.exec(text)?.[3]?.padEnd(6, '0').slice(3) ?? '0';
+  return Date.parse(toIso(text)) * 1_000 + Number(beyond);
+}
+
 /** Whether PostgreSQL takes the text as a timestamp: one that it handed out, or one that cannot be told from those. */
 export function isTimestamp(text: string): boolean {
   const match = TEXT.exec(text);

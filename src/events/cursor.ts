@@ -1,49 +1,98 @@
+import { toMicroseconds } from '../database/timestamp.ts';
 import { cursorExpired } from '../errors.ts';
+
+/** A place in the log: everything up to and including `seq`. */
+export interface Position {
+  seq: number;
+  /**
+   * Tells the event at `seq` from the one that stands there in another history of the same log: a disk that was put back
+   * keeps all that the server is known by. null where there is no event to ask, or an earlier version made the cursor.
+   */
+  mark: string | null;
+}
 
 /**
  * How far the log goes: positions above `floor` and up to `head` are all there; of those above `historyFloor` the events
- * that the old history shows.
+ * that the old history shows. `mark` is that of the event at `head`.
  */
 export interface LogHead {
   logId: string;
   head: number;
+  mark: string | null;
   floor: number;
   historyFloor: number;
 }
 
-const CURSOR = /^([0-9a-f-]{36})\.(\d{1,15})$/;
+/** Beside a log's id and a position there may be the mark, and the task up to which a feed told its snapshot. */
+const CURSOR = /^([0-9a-f-]{36})\.(\d{1,15})(?:\.([0-9a-f]{1,16}-[0-9a-f]{1,16}))?(?:\.(\d{1,10}))?$/;
 
-/** An opaque position in the log: everything up to and including `seq` has been seen. */
-export function encodeCursor(logId: string, seq: number): string {
-  return Buffer.from(`${logId}.${seq}`).toString('base64url');
+/**
+ * The mark of a stored event. The time alone would not tell events of one transaction apart; the id alone is given again
+ * where a disk was put back. As `MARK` of `log.ts` makes it.
+ */
+export function markOf({ id, at }: { id: number; at: string }): string {
+  return `${id.toString(16)}-${toMicroseconds(at).toString(16)}`;
 }
 
-/** A position in the snapshot with which a feed begins: the tasks up to this one were told, as of `seq` or later. */
-export function encodeSnapshotCursor(logId: string, seq: number, taskId: number): string {
-  return Buffer.from(`${logId}.${seq}.${taskId}`).toString('base64url');
+/** An opaque position in the log: everything up to and including it has been seen. */
+export function encodeCursor(logId: string, { seq, mark }: Position): string {
+  return encode([logId, seq, mark]);
 }
 
-const SNAPSHOT_CURSOR = /^(.+\.\d{1,15})\.(\d{1,10})$/;
+/** A position in the snapshot with which a feed begins: the tasks up to this one were told, as of it or later. */
+export function encodeSnapshotCursor(logId: string, { seq, mark }: Position, taskId: number): string {
+  return encode([logId, seq, mark, taskId]);
+}
+
+function encode(parts: (string | number | null)[]): string {
+  return Buffer.from(parts.filter((part) => part !== null).join('.')).toString('base64url');
+}
 
 /** Where a feed goes on: `taskId` is null once its snapshot was told to the end. Throws CURSOR_EXPIRED as decodeCursor. */
-export function decodeFeedCursor(cursor: string, log: LogHead): { seq: number; taskId: number | null } {
-  const match = SNAPSHOT_CURSOR.exec(Buffer.from(cursor, 'base64url').toString());
-  if (match === null) return { seq: decodeCursor(cursor, log), taskId: null };
-  return { seq: decodeCursor(Buffer.from(match[1] ?? '').toString('base64url'), log), taskId: Number(match[2]) };
+export function decodeFeedCursor(cursor: string, log: LogHead): { position: Position; taskId: number | null } {
+  const [, logId, digits, mark = null, taskId] = CURSOR.exec(Buffer.from(cursor, 'base64url').toString()) ?? [];
+  if (logId === undefined) throw cursorExpired(`"${cursor.slice(0, 80)}" is not a cursor of this event log`);
+  const position = { seq: Number(digits), mark };
+  checkLog(logId, position, log);
+  checkNotRemoved(position.seq, log.floor);
+  return { position, taskId: taskId === undefined ? null : Number(taskId) };
 }
 
-/** The seq that a cursor stands for; throws CURSOR_EXPIRED where the log cannot go on from it without a gap. */
-export function decodeCursor(cursor: string, log: LogHead): number {
-  const match = CURSOR.exec(Buffer.from(cursor, 'base64url').toString());
-  if (match === null) throw cursorExpired(`"${cursor.slice(0, 80)}" is not a cursor of this event log`);
-  const seq = Number(match[2]);
-  if (match[1] !== log.logId) throw cursorExpired('the cursor comes from another event log');
+/**
+ * The position that a cursor stands for; throws CURSOR_EXPIRED where the log cannot go on from it without a gap. Whether
+ * its event is still the same one is for `checkPositions` to say.
+ */
+export function decodeCursor(cursor: string, log: LogHead): Position {
+  const { position, taskId } = decodeFeedCursor(cursor, log);
+  if (taskId !== null) throw cursorExpired(`"${cursor.slice(0, 80)}" is not a cursor of this event log`);
+  return position;
+}
+
+function checkLog(logId: string, { seq }: Position, log: LogHead): void {
+  if (logId !== log.logId) throw cursorExpired('the cursor comes from another event log');
   if (seq > log.head) throw cursorExpired('the cursor is ahead of the event log');
-  checkNotRemoved(seq, log.floor);
-  return seq;
 }
 
 /** Throws CURSOR_EXPIRED where events after the position may be gone. */
 export function checkNotRemoved(seq: number, floor: number): void {
   if (seq < floor) throw cursorExpired('events after the cursor have been removed by retention');
+}
+
+/** Throws CURSOR_EXPIRED where another event is at the position than the one that it was made for. */
+export function checkSame(position: Position, found: Position): void {
+  if (areOfOtherHistories(position, found)) throw cursorExpired('the event log has another history since the cursor');
+}
+
+export function headOf({ head, mark }: LogHead): Position {
+  return { seq: head, mark };
+}
+
+/** Whether the same place was seen with different events; where an event is gone, nobody can tell. */
+export function areOfOtherHistories(left: Position, right: Position): boolean {
+  return left.seq === right.seq && left.mark !== null && right.mark !== null && left.mark !== right.mark;
+}
+
+/** The one that is further on. */
+export function laterOf(left: Position, right: Position): Position {
+  return right.seq > left.seq ? right : left;
 }

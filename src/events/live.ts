@@ -1,11 +1,7 @@
 // How a reader goes from the stored log to the live stream with no seam, whatever the items are: events, or changes of
 // tasks that are made from them.
 import { cursorExpired } from '../errors.ts';
-
-/** An item and the position in the log after it. */
-export interface Positioned {
-  seq: number;
-}
+import { checkSame, laterOf, type Position } from './cursor.ts';
 
 /** Items kept for a member that is slower than the log; past it, it is sent back to the log. */
 const MAX_WAITING = 1_000;
@@ -58,11 +54,11 @@ export class Member<Item> {
 export interface Joined {
   logId: string;
   /** From here on the member gets every item. */
-  position: number;
+  position: Position;
 }
 
-/** What hands out the live stream. */
-export interface Hub<Item extends Positioned> {
+/** What hands out the live stream of items, each of which is a position too: that after it. */
+export interface Hub<Item extends Position> {
   readonly isStopped: boolean;
   join(member: Member<Item>): Promise<Joined>;
   leave(member: Member<Item>): void;
@@ -78,14 +74,14 @@ export interface Following<Item> {
   from: Joined;
   wants(item: Item): boolean;
   /** The items of the log in (after, upTo], in order; throws CURSOR_EXPIRED where any may be gone. */
-  stored(after: number, upTo: number, signal: AbortSignal): AsyncIterable<Item>;
+  stored(after: Position, upTo: number, signal: AbortSignal): AsyncIterable<Item>;
 }
 
 /**
  * The items after a position, in order, then live ones, without end, gap or double, until the hub stops. Throws
  * CURSOR_EXPIRED where the log becomes another one, or loses events that were handed out.
  */
-export async function* follow<Item extends Positioned>(
+export async function* follow<Item extends Position>(
   hub: Hub<Item>,
   { from, wants, stored }: Following<Item>,
   signal: AbortSignal,
@@ -109,19 +105,21 @@ export async function* follow<Item extends Positioned>(
         await hub.refresh();
         continue;
       }
-      if (!isFirst && position > joined.position) throw cursorExpired('the event log has lost events that were told');
+      checkSame(position, joined.position);
+      if (!isFirst && position.seq > joined.position.seq)
+        throw cursorExpired('the event log has lost events that were told');
       isFirst = false;
-      for await (const item of stored(position, joined.position, signal)) {
-        position = item.seq;
+      for await (const item of stored(position, joined.position.seq, signal)) {
+        position = { seq: item.seq, mark: item.mark };
         yield item;
       }
-      position = Math.max(position, joined.position);
+      position = laterOf(position, joined.position);
       // Ends early where the member fell behind: it then reads the log at its own pace and joins again.
       for (let items = await member.take(); items !== null && !signal.aborted; items = await member.take()) {
         for (const item of items) {
           if (signal.aborted) return;
-          if (item.seq <= position) continue;
-          position = item.seq;
+          if (item.seq <= position.seq) continue;
+          position = { seq: item.seq, mark: item.mark };
           yield item;
         }
       }

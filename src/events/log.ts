@@ -6,7 +6,8 @@ import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { EventType } from '../entities/event.ts';
 import type { Tables } from '../entities/index.ts';
 import type { RunState } from '../entities/run.ts';
-import type { LogHead } from './cursor.ts';
+import { cursorExpired } from '../errors.ts';
+import { checkNotRemoved, checkSame, type LogHead, type Position } from './cursor.ts';
 
 /** An event to append. Times are the database's. */
 export interface NewEvent {
@@ -61,16 +62,44 @@ export async function sequenceEvents(em: EntityManager): Promise<LogHead> {
 }
 
 /**
+ * Throws CURSOR_EXPIRED where the positions are not of the log as it is now, or where events after one of them may be gone;
+ * with `onlyHistory`, events that retention spares. To be called once what follows them has been read: what one statement
+ * did not find any more, a later one finds announced.
+ */
+export async function checkPositions(
+  em: EntityManager,
+  logId: string,
+  positions: readonly Position[],
+  onlyHistory = false,
+): Promise<void> {
+  if (positions.length === 0) return;
+  const { rows } = await sql<Position & { logId: string; floor: number }>`
+    select log_id as "logId", ${sql.ref(onlyHistory ? 'history_floor' : 'floor')} as floor, position.seq,
+      (select ${MARK} from event where event.seq = position.seq) as mark
+    from event_log cross join unnest(${positions.map(({ seq }) => seq)}::bigint[]) as position (seq)
+  `.execute(em.getKysely());
+  for (const found of rows) {
+    if (found.logId !== logId) throw cursorExpired('the event log became another one');
+    checkNotRemoved(found.seq, found.floor);
+    for (const position of positions) checkSame(position, found);
+  }
+}
+
+/**
  * The server that the log is on, as one writes to it: the timeline changes with a fail-over, the database's own number
  * with a copy, and the cluster's identifier with everything else.
  */
 const TIMELINE = sql<number>`('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int`;
 const DATABASE = sql<number>`(select oid::bigint from pg_database where datname = current_database())`;
 
+/** The mark of an event, as `markOf` makes it. */
+export const MARK = sql`to_hex(event.id) || '-' || to_hex((extract(epoch from event.at) * 1000000)::bigint)`;
+
 async function readHead(database: Kysely<Tables>): Promise<{ pending: boolean; log: LogHead }> {
   for (;;) {
     const { rows } = await sql<LogHead & { pending: boolean; moved: boolean }>`
       select log_id as "logId", head, floor, history_floor as "historyFloor",
+        (select ${MARK} from event where seq = head) as mark,
         exists (select from event where seq is null) as pending,
         (timeline, database_oid) is distinct from (${TIMELINE}, ${DATABASE}) as moved
       from event_log
@@ -93,10 +122,12 @@ async function numberPending(transaction: Kysely<Tables>): Promise<LogHead & { n
       update event set seq = log.head + pending.position
       from pending, event_log as log
       where event.id = pending.id
-      returning event.seq
+      returning event.seq, ${MARK} as mark
     )
     update event_log set head = coalesce((select max(seq) from numbered), head)
     returning log_id as "logId", head, floor, history_floor as "historyFloor",
+      coalesce(
+        (select mark from numbered order by seq desc limit 1), (select ${MARK} from event where seq = head)) as mark,
       (select count(*) from numbered) as numbered
   `.execute(transaction);
   if (rows[0] === undefined) throw new Error('the event log has lost its row');

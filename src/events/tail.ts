@@ -1,16 +1,27 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { type Selectable, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { Logger } from 'pino';
 import { Coalesced } from '../coalesced.ts';
 import type { Notifications } from '../database/notifications.ts';
+import type { Row } from '../database/rows.ts';
 import type { EventType } from '../entities/event.ts';
-import type { Tables } from '../entities/index.ts';
-import { checkNotRemoved, decodeCursor, encodeCursor, type LogHead } from './cursor.ts';
+import {
+  areOfOtherHistories,
+  checkNotRemoved,
+  checkSame,
+  decodeCursor,
+  encodeCursor,
+  headOf,
+  type LogHead,
+  laterOf,
+  markOf,
+  type Position,
+} from './cursor.ts';
 import { endable, follow, type Hub, type Joined, type Member } from './live.ts';
-import { sequenceEvents } from './log.ts';
+import { checkPositions, MARK, sequenceEvents } from './log.ts';
 
 /** A sequenced event as stored. */
-export type EventRow = Selectable<Tables['event']> & { seq: number };
+export type EventRow = Row<'event'> & { seq: number };
 
 /** Which events a reader wants; an absent field is any. */
 export interface EventSelection {
@@ -23,9 +34,8 @@ export interface EventSelection {
 }
 
 /** An event with the position after it. One object serves all subscribers that are up to date. */
-export interface LoggedEvent {
+export interface LoggedEvent extends Position {
   cursor: string;
-  seq: number;
   row: EventRow;
 }
 
@@ -37,16 +47,16 @@ export interface EventStream extends AsyncIterableIterator<LoggedEvent, void, un
 /** Instead of a cursor: the oldest event that the log still has. */
 export const FROM_START = Symbol('the start of the log');
 
-export function startOf(after: string | typeof FROM_START | undefined, log: LogHead): number {
-  if (after === undefined) return log.head;
-  return after === FROM_START ? log.floor : decodeCursor(after, log);
+function startOf(after: string | typeof FROM_START | undefined, log: LogHead): Position {
+  if (after === undefined) return headOf(log);
+  return after === FROM_START ? { seq: log.floor, mark: null } : decodeCursor(after, log);
 }
 
 /** Something beside the subscribers that takes every new event, in order. */
 export interface Watcher {
   take(event: LoggedEvent): void;
   /** All events up to here have been taken. */
-  caughtUp(position: number): void;
+  caughtUp(position: Position): void;
   /** The stream ends: the tail stops, or cannot go on without a gap. */
   end(): void;
 }
@@ -74,7 +84,7 @@ export class EventTail implements Hub<LoggedEvent> {
   #stopped = false;
   #logId = '';
   /** Everything up to here has been handed to the members and watchers of that time. */
-  #position = 0;
+  #position: Position = { seq: 0, mark: null };
   #readCount = 0;
   #fellBehindCount = 0;
   readonly #reading: Coalesced;
@@ -96,7 +106,7 @@ export class EventTail implements Hub<LoggedEvent> {
 
   /** How many positions the live stream is behind the head of the log; nobody is behind while nobody follows it. */
   lagBehind(head: number): number {
-    return this.subscriberCount === 0 ? 0 : Math.max(0, head - this.#position);
+    return this.subscriberCount === 0 ? 0 : Math.max(0, head - this.#position.seq);
   }
 
   /** How often it has read the log for all of them. */
@@ -117,10 +127,11 @@ export class EventTail implements Hub<LoggedEvent> {
   async subscribe(selection: EventSelection, after?: string | typeof FROM_START): Promise<EventStream> {
     const log = await sequenceEvents(this.#em);
     const position = startOf(after, log);
+    if (typeof after === 'string') await checkPositions(this.#em.fork(), log.logId, [position]);
     const following = {
       from: { logId: log.logId, position },
       wants: (event: LoggedEvent) => selects(selection, event),
-      stored: (from: number, upTo: number, signal: AbortSignal) =>
+      stored: (from: Position, upTo: number, signal: AbortSignal) =>
         this.stored(selection, { logId: log.logId, position: from }, upTo, signal),
     };
     const events = endable((signal) => follow(this, following, signal));
@@ -175,24 +186,26 @@ export class EventTail implements Hub<LoggedEvent> {
     upTo: number,
     signal: AbortSignal,
   ): AsyncGenerator<LoggedEvent, void, undefined> {
-    while (position < upTo && !signal.aborted) {
-      const rows = await this.#page(selection, position, upTo);
+    let from = position;
+    while (from.seq < upTo && !signal.aborted) {
+      const { rows, start } = await this.#page(selection, from, upTo);
+      checkSame(from, start);
       for (const row of rows) yield loggedEvent(logId, row);
       const last = rows.at(-1);
       if (last === undefined || rows.length < PAGE) return;
-      position = last.seq;
+      from = positionOf(last);
     }
   }
 
   async #joinAs(add: () => void): Promise<Joined> {
     if (this.subscriberCount === 0) {
       await this.#reading.idle();
-      const { logId, head } = await sequenceEvents(this.#em);
+      const log = await sequenceEvents(this.#em);
       // Another first one may have joined meanwhile, who must get what comes after its own position; or have joined, read
       // on and left again, in the same log.
       if (this.subscriberCount === 0) {
-        this.#position = logId === this.#logId ? Math.max(this.#position, head) : head;
-        this.#logId = logId;
+        this.#position = log.logId === this.#logId ? laterOf(headOf(log), this.#position) : headOf(log);
+        this.#logId = log.logId;
       }
     }
     if (!this.#stopped) {
@@ -214,13 +227,17 @@ export class EventTail implements Hub<LoggedEvent> {
 
   async #readOn(): Promise<void> {
     if (this.subscriberCount === 0) return;
-    const { logId, head, floor } = await sequenceEvents(this.#em);
-    if (logId !== this.#logId || this.#position < floor || this.#position > head) return this.#startAgain(logId, head);
-    while (this.#position < head) {
-      const rows = await this.#page({}, this.#position, head);
+    const log = await sequenceEvents(this.#em);
+    const { logId, head, floor } = log;
+    const { seq } = this.#position;
+    if (logId !== this.#logId || seq < floor || seq > head) return this.#startAgain(log);
+    if (areOfOtherHistories(this.#position, headOf(log))) return this.#startAgain(log);
+    while (this.#position.seq < head) {
+      const { rows, start } = await this.#page({}, this.#position, head);
+      if (areOfOtherHistories(this.#position, start)) return this.#startAgain(log);
       for (const row of rows) this.#handOut(loggedEvent(logId, row));
       const last = rows.at(-1);
-      this.#position = last === undefined || rows.length < PAGE ? head : last.seq;
+      this.#position = last === undefined || rows.length < PAGE ? headOf(log) : positionOf(last);
       for (const watcher of this.#watchers) watcher.caughtUp(this.#position);
     }
   }
@@ -234,9 +251,9 @@ export class EventTail implements Hub<LoggedEvent> {
    * The log is another one (a fail-over, a restore), or the process slept for longer than events are kept: each
    * subscriber looks at the log and learns whether it can go on.
    */
-  #startAgain(logId: string, head: number): void {
-    this.#logId = logId;
-    this.#position = head;
+  #startAgain(log: LogHead): void {
+    this.#logId = log.logId;
+    this.#position = headOf(log);
     this.#endAll();
     this.#watchers.clear();
   }
@@ -246,24 +263,30 @@ export class EventTail implements Hub<LoggedEvent> {
     for (const watcher of this.#watchers) watcher.end();
   }
 
-  /** Events after a position, in order. The floor is read by the same statement as the events. */
-  async #page({ taskId, runId, runsOnly, without }: EventSelection, after: number, upTo: number): Promise<EventRow[]> {
+  /** Events after a position, in order, and what the position is now: read by one statement, as is the floor. */
+  async #page({ taskId, runId, runsOnly, without }: EventSelection, { seq: after }: Position, upTo: number) {
     this.#readCount += 1;
     const conditions = [sql`seq > ${after} and seq <= ${upTo}`];
     if (taskId !== undefined) conditions.push(sql`task_id = ${taskId}`);
     if (runId !== undefined) conditions.push(sql`run_id = ${runId}`);
     if (runsOnly) conditions.push(sql`run_id is not null`);
     if (without !== undefined) conditions.push(sql`type <> all(${[...without]}::text[])`);
-    const { rows } = await sql<EventRow & { floor: number; seq: number | null }>`
-      select event_log.floor, page.* from event_log left join lateral (
+    const { rows } = await sql<EventRow & { floor: number; start_mark: string | null; seq: number | null }>`
+      select event_log.floor, (select ${MARK} from event where seq = ${after}) as start_mark, page.* from event_log left join lateral (
         select * from event where ${sql.join(conditions, sql` and `)} order by seq limit ${PAGE}) as page on true
       order by page.seq
     `.execute(this.#em.fork().getKysely());
     checkNotRemoved(after, rows[0]?.floor ?? 0);
-    return rows.filter(({ seq }) => seq !== null);
+    const start: Position = { seq: after, mark: rows[0]?.start_mark ?? null };
+    return { rows: rows.filter(({ seq }) => seq !== null) as EventRow[], start };
   }
 }
 
 export function loggedEvent(logId: string, row: EventRow): LoggedEvent {
-  return { cursor: encodeCursor(logId, row.seq), seq: row.seq, row };
+  const position = positionOf(row);
+  return { cursor: encodeCursor(logId, position), ...position, row };
+}
+
+function positionOf(row: EventRow): Position {
+  return { seq: row.seq, mark: markOf(row) };
 }

@@ -1,10 +1,10 @@
 // Reads pages of the log. Only sequenced events are visible, and a page's cursors are the log's own, so a client may go
 // on from a page with the subscription.
 import type { EntityManager } from '@mikro-orm/postgresql';
-import type { SelectQueryBuilder } from 'kysely';
-import type { Tables } from '../entities/index.ts';
-import { decodeCursor, encodeCursor, type LogHead } from '../events/cursor.ts';
-import { sequenceEvents } from '../events/log.ts';
+import { type SelectQueryBuilder, sql } from 'kysely';
+import { type ReadTables, readRows } from '../database/rows.ts';
+import { decodeCursor, encodeCursor, headOf, type LogHead, type Position } from '../events/cursor.ts';
+import { checkPositions, sequenceEvents } from '../events/log.ts';
 import { type EventRow, loggedEvent } from '../events/tail.ts';
 import { fetchSize, type Page, type PageArgs, readPage, toConnection } from './connection.ts';
 import { pagesOfParents } from './lateral.ts';
@@ -15,19 +15,39 @@ export interface EventSelector {
   onlyHistory: boolean;
 }
 
-type EventQuery = SelectQueryBuilder<Tables, 'event', EventRow>;
+type EventQuery = SelectQueryBuilder<ReadTables, 'event', EventRow>;
 type Conditions = (query: EventQuery) => EventQuery;
 
 /** One page of the events that meet the conditions. */
 export async function readEvents(em: EntityManager, args: PageArgs, { where, onlyHistory }: EventSelector) {
   const page = readPage(args);
-  const log = readable(await sequenceEvents(em), onlyHistory);
-  return eventConnection(await pageQuery(em, log, page, where).execute(), log, page);
+  const part = partOf(await sequenceEvents(em), page, onlyHistory);
+  const rows = await pageQuery(em, part, page, where).execute();
+  await checkWhole(em, part);
+  return eventConnection(rows, part.log, page);
 }
 
-/** The part of the log that is whole for what is asked: a page never leaves out what retention has removed in silence. */
-function readable(log: LogHead, onlyHistory: boolean): LogHead {
-  return onlyHistory ? { ...log, floor: log.historyFloor } : log;
+/** The part of the log that a page may be of. */
+interface Part {
+  log: LogHead;
+  after: Position | null;
+  before: Position | null;
+  onlyHistory: boolean;
+}
+
+function partOf(head: LogHead, { after, before }: Page, onlyHistory: boolean): Part {
+  const log = onlyHistory ? { ...head, floor: head.historyFloor } : head;
+  const decode = (cursor: string | null) => (cursor === null ? null : decodeCursor(cursor, log));
+  return { log, after: decode(after), before: decode(before), onlyHistory };
+}
+
+/**
+ * A page that has been read never leaves out what retention has removed in silence. One without a cursor begins where the
+ * log does at that moment.
+ */
+function checkWhole(em: EntityManager, { log, after, before, onlyHistory }: Part): Promise<void> {
+  const positions = [after, before].filter((position) => position !== null);
+  return checkPositions(em, log.logId, positions, onlyHistory);
 }
 
 /** A page for each of the parents, which `parent` names in the event; one query for all. */
@@ -39,21 +59,25 @@ export async function readEventsOfEach(
   { where, onlyHistory }: EventSelector,
 ) {
   const page = readPage(args);
-  const log = readable(await sequenceEvents(em), onlyHistory);
+  const part = partOf(await sequenceEvents(em), page, onlyHistory);
   const pages = await pagesOfParents(
     em,
     parentIds,
-    (id) => pageQuery(em, log, page, (query) => where(query.where(`event.${parent}`, '=', id))),
+    (id) => pageQuery(em, part, page, (query) => where(query.where(`event.${parent}`, '=', id))),
     { parent, order: 'seq', ascending: !page.backward },
   );
-  return pages.map((rows) => eventConnection(rows, log, page));
+  await checkWhole(em, part);
+  return pages.map((rows) => eventConnection(rows, part.log, page));
 }
 
-function pageQuery(em: EntityManager, log: LogHead, page: Page, where: Conditions): EventQuery {
-  const after = page.after === null ? log.floor : decodeCursor(page.after, log);
-  const events = em.getKysely<Tables>().selectFrom('event').selectAll().$narrowType<{ seq: number }>();
-  let query = where(events).where('event.seq', '>', after).where('event.seq', '<=', log.head);
-  if (page.before !== null) query = query.where('event.seq', '<', decodeCursor(page.before, log));
+function pageQuery(em: EntityManager, part: Part, page: Page, where: Conditions): EventQuery {
+  const { log, after, before, onlyHistory } = part;
+  const floor = sql<number>`(select ${sql.ref(onlyHistory ? 'history_floor' : 'floor')} from event_log)`;
+  const events = readRows(em).selectFrom('event').selectAll().$narrowType<{ seq: number }>();
+  let query = where(events)
+    .where('event.seq', '>', after?.seq ?? floor)
+    .where('event.seq', '<=', log.head);
+  if (before !== null) query = query.where('event.seq', '<', before.seq);
   return query.orderBy('event.seq', page.backward ? 'desc' : 'asc').limit(fetchSize(page));
 }
 
@@ -64,6 +88,6 @@ function eventConnection(rows: readonly EventRow[], log: LogHead, page: Page) {
   // Where nothing follows, the log has been read up to its head: from there a subscription misses nothing.
   const atHead = events.length === 0 && page.before === null && page.size > 0;
   return atHead
-    ? { ...connection, pageInfo: { ...pageInfo, endCursor: encodeCursor(log.logId, log.head) } }
+    ? { ...connection, pageInfo: { ...pageInfo, endCursor: encodeCursor(log.logId, headOf(log)) } }
     : connection;
 }

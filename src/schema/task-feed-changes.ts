@@ -2,7 +2,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type RawBuilder, sql } from 'kysely';
 import { readRows } from '../database/rows.ts';
-import type { Positioned } from '../events/live.ts';
+import type { Position } from '../events/cursor.ts';
 import type { LoggedEvent } from '../events/tail.ts';
 import type { TaskRow } from './refs.ts';
 import { type TaskFilterInput, whereTask } from './task-filter.ts';
@@ -21,8 +21,9 @@ const FILTERS_AT_ONCE = 50;
 export type Filter = TaskFilterInput | null;
 
 /** That a task may have changed, with the row as it was read after that. One object serves all members. */
-export class TaskChange implements Positioned {
+export class TaskChange implements Position {
   readonly seq: number;
+  readonly mark: string | null;
   readonly event: LoggedEvent;
   readonly task: TaskRow;
   /** Whether the task meets a filter, by the filter's key; a filter that came later was not asked about. */
@@ -31,6 +32,7 @@ export class TaskChange implements Positioned {
 
   constructor(event: LoggedEvent, task: TaskRow, meets: ReadonlyMap<string, boolean>) {
     this.seq = event.seq;
+    this.mark = event.mark;
     this.event = event;
     this.task = task;
     this.meets = meets;

@@ -4,9 +4,16 @@ import type { Logger } from 'pino';
 import { Coalesced } from '../coalesced.ts';
 import { readRows } from '../database/rows.ts';
 import type { EventType } from '../entities/event.ts';
-import { decodeFeedCursor, encodeCursor, encodeSnapshotCursor } from '../events/cursor.ts';
+import {
+  decodeFeedCursor,
+  encodeCursor,
+  encodeSnapshotCursor,
+  headOf,
+  laterOf,
+  type Position,
+} from '../events/cursor.ts';
 import { endable, follow, type Hub, type Joined, type Member } from '../events/live.ts';
-import { sequenceEvents } from '../events/log.ts';
+import { checkPositions, sequenceEvents } from '../events/log.ts';
 import type { EventTail, LoggedEvent, Watcher } from '../events/tail.ts';
 import {
   AT_ONCE,
@@ -22,6 +29,7 @@ import { Membership } from './task-membership.ts';
 /** These tell nothing of what a task shows. */
 const WITHOUT: readonly EventType[] = ['LOG', 'PROGRESS'];
 const PAGE = 250;
+const BEGINNING: Position = { seq: 0, mark: null };
 
 interface Watched {
   filter: Filter;
@@ -40,13 +48,13 @@ export class TaskFeed implements Hub<TaskChange>, Watcher {
   readonly #looking: Coalesced;
   /** The newest event of each task that was not looked up yet. */
   readonly #pending = new Map<number, LoggedEvent>();
-  #takenUpTo = 0;
+  #takenUpTo = BEGINNING;
   /** One for each stretch of the tail's stream that is watched; what began in an earlier one counts no more. */
   #watching: Promise<void> | undefined;
   #joining = 0;
   #logId = '';
   /** Everything up to here has been handed to the members of that time. */
-  #position = 0;
+  #position = BEGINNING;
   #fellBehindCount = 0;
 
   constructor(em: EntityManager, tail: EventTail, log: Logger) {
@@ -83,7 +91,8 @@ export class TaskFeed implements Hub<TaskChange>, Watcher {
     // Tried alone, so that a filter which the database refuses fails here and not where all are looked up together.
     await tryFilter(this.#em, filter);
     const log = await sequenceEvents(this.#em);
-    const start = after === undefined ? { seq: log.head, taskId: 0 } : decodeFeedCursor(after, log);
+    const start = after === undefined ? { position: headOf(log), taskId: 0 } : decodeFeedCursor(after, log);
+    if (after !== undefined) await checkPositions(this.#em.fork(), log.logId, [start.position]);
     const membership = new Membership(after === undefined);
     return endable((signal) => this.#feed(filter, { logId: log.logId, ...start }, membership, signal));
   }
@@ -134,7 +143,7 @@ export class TaskFeed implements Hub<TaskChange>, Watcher {
     if (!WITHOUT.includes(event.row.type)) this.#pending.set(event.row.task_id, event);
   }
 
-  caughtUp(position: number): void {
+  caughtUp(position: Position): void {
     this.#takenUpTo = position;
     this.#looking.request();
   }
@@ -147,29 +156,29 @@ export class TaskFeed implements Hub<TaskChange>, Watcher {
   }
 
   async #watch(): Promise<void> {
-    this.#position = 0;
-    this.#takenUpTo = 0;
+    this.#position = BEGINNING;
+    this.#takenUpTo = BEGINNING;
     const { logId, position } = await this.#tail.watch(this);
     this.#logId = logId;
     // Events may have been taken, and looked up, before this is reached.
-    this.#position = Math.max(this.#position, position);
-    this.#takenUpTo = Math.max(this.#takenUpTo, position);
+    this.#position = laterOf(position, this.#position);
+    this.#takenUpTo = laterOf(position, this.#takenUpTo);
   }
 
   async *#feed(
     filter: Filter,
-    { logId, seq, taskId }: { logId: string; seq: number; taskId: number | null },
+    { logId, position, taskId }: Joined & { taskId: number | null },
     membership: Membership,
     signal: AbortSignal,
   ): AsyncGenerator<TaskFeedItem, void, undefined> {
     const key = JSON.stringify(filter);
     this.#addFilter(key, filter);
     try {
-      if (taskId !== null) yield* this.#snapshot(filter, { logId, seq, taskId }, membership, signal);
+      if (taskId !== null) yield* this.#snapshot(filter, { logId, position, taskId }, membership, signal);
       const following = {
-        from: { logId, position: seq },
+        from: { logId, position },
         wants: () => true,
-        stored: (after: number, upTo: number) => this.#stored({ logId, position: after }, upTo, key, filter, signal),
+        stored: (after: Position, upTo: number) => this.#stored({ logId, position: after }, upTo, key, filter, signal),
       };
       for await (const change of follow(this, following, signal)) {
         const meets = change.meets.get(key) ?? (await this.#meetsNow(change, key, filter));
@@ -185,7 +194,7 @@ export class TaskFeed implements Hub<TaskChange>, Watcher {
 
   async *#snapshot(
     filter: Filter,
-    { logId, seq, taskId }: { logId: string; seq: number; taskId: number },
+    { logId, position, taskId }: Joined & { taskId: number },
     membership: Membership,
     signal: AbortSignal,
   ): AsyncGenerator<TaskFeedItem, void, undefined> {
@@ -195,7 +204,7 @@ export class TaskFeed implements Hub<TaskChange>, Watcher {
       for (const { id } of tasks) membership.set(id, true);
       last = tasks.at(-1)?.id ?? last;
       const isLast = tasks.length < PAGE;
-      const cursor = isLast ? encodeCursor(logId, seq) : encodeSnapshotCursor(logId, seq, last);
+      const cursor = isLast ? encodeCursor(logId, position) : encodeSnapshotCursor(logId, position, last);
       yield { type: 'TaskFeedSnapshot', cursor, tasks, isLast };
       if (isLast) return;
     }
@@ -231,7 +240,7 @@ export class TaskFeed implements Hub<TaskChange>, Watcher {
     // Only now: where the query fails, it is made again.
     for (const [taskId, event] of events) if (this.#pending.get(taskId) === event) this.#pending.delete(taskId);
     for (const change of changes) this.#handOut(change);
-    this.#position = Math.max(this.#position, upTo);
+    this.#position = laterOf(upTo, this.#position);
   }
 
   #handOut(change: TaskChange): void {
