@@ -1,7 +1,8 @@
 // Runs and events go when they are past their age; what is left is whole, says where it begins, and nobody is left unaware.
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import pg from 'pg';
 import { pino } from 'pino';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { Notifications } from '../src/database/notifications.ts';
 import { openOrm } from '../src/database/orm.ts';
 import { encodeCursor } from '../src/events/cursor.ts';
@@ -14,6 +15,7 @@ import { overSse, overWebSocket, startTestApp, type TestApp } from './support/ap
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { type Engine, engineOf } from './support/engine.ts';
 import { addTasks, Cutter, everyHourAt, rows } from './support/races.ts';
+import { seqOf } from './support/streams.ts';
 
 const DAY = 86_400_000;
 /** A slot an hour for so long. */
@@ -335,6 +337,39 @@ test('a reader that retention overtakes in the middle of the log is told, and sk
   await notifications.stop();
 });
 
+test('a page that retention overtakes while it is read leaves out nothing in silence', async () => {
+  const ask = async (after: string | null) => {
+    const query = spyOnPages();
+    const { data, errors } = await app.post<{ events: { edges: { cursor: string }[] } }>(
+      'query ($after: String) { events(first: 20, after: $after) { edges { cursor } } }',
+      { after },
+    );
+    query.mockRestore();
+    return { code: errors?.[0]?.extensions?.code, seqs: data?.events?.edges.map(({ cursor }) => seqOf(cursor)) };
+  };
+  const { logId } = await sequenceEvents(em);
+  expect(await ask(encodeCursor(logId, { seq: 10, mark: null }))).toMatchObject({ code: 'CURSOR_EXPIRED' });
+  expect((await counts())?.floor).toBe(3 * 10 * 24);
+  await rows(em, `update event set at = at - interval '5 days'`);
+  // From the beginning that the log has by then.
+  expect(await ask(null)).toEqual({ seqs: Array.from({ length: 20 }, (_, index) => 3 * 15 * 24 + 1 + index) });
+});
+
+/** Lets retention do its work between the statement that asks how far the log goes and that of the page. */
+function spyOnPages() {
+  const { query } = pg.Client.prototype;
+  let isDone = false;
+  return vi.spyOn(pg.Client.prototype, 'query').mockImplementation(async function (this: pg.Client, ...args) {
+    const [config] = args as unknown as [{ text?: string } | string];
+    const text = typeof config === 'string' ? config : config.text;
+    if (!isDone && text?.includes('from "event" where')) {
+      isDone = true;
+      await removeOld(em, RULE, never);
+    }
+    return Reflect.apply(query, this, args) as unknown;
+  });
+}
+
 /** As where nobody ever asked for an event. */
 async function forgetNumbers(): Promise<void> {
   await rows(em, 'update event set seq = null');
@@ -362,7 +397,6 @@ test('a runner numbers the events that nobody reads, at its start and now and th
     await runner.stop();
   }
 });
-
 test('the product removes at its start what is past the age that its settings give', async () => {
   const runner = await startTestApp(database.url, { settings: { ROLE: 'runner', RETENTION_DAYS: 30 } });
   await expect.poll(async () => (await counts())?.runs).toBe(30 * 24);

@@ -135,7 +135,7 @@ async function raiseFloor(
   isRemoved: ReturnType<typeof sql>,
 ): Promise<number | typeof DONE> {
   const database = em.getKysely();
-  // Readers check the floor in the statement that reads the events, and find both as before or both as after.
+  // Readers check the floor in the statement that reads the events or in a later one: none misses events unannounced.
   const { rows } = await sql<{ passed: number }>`
     with page as (
       select event.id, event.seq, event.at, event.type from event_log as log
