@@ -10,6 +10,7 @@ import { overWebSocket, startTestApp, type TestApp } from './support/app.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { get } from './support/doors.ts';
 import { type DatabaseProxy, proxyTo } from './support/proxy.ts';
+import { metric } from './support/streams.ts';
 import { heldClass } from './support/test-classes.ts';
 
 let database: TestDatabase;
@@ -84,6 +85,28 @@ test('a run that is under way while the database is away is settled once it is b
   await expect.poll(() => told('listen to the database')).toEqual([1, 1]);
   await expect.poll(() => told('get an answer of the database')).toEqual([1, 1]);
   await expect.poll(() => told('settle attempts')).toEqual([1, 1]);
+});
+
+test('connections that a router forgets are given up within a minute, and a statement that takes long is not', async () => {
+  const task = await addTask();
+  const before = (await execute(task, 'before')).data?.executeTask.run.id ?? '';
+  (await held.next()).succeed('done');
+  await expect.poll(() => stateOf(before)).toBe('SUCCEEDED');
+  const slow = database.orm.em.fork().execute<{ answer: number }[]>('select 42 as answer from pg_sleep(40)');
+  const stream = await overWebSocket(app);
+  await expect.poll(() => metric(app, 'slotkeeper_live_subscribers')).toBe(1);
+  way.swallow();
+  const since = performance.now();
+  let asked = await execute(task, 'after');
+  while (!asked.data?.executeTask) asked = await execute(task, 'after');
+  const after = asked.data.executeTask.run.id;
+  (await held.next()).succeed('done');
+  await expect.poll(() => stateOf(after)).toBe('SUCCEEDED');
+  await expect.poll(readiness, { timeout: 60_000 }).toBe(200);
+  expect(performance.now() - since).toBeLessThan(60_000);
+  await expect.poll(() => stream.received.length).toBe(3);
+  await stream.close();
+  expect(await slow).toEqual([{ answer: 42 }]);
 });
 
 test('a pooler that closes idle connections is put up with', async () => {

@@ -1,7 +1,7 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { codeOf, reasonOf, StartupError } from './startup-error.ts';
+import { CONNECTION, WatchedClient } from './watched-client.ts';
 
-const CONNECT_TIMEOUT_MS = 10_000;
 const OLDEST_VERSION = 14;
 
 /** Fails with one clear sentence where the database cannot be used. */
@@ -22,11 +22,10 @@ export async function checkDatabase(url: string): Promise<void> {
 
 /** A connection of its own; throws a StartupError that says what is wrong, without the password. */
 export async function connect(url: string, applicationName = 'slotkeeper start'): Promise<pg.Client> {
-  const client = new pg.Client({
+  const client = new WatchedClient({
     connectionString: parse(url),
     application_name: applicationName,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    keepAlive: true,
+    ...CONNECTION,
   });
   client.on('error', () => undefined);
   try {

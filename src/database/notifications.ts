@@ -1,7 +1,8 @@
-import pg from 'pg';
+import type pg from 'pg';
 import type { Logger } from 'pino';
 import { Backoff } from '../backoff.ts';
 import { FailureLog } from '../failure-log.ts';
+import { CONNECTION, WatchedClient } from './watched-client.ts';
 
 /**
  * `slotkeeper_events`: the log has new events. `slotkeeper_schedule`: a task's next slot changed.
@@ -20,6 +21,8 @@ export type Channel = (typeof CHANNELS)[number];
 
 /** Notifications are sent at most this often; inside every transaction they would cost most of the throughput. */
 const COALESCE_MS = 10;
+/** A connection over which nothing goes is used so often: whether its other end is there shows in the reply. */
+const LIFE_SIGN_MS = 20_000;
 
 /**
  * Wake-ups between processes, over one listening connection a process. A notification carries nothing and is only a
@@ -38,6 +41,7 @@ export class Notifications {
   /** The one that was made last. */
   #newest: pg.Client | undefined;
   #flush: NodeJS.Timeout | undefined;
+  #lifeSigns: NodeJS.Timeout | undefined;
   #reconnect: NodeJS.Timeout | undefined;
   #sending: Promise<void> = Promise.resolve();
   #isSending = false;
@@ -50,10 +54,10 @@ export class Notifications {
   }
 
   async start(): Promise<void> {
-    const client = new pg.Client({
+    const client = new WatchedClient({
       connectionString: this.#url,
       application_name: 'slotkeeper notifications',
-      keepAlive: true,
+      ...CONNECTION,
     });
     this.#newest = client;
     client.on('error', (error) => this.#lost(client, error));
@@ -68,6 +72,7 @@ export class Notifications {
       throw error;
     }
     this.#client = client;
+    this.#lifeSigns ??= setInterval(() => this.#send('also nothing'), LIFE_SIGN_MS).unref();
     this.#failures.worked();
     this.#backoff.reset();
     // What was announced while nobody listened is found by looking.
@@ -93,17 +98,20 @@ export class Notifications {
     this.#stopped = true;
     clearTimeout(this.#flush);
     clearTimeout(this.#reconnect);
+    clearInterval(this.#lifeSigns);
     this.#send();
     do await this.#sending;
     while (this.#isSending);
     await this.#client?.end();
   }
 
-  #send(): void {
+  #send(what?: 'also nothing'): void {
+    clearTimeout(this.#flush);
     this.#flush = undefined;
     const client = this.#client;
     // What is asked for while one is under way goes with the next.
-    if (client === undefined || this.#pending.size === 0 || this.#isSending) return;
+    if (client === undefined || this.#isSending) return;
+    if (this.#pending.size === 0 && what === undefined) return;
     this.#isSending = true;
     const channels = [...this.#pending];
     this.#pending.clear();

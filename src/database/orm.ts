@@ -5,6 +5,7 @@ import { GraphQLError } from 'graphql';
 import pg from 'pg';
 import { entities } from '../entities/index.ts';
 import { prepareMarked } from './prepared.ts';
+import { CONNECTION, WatchedClient } from './watched-client.ts';
 
 export const MIGRATIONS_PATH = fileURLToPath(new URL('./migrations', import.meta.url));
 /** Where the names of the applied ones are. */
@@ -27,8 +28,8 @@ export function ormOptions(url: string, poolSize = POOL_SIZE) {
     pool: { min: 0, max: poolSize },
     driverOptions: {
       application_name: 'slotkeeper',
-      connectionTimeoutMillis: 10_000,
-      keepAlive: true,
+      ...CONNECTION,
+      Client: WatchedClient,
       // For what reads often; whoever has a connection alone and awaits each statement sees no difference.
       pipeline: true,
       // A process that is frozen or cut off in the middle of a transaction holds its locks no longer than this. Set by a

@@ -1,6 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { fromKysely, type Job, PgBoss } from 'pg-boss';
 import type { Logger } from 'pino';
+import { CONNECTION, WatchedClient } from '../database/watched-client.ts';
 import { FailureLog } from '../failure-log.ts';
 
 /** One job is one attempt of a run. */
@@ -34,6 +35,8 @@ const EXPIRY_MARGIN_SECONDS = 120;
 const TEN_YEARS_SECONDS = 10 * 365 * 86_400;
 const KEEP_FINISHED_SECONDS = 3_600;
 const POOL_SIZE = 4;
+/** It hands all to its pool, though its types do not say so. */
+const WATCHED = { ...CONNECTION, Client: WatchedClient };
 
 /**
  * The job engine: pg-boss, with the calls that take part in our own transactions. A job carries no state that the run
@@ -52,6 +55,7 @@ export class Jobs {
       application_name: 'slotkeeper jobs',
       schema: 'pgboss',
       max: POOL_SIZE,
+      ...WATCHED,
       schedule: false,
       supervise,
       superviseIntervalSeconds: MONITOR_SECONDS,

@@ -6,6 +6,11 @@ export interface DatabaseProxy {
   cut(): Promise<void>;
   /** Breaks all connections, and takes new ones at once, as a restart of the server does. */
   drop(): void;
+  /**
+   * From now on passes nothing over the connections that there are and tells neither side, as a router that has forgotten
+   * them. New ones work.
+   */
+  swallow(): void;
   /** From now on closes connections over which nothing went for so long, as poolers do. */
   closeIdle(milliseconds: number): void;
   /** Where new connections lead from now on. */
@@ -18,9 +23,12 @@ export interface DatabaseProxy {
 export async function proxyTo(url: string): Promise<DatabaseProxy> {
   let target = new URL(url);
   const sockets = new Set<Socket>();
+  const passing = new Set<{ client: Socket; upstream: Socket }>();
   let idleMs = 0;
   const server = createServer((client) => {
     const upstream = connect(Number(target.port), target.hostname);
+    const pair = { client, upstream };
+    passing.add(pair);
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       if (idleMs > 0) socket.setTimeout(idleMs);
@@ -28,6 +36,7 @@ export async function proxyTo(url: string): Promise<DatabaseProxy> {
       socket.on('error', () => undefined);
       socket.on('close', () => {
         sockets.delete(socket);
+        if (!passing.delete(pair)) return;
         client.destroy();
         upstream.destroy();
       });
@@ -47,6 +56,13 @@ export async function proxyTo(url: string): Promise<DatabaseProxy> {
   return {
     url: proxied.href,
     drop,
+    swallow: () => {
+      for (const { client, upstream } of passing) {
+        client.unpipe(upstream).resume();
+        upstream.unpipe(client).resume();
+      }
+      passing.clear();
+    },
     closeIdle: (milliseconds) => {
       idleMs = milliseconds;
       for (const socket of sockets) socket.setTimeout(idleMs);

@@ -27,6 +27,7 @@ export async function connect({ port, password }: Address): Promise<pg.Client> {
     ssl: false,
     application_name: 'slotkeeper: holds a share in the embedded server',
     keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
     connectionTimeoutMillis: CONNECT_SECONDS * 1000,
     query_timeout: QUERY_SECONDS * 1000,
   });
