@@ -8,7 +8,7 @@ import { AttemptLog } from '../src/runner/attempt-log.ts';
 import { Jobs } from '../src/runner/jobs.ts';
 import { settleAttempts } from '../src/runner/settle-attempts.ts';
 import { TaskClasses } from '../src/runner/tasks/index.ts';
-import { defineTaskClass, PermanentError } from '../src/runner/tasks/task-class.ts';
+import { defineTaskClass, PermanentError, type TaskClass } from '../src/runner/tasks/task-class.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { type Engine, engineOf, OWN_CLASSES } from './support/engine.ts';
 import { addTasks, findBroken, rows } from './support/races.ts';
@@ -37,17 +37,22 @@ afterAll(async () => {
 });
 
 /** A run whose attempt is stopped while its code is under way, which then ends as it likes. */
-async function stopThen(reason: StopReason, end: () => string) {
+function stopThen(reason: StopReason, end: () => string) {
   const controller = new AbortController();
+  return runOnce(async () => {
+    controller.abort(reason);
+    return end();
+  }, controller);
+}
+
+/** The attempt of a run, made with this code. */
+async function runOnce(run: TaskClass['run'], controller: AbortController) {
   const defined = defineTaskClass({
     name: '\\test\\Stopped',
     title: 'Stopped',
     description: 'Is stopped by the test.',
     data: z.looseObject({}),
-    async run() {
-      controller.abort(reason);
-      return end();
-    },
+    run,
   });
   // As the tasks of `addTasks` have it, which is no name that one may give.
   const taskClass = { ...defined, name: OWN_CLASSES[0] ?? '' };
@@ -97,6 +102,17 @@ test('code that stops since its attempt was taken for lost uses up no try, and t
   expect(await settled('LOST', stop)).toEqual([{ state: 'QUEUED', message }]);
   expect(await rows(em, `select message from event where type = 'RETRYING'`)).toEqual([{ message }]);
   expect((await engine.take(em, 1)).attempts).toMatchObject([{ attempt: 1 }]);
+});
+
+test('code that loses a connection of its own while it saves a checkpoint is not called again by the transaction', async () => {
+  let calls = 0;
+  const lose = async () => {
+    calls += 1;
+    throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+  };
+  const run: TaskClass['run'] = async ({ checkpoint }) => String(await checkpoint(lose));
+  const { outcome } = await runOnce(run, new AbortController());
+  expect([outcome, calls]).toEqual([{ state: 'FAILED', message: 'read ECONNRESET', permanent: false }, 1]);
 });
 
 test('an attempt whose process stops is handed back, whatever its code made of it', async () => {

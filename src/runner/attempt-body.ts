@@ -1,6 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { z } from 'zod';
+import { isConnectionLost } from '../database/connection-lost.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { type AttemptLog, storable, textOf } from './attempt-log.ts';
 import type { Attempt, Outcome } from './attempts.ts';
@@ -114,15 +115,24 @@ async function callClass(
 
 /**
  * The run's row is locked for its commit alone: locked for longer, by code that hangs, it would hold up the settling, and
- * with that the heartbeats, of all attempts.
+ * with that the heartbeats, of all attempts. Code may have lost a connection of its own, to whatever it calls; it is not for
+ * the transaction to do that again.
  */
-function checkpoint<Value>(em: EntityManager, attempt: Attempt, work: (em: EntityManager) => Promise<Value>) {
-  return inTransaction(em, async (transaction) => {
-    const value = await work(transaction);
-    if (value !== undefined) await saveCheckpoint(transaction, attempt, value);
-    return value;
-  });
+async function checkpoint<Value>(em: EntityManager, attempt: Attempt, work: (em: EntityManager) => Promise<Value>) {
+  try {
+    return await inTransaction(em, async (transaction) => {
+      const value = await work(transaction).catch((error: unknown) => {
+        throw isConnectionLost(error) ? new LostByCode('a connection was lost', { cause: error }) : error;
+      });
+      if (value !== undefined) await saveCheckpoint(transaction, attempt, value);
+      return value;
+    });
+  } catch (error) {
+    throw error instanceof LostByCode ? error.cause : error;
+  }
 }
+
+class LostByCode extends Error {}
 
 /** Fenced like the settling: the row is that of the job which this worker holds, or nothing is written. */
 async function saveCheckpoint(em: EntityManager, { runId, job }: Attempt, value: unknown): Promise<void> {
