@@ -10,6 +10,16 @@ import { findBroken, rows } from './support/races.ts';
 import { overWebSocketStream } from './support/streams.ts';
 import { type Dump, dumpedVersions, readDump, restoreDump } from './upgrades/dump.ts';
 
+/** An answer whose cursors of the log say where they are alone; since 0.1.0 they also say which event is there. */
+function withPlaces(answer: unknown): unknown {
+  return JSON.parse(JSON.stringify(answer), (key, value) => {
+    if (typeof value !== 'string' || !/cursor$/i.test(key)) return value;
+    return LOG_CURSOR.exec(Buffer.from(value, 'base64url').toString())?.[1] ?? value;
+  });
+}
+
+const LOG_CURSOR = /^([0-9a-f-]{36}\.\d+)(?:\.[0-9a-f]+-[0-9a-f]+)?$/;
+
 describe.each(await dumpedVersions())('an installation of version %s', (version) => {
   let dump: Dump;
   let database: TestDatabase;
@@ -61,7 +71,7 @@ describe.each(await dumpedVersions())('an installation of version %s', (version)
     const gateway = await start('gateway');
     for (const { graphql, legacy = '', answer } of dump.answers) {
       const now = graphql === undefined ? await gateway.legacy(legacy) : await gateway.query(graphql);
-      expect(now, graphql ?? legacy).toEqual(answer);
+      expect(withPlaces(now), graphql ?? legacy).toEqual(withPlaces(answer));
     }
     expect(dump.answers.length).toBeGreaterThan(20);
   });
