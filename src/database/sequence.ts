@@ -1,6 +1,12 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 
+/**
+ * The highest id of a task or an item that is taken from elsewhere: ids that are given here come after, and the columns, like
+ * that of versions, end at 2^31 - 1.
+ */
+export const MAX_GIVEN_ID = 2 ** 31 - 1_000_000;
+
 /** More numbers than all others draw within one statement. */
 const NEAR = 1_000;
 

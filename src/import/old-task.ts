@@ -1,3 +1,4 @@
+import { MAX_GIVEN_ID } from '../database/sequence.ts';
 import { StartupError } from '../database/startup-error.ts';
 import { ACTIONS, readInput } from '../legacy/actions.ts';
 import { LegacyError } from '../legacy/legacy-error.ts';
@@ -26,9 +27,7 @@ export interface OldTask {
 }
 
 const addTask = ACTIONS.find(({ name }) => name === 'addTask');
-/** Ids here go on after the highest that comes, and columns end at 2^31 - 1: so many are left for what is added here. */
-const HEADROOM = 1_000_000;
-const id = wholeNumber(1, 2 ** 31 - HEADROOM);
+const id = wholeNumber(1, MAX_GIVEN_ID);
 
 /** All rows, read as addTask reads them; a StartupError tells everything that is wrong with any. */
 export function readOldTasks(rows: readonly PhpArray[], timeZone: string): OldTask[] {

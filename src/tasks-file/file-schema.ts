@@ -1,12 +1,11 @@
 // The form of a file of tasks. Each fault says what came and what is accepted; its path says where.
 import { z } from 'zod';
+import { MAX_GIVEN_ID } from '../database/sequence.ts';
 import { CATCH_UP_POLICIES, OVERLAP_POLICIES, POLICY_BOUNDS } from '../entities/task.ts';
 import { isTimeZone, type NumberField, RULE_RANGES } from '../runner/calendar.ts';
 import { MAX_ITEMS } from '../schema/repeat-item.ts';
 import { FORMAT } from './definition.ts';
 
-/** A million below what the column takes, so that tasks can be added, and changed, ever after. */
-const MAX_ID = 2_146_483_648;
 const SHOWN_LENGTH = 80;
 
 /** A value in a message. */
@@ -84,8 +83,8 @@ const policySchema = objectOf({
 });
 
 export const taskSchema = objectOf({
-  id: whole([1, MAX_ID]).exactOptional(),
-  version: whole([1, MAX_ID]).exactOptional(),
+  id: whole([1, MAX_GIVEN_ID]).exactOptional(),
+  version: whole([1, MAX_GIVEN_ID]).exactOptional(),
   name: text,
   className: text,
   active: flag.exactOptional(),
