@@ -20,7 +20,7 @@ import { StreamGuard } from './http/stream-guard.ts';
 import { GatewayMetrics } from './metrics/gateway-metrics.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { measurePool } from './metrics/pool-gauges.ts';
-import { Releasers } from './releasers.ts';
+import { Releasers } from './lib/releasers.ts';
 import { Executor } from './runner/executor.ts';
 import { HeldRunner } from './runner/held-runner.ts';
 import { Housekeeping } from './runner/housekeeping.ts';

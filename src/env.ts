@@ -3,7 +3,7 @@ import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { defaultLocations, MAX_KEEP, parseLocations } from './backup/locations.ts';
 import { parseMasterKey } from './credentials/master-key.ts';
-import { reasonOf, StartupError } from './database/startup-error.ts';
+import { reasonOf, StartupError } from './lib/operator-error.ts';
 import { dnsServersFile } from './dns/server-settings.ts';
 import { isTimeZone } from './runner/calendar.ts';
 import { PrivateTargets } from './runner/http-request/private-targets.ts';

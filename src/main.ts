@@ -1,11 +1,11 @@
 // `npm start`: reads the settings, starts the product, says how to use it, and stops it on a signal.
 import { type App, startApp } from './app.ts';
 import type { KeyAndSecret } from './credentials/credentials.ts';
-import { StartupError } from './database/startup-error.ts';
+import { StartupError } from './lib/operator-error.ts';
 import { readSettings, type Settings, startedByNpm } from './env.ts';
 import { watchLauncher } from './launcher.ts';
 import { signedQuery } from './legacy/signature.ts';
-import { createLog } from './log.ts';
+import { createLog } from './lib/log.ts';
 
 async function main(): Promise<void> {
   const settings = readSettings();

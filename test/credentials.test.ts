@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import WebSocket from 'ws';
 import { Vault } from '../src/credentials/vault.ts';
-import { StartupError } from '../src/database/startup-error.ts';
+import { StartupError } from '../src/lib/operator-error.ts';
 import { ADMIN, basic, HOLDING, MASTER_KEY, startTestApp, type TestApp } from './support/app.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { get, overEventSource, overHttp, overLegacy, overSocket, postRaw, signedCall } from './support/doors.ts';

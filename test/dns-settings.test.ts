@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { StartupError } from '../src/database/startup-error.ts';
+import { StartupError } from '../src/lib/operator-error.ts';
 import { readSettings } from '../src/env.ts';
 
 let folder: string;

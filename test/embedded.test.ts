@@ -9,7 +9,7 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { type EmbeddedServer, startEmbedded } from '../src/database/embedded.ts';
-import { StartupError } from '../src/database/startup-error.ts';
+import { StartupError } from '../src/lib/operator-error.ts';
 
 const CHILD = join(import.meta.dirname, 'support', 'embedded-child.ts');
 const WAIT_SECONDS = 20;

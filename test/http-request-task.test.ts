@@ -4,7 +4,7 @@ import { setDefaultCACertificates } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { Vault } from '../src/credentials/vault.ts';
-import { createLog } from '../src/log.ts';
+import { createLog } from '../src/lib/log.ts';
 import { PrivateTargets } from '../src/runner/http-request/private-targets.ts';
 import { httpRequestTask } from '../src/runner/tasks/http-request-task.ts';
 import { MASTER_KEY, startTestApp, type TestApp } from './support/app.ts';

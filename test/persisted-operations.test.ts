@@ -6,7 +6,7 @@ import { print } from 'graphql';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { RUN_FEED_DOCUMENTS } from '../examples/run-feed.ts';
 import { ViewerDocument } from '../src/dashboard/operations.ts';
-import { StartupError } from '../src/database/startup-error.ts';
+import { StartupError } from '../src/lib/operator-error.ts';
 import { startTestApp, type TestApp } from './support/app.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { overSocket, postRaw } from './support/doors.ts';

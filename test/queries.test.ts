@@ -2,7 +2,7 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import fc from 'fast-check';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { toGlobalId } from '../src/schema/global-id.ts';
+import { toGlobalId } from '../src/lib/global-id.ts';
 import { testDatabase } from './support/database.ts';
 import { query, refusal } from './support/query.ts';
 

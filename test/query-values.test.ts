@@ -1,6 +1,6 @@
 // What a value may look like on its way in and out: ids, instants, rules.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { toGlobalId } from '../src/schema/global-id.ts';
+import { toGlobalId } from '../src/lib/global-id.ts';
 import { testDatabase } from './support/database.ts';
 import { query, refusal } from './support/query.ts';
 

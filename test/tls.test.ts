@@ -9,7 +9,7 @@ import { pino } from 'pino';
 import { Agent, request } from 'undici';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import WebSocket from 'ws';
-import { StartupError } from '../src/database/startup-error.ts';
+import { StartupError } from '../src/lib/operator-error.ts';
 import { readTls, watchTls } from '../src/http/tls.ts';
 import { signedQuery } from '../src/legacy/signature.ts';
 import { ADMIN, startTestApp } from './support/app.ts';

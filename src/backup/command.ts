@@ -1,6 +1,6 @@
 // What the commands for backups share.
-import { codeOf, StartupError } from '../database/startup-error.ts';
-import { Releasers } from '../releasers.ts';
+import { codeOf, StartupError } from '../lib/operator-error.ts';
+import { Releasers } from '../lib/releasers.ts';
 import { BackupFault } from './archive.ts';
 
 const SQL_STATE = /^(?=.*\d)[0-9A-Z]{5}$/;

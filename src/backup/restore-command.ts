@@ -5,7 +5,7 @@ import { Vault } from '../credentials/vault.ts';
 import { findDatabase } from '../database/find-database.ts';
 import { openOrm } from '../database/orm.ts';
 import { readSettings, type Settings } from '../env.ts';
-import type { Releasers } from '../releasers.ts';
+import type { Releasers } from '../lib/releasers.ts';
 import { readFileArgument, runCommand, say } from './command.ts';
 import { openBackup } from './read-backup.ts';
 import { restoreBackup } from './restore-backup.ts';

@@ -1,7 +1,7 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import DataLoader from 'dataloader';
 import { CompiledQuery } from 'kysely';
-import { BoundedCache } from '../bounded-cache.ts';
+import { BoundedCache } from '../lib/bounded-cache.ts';
 import type { EntityManager } from '../database/orm.ts';
 import { PREPARED_MARK, readOften } from '../database/prepared.ts';
 import { User } from '../entities/index.ts';

@@ -1,5 +1,5 @@
 import type { EntityManager } from '../database/orm.ts';
-import { StartupError } from '../database/startup-error.ts';
+import { StartupError } from '../lib/operator-error.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { ApiKey, User } from '../entities/index.ts';
 import type { KeyAndSecret } from './credentials.ts';

@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { Role } from '../entities/user.ts';
-import { badInput, conflict } from '../errors.ts';
+import { badInput, conflict } from '../lib/faults.ts';
 import type { KeyAndSecret } from './credentials.ts';
 import { insertUser, lockUsers } from './users.ts';
 import type { Vault } from './vault.ts';

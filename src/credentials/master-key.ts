@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { reasonOf, StartupError } from '../database/startup-error.ts';
+import { reasonOf, StartupError } from '../lib/operator-error.ts';
 import { MASTER_KEY_BYTES } from './vault.ts';
 
 const FILE = 'master.key';

@@ -1,9 +1,9 @@
 import { notStarted } from '../database/not-started.ts';
 import { type DatabaseUse, type OpenDatabase, openDatabase } from '../database/open-database.ts';
-import { StartupError } from '../database/startup-error.ts';
+import { StartupError } from '../lib/operator-error.ts';
 import { User } from '../entities/index.ts';
 import type { Settings } from '../env.ts';
-import type { Releasers } from '../releasers.ts';
+import type { Releasers } from '../lib/releasers.ts';
 import { checkMasterKey } from './first-admin.ts';
 import { readMasterKey } from './master-key.ts';
 import { Vault } from './vault.ts';

@@ -1,4 +1,4 @@
-import { StartupError } from '../database/startup-error.ts';
+import { StartupError } from '../lib/operator-error.ts';
 
 const MAX_BYTES = 4_096;
 

@@ -2,7 +2,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { Role } from '../entities/user.ts';
-import { badInput, conflict } from '../errors.ts';
+import { badInput, conflict } from '../lib/faults.ts';
 
 /** As wide as the column. */
 export const MAX_USER_ID = 2_147_483_647;

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { codeOf, reasonOf, StartupError } from './startup-error.ts';
+import { codeOf, reasonOf, StartupError } from '../lib/operator-error.ts';
 import { CONNECTION, WatchedClient } from './watched-client.ts';
 
 const OLDEST_VERSION = 14;

@@ -9,7 +9,7 @@ import { findPlace, type Place } from './embedded/place.ts';
 import { inspect, start, stop } from './embedded/postmaster.ts';
 import { type Address, connect, isPassing, Share } from './embedded/share.ts';
 import { notStarted } from './not-started.ts';
-import { codeOf, reasonOf, StartupError } from './startup-error.ts';
+import { codeOf, reasonOf, StartupError } from '../lib/operator-error.ts';
 
 const DATABASE = 'slotkeeper';
 const DEADLINE_SECONDS = 60;

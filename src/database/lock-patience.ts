@@ -1,7 +1,7 @@
 // Takes locks that all others wait behind: whoever does gives way to them after a moment, and tries again.
 import { setTimeout as pause } from 'node:timers/promises';
-import { Backoff } from '../backoff.ts';
-import { codeOf, StartupError } from './startup-error.ts';
+import { Backoff } from '../lib/backoff.ts';
+import { codeOf, StartupError } from '../lib/operator-error.ts';
 
 /**
  * How long to wait for a lock at a time, since all who come after for the same table wait as long. It is less than the

@@ -6,7 +6,7 @@ import { connect } from './connect.ts';
 import type { Patience } from './lock-patience.ts';
 import { notStarted } from './not-started.ts';
 import { MIGRATIONS_PATH, MIGRATIONS_TABLE, type Orm } from './orm.ts';
-import { codeOf, reasonOf, StartupError } from './startup-error.ts';
+import { codeOf, reasonOf, StartupError } from '../lib/operator-error.ts';
 
 /** An arbitrary constant: the advisory lock under which one process at a time migrates. */
 const MIGRATION_LOCK = 7_205_759;

@@ -1,4 +1,4 @@
-import { StartupError } from './startup-error.ts';
+import { StartupError } from '../lib/operator-error.ts';
 
 /** Where the settings of a command lead to no installation; `found` says what is there instead. */
 export function notStarted(found: string): StartupError {

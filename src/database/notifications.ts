@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { Logger } from 'pino';
-import { Backoff } from '../backoff.ts';
-import { FailureLog } from '../failure-log.ts';
+import { Backoff } from '../lib/backoff.ts';
+import { FailureLog } from '../lib/failure-log.ts';
 import { CONNECTION, WatchedClient } from './watched-client.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type { Settings } from '../env.ts';
-import type { Releasers } from '../releasers.ts';
+import type { Releasers } from '../lib/releasers.ts';
 import { findDatabase } from './find-database.ts';
 import { migrate, requireMigrated } from './migrate.ts';
 import { type Orm, openOrm } from './orm.ts';

@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { isConnectionLost } from './connection-lost.ts';
-import { codeOf } from './startup-error.ts';
+import { codeOf } from '../lib/operator-error.ts';
 
 const ATTEMPTS = 5;
 

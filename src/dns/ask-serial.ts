@@ -1,7 +1,7 @@
 // Asks one name server by DNS which serial of a zone it serves.
 import { Resolver } from 'node:dns/promises';
-import { codeOf } from '../database/startup-error.ts';
-import { wordsOf } from '../system-words.ts';
+import { codeOf } from '../lib/operator-error.ts';
+import { wordsOf } from '../lib/describe-error.ts';
 
 /** No reply came at all: the server is down, away, or somewhere else. */
 export class NoAnswer extends Error {}

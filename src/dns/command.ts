@@ -1,7 +1,7 @@
 // Runs the command by which a name server is told to load, bounded in time and in what is kept of its output.
 import { spawn } from 'node:child_process';
 import { basename } from 'node:path';
-import { wordsOf } from '../system-words.ts';
+import { wordsOf } from '../lib/describe-error.ts';
 
 const KEPT_OUTPUT = 4_096;
 /** How long the pipes of a command that has ended may stay open in the hands of others. */

@@ -2,7 +2,7 @@
 // ASCII as A-labels (`xn--…`), without the dot at the end.
 import { isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
-import { badInput } from '../errors.ts';
+import { badInput } from '../lib/faults.ts';
 
 const MAX_NAME = 253;
 /** Room for what is put around a zone's name in the names of its files. */

@@ -2,7 +2,7 @@
 // has one text, so that a record is found twice by comparing texts.
 import { isIPv4, isIPv6, SocketAddress } from 'node:net';
 import type { DnsRecordType } from '../entities/dns-record.ts';
-import { badInput } from '../errors.ts';
+import { badInput } from '../lib/faults.ts';
 import { ADDRESS_TREES, readTarget, shown } from './names.ts';
 import { quote, quoteAll, unquote } from './text-data.ts';
 

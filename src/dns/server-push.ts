@@ -1,7 +1,7 @@
 // Brings zones to one name server: files, list of zones, load commands, and the proof by DNS.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { wordsOf } from '../system-words.ts';
+import { wordsOf } from '../lib/describe-error.ts';
 import { askSerial, NoAnswer } from './ask-serial.ts';
 import { type CommandEnd, runCommand } from './command.ts';
 import type { DnsServerSettings } from './server-settings.ts';

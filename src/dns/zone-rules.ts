@@ -1,7 +1,7 @@
 // What holds between the records of a zone. `refuseClash` keeps it at every change, under the zone's row lock;
 // `findZoneFaults` says what can only be judged of the whole zone, before it is pushed.
 import type { DnsRecordType } from '../entities/dns-record.ts';
-import { badInput, conflict } from '../errors.ts';
+import { badInput, conflict } from '../lib/faults.ts';
 import { isHostOwner, isWithin, sortKey } from './names.ts';
 import { hostOf } from './record-data.ts';
 

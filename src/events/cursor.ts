@@ -1,5 +1,5 @@
 import { toMicroseconds } from '../database/timestamp.ts';
-import { cursorExpired } from '../errors.ts';
+import { cursorExpired } from '../lib/faults.ts';
 
 /** A place in the log: everything up to and including `seq`. */
 export interface Position {

@@ -1,6 +1,6 @@
 // How a reader goes from the stored log to the live stream with no seam, whatever the items are: events, or changes of
 // tasks that are made from them.
-import { cursorExpired } from '../errors.ts';
+import { cursorExpired } from '../lib/faults.ts';
 import { checkSame, laterOf, type Position } from './cursor.ts';
 
 /** Items kept for a member that is slower than the log; past it, it is sent back to the log. */

@@ -6,7 +6,7 @@ import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { EventType } from '../entities/event.ts';
 import type { Tables } from '../entities/index.ts';
 import type { RunState } from '../entities/run.ts';
-import { cursorExpired } from '../errors.ts';
+import { cursorExpired } from '../lib/faults.ts';
 import { checkNotRemoved, checkSame, type LogHead, type Position } from './cursor.ts';
 
 /** An event to append. Times are the database's. */

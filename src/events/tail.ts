@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { Logger } from 'pino';
-import { Coalesced } from '../coalesced.ts';
+import { Coalesced } from '../lib/coalesced.ts';
 import type { Notifications } from '../database/notifications.ts';
 import type { Row } from '../database/rows.ts';
 import type { EventType } from '../entities/event.ts';

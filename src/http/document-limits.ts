@@ -12,7 +12,7 @@ import {
   visit,
 } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import { tooComplex } from '../errors.ts';
+import { tooComplex } from '../lib/faults.ts';
 import { checkWeight, LIMITS } from '../schema/complexity.ts';
 import type { Context } from '../schema/context.ts';
 import { schema } from '../schema/index.ts';

@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { FastifyInstance } from 'fastify';
 import { sql } from 'kysely';
-import { FailureLog } from '../failure-log.ts';
+import { FailureLog } from '../lib/failure-log.ts';
 import type { Parts } from './parts.ts';
 import { answerRequestIds } from './request-ids.ts';
 

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Credentials } from '../credentials/credentials.ts';
-import { FailureLog } from '../failure-log.ts';
+import { FailureLog } from '../lib/failure-log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { ownAuthorization, type Refusals } from './refusals.ts';
 import { answerRequestIds } from './request-ids.ts';

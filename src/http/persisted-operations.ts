@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { type DocumentNode, GraphQLError, Kind, parse, print } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { z } from 'zod';
-import { reasonOf, StartupError } from '../database/startup-error.ts';
-import { forbidden } from '../errors.ts';
+import { reasonOf, StartupError } from '../lib/operator-error.ts';
+import { forbidden } from '../lib/faults.ts';
 
 /** As @graphql-codegen and Relay write them. */
 const file = z.record(z.string().min(1).max(200), z.string().min(1), 'is no object of ids and documents');

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { type DocumentNode, Kind, OperationTypeNode, validate } from 'graphql';
 import { type CompiledQuery, compileQuery, isCompiledQuery } from 'graphql-jit';
-import { BoundedCache } from '../bounded-cache.ts';
+import { BoundedCache } from '../lib/bounded-cache.ts';
 import type { Context } from '../schema/context.ts';
 import { schema } from '../schema/index.ts';
 import { type LimitOptions, parserOf, rulesOf, weigh } from './document-limits.ts';

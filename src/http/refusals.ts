@@ -1,6 +1,6 @@
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { BoundedCache } from '../bounded-cache.ts';
+import { BoundedCache } from '../lib/bounded-cache.ts';
 import { type Credentials, type Identity, parseAuthorization } from '../credentials/credentials.ts';
 import type { KeyUse } from '../credentials/key-use.ts';
 import type { Metrics } from '../metrics/metrics.ts';

@@ -1,7 +1,7 @@
 import type { Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
-import { codeOf, StartupError } from '../database/startup-error.ts';
+import { codeOf, StartupError } from '../lib/operator-error.ts';
 import { legacyPlugin } from '../legacy/plugin.ts';
 import { dashboardPlugin } from './dashboard.ts';
 import { createGateway, graphqlPlugin } from './graphql.ts';

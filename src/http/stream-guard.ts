@@ -1,10 +1,10 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { Logger } from 'pino';
-import { Coalesced } from '../coalesced.ts';
+import { Coalesced } from '../lib/coalesced.ts';
 import type { Notifications } from '../database/notifications.ts';
 import type { Role } from '../entities/user.ts';
-import { tooMany } from '../errors.ts';
+import { tooMany } from '../lib/faults.ts';
 
 /** Makes up for a notification that was lost, and finds the keys whose time is over. */
 const LOOK_MS = 4_000;

@@ -11,7 +11,7 @@ import {
   visit,
 } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import { unauthenticated } from '../errors.ts';
+import { unauthenticated } from '../lib/faults.ts';
 import type { Context } from '../schema/context.ts';
 import { PERSONAL_FIELDS } from '../schema/user.ts';
 import { maskError } from './errors.ts';

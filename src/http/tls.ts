@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import type { Server } from 'node:https';
 import { createSecureContext } from 'node:tls';
 import type { Logger } from 'pino';
-import { reasonOf, StartupError } from '../database/startup-error.ts';
+import { reasonOf, StartupError } from '../lib/operator-error.ts';
 
 /** The paths of PEM files: the certificate with those between it and the authority, and its private key. */
 export interface TlsFiles {

@@ -5,7 +5,7 @@ import { CloseCode } from 'graphql-ws';
 import { type Extra, makeHandler } from 'graphql-ws/use/@fastify/websocket';
 import type { WebSocket } from 'ws';
 import type { Identity } from '../credentials/credentials.ts';
-import { unauthenticated } from '../errors.ts';
+import { unauthenticated } from '../lib/faults.ts';
 import type { Tracing } from '../tracing/tracing.ts';
 import { withCode } from './errors.ts';
 import type { Caller, Gateway } from './graphql.ts';

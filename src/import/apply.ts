@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { recordAudit } from '../credentials/audit.ts';
 import { insertUser, lockUsers } from '../credentials/users.ts';
 import { moveSequence } from '../database/sequence.ts';
-import { codeOf } from '../database/startup-error.ts';
+import { codeOf } from '../lib/operator-error.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { RepeatItem, ScheduleVersion, Task } from '../entities/index.ts';
 import { columnsOfRule } from '../entities/repeat-item.ts';

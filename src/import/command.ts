@@ -5,7 +5,7 @@ import { runCommand, say } from '../backup/command.ts';
 import { openInstallation } from '../credentials/open-installation.ts';
 import { readSecretInput } from '../credentials/secret-input.ts';
 import type { EntityManager } from '../database/orm.ts';
-import { StartupError } from '../database/startup-error.ts';
+import { StartupError } from '../lib/operator-error.ts';
 import { wake } from '../database/wake.ts';
 import { readSettings } from '../env.ts';
 import { classesOfSettings } from '../runner/tasks/classes-of-settings.ts';

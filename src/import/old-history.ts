@@ -1,4 +1,4 @@
-import { StartupError } from '../database/startup-error.ts';
+import { StartupError } from '../lib/operator-error.ts';
 import { LegacyError } from '../legacy/legacy-error.ts';
 import { type ParameterType, readAs, show, wholeNumber } from '../legacy/parameters.ts';
 import type { PhpArray } from '../legacy/php-value.ts';

@@ -1,6 +1,6 @@
 import { Agent, request } from 'undici';
 import type { KeyAndSecret } from '../credentials/credentials.ts';
-import { codeOf, reasonOf, StartupError } from '../database/startup-error.ts';
+import { codeOf, reasonOf, StartupError } from '../lib/operator-error.ts';
 import { parseJsonForPhp } from '../legacy/php-json.ts';
 import { PhpArray, type PhpValue } from '../legacy/php-value.ts';
 import { signedQuery } from '../legacy/signature.ts';

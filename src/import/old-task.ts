@@ -1,5 +1,5 @@
 import { MAX_GIVEN_ID } from '../database/sequence.ts';
-import { StartupError } from '../database/startup-error.ts';
+import { StartupError } from '../lib/operator-error.ts';
 import { ACTIONS, readInput } from '../legacy/actions.ts';
 import { LegacyError } from '../legacy/legacy-error.ts';
 import { readAs, show, wholeNumber } from '../legacy/parameters.ts';

@@ -1,5 +1,5 @@
 // The names of the users of the old installation, which are told in its histories alone.
-import { StartupError } from '../database/startup-error.ts';
+import { StartupError } from '../lib/operator-error.ts';
 import { type OldHistoryRow, readUserOf } from './old-history.ts';
 import type { OldServer } from './old-server.ts';
 import type { OldTask } from './old-task.ts';

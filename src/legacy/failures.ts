@@ -10,7 +10,7 @@ export interface GraphQLErrorLike {
   readonly extensions?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** The codes whose message a caller is meant to see; see `src/errors.ts`. */
+/** The codes whose message a caller is meant to see; see `src/lib/faults.ts`. */
 const EXPECTED: readonly unknown[] = ['BAD_USER_INPUT', 'NOT_FOUND', 'CONFLICT', 'FORBIDDEN', 'UNAUTHENTICATED'];
 
 /** What to throw for the errors of a document: a LegacyError for one that the caller can mend. */

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type DocumentNode, parse } from 'graphql';
-import { BoundedCache } from '../bounded-cache.ts';
+import { BoundedCache } from '../lib/bounded-cache.ts';
 import type { Identity } from '../credentials/credentials.ts';
 import { UNEXPECTED } from '../http/errors.ts';
 import type { Caller, Gateway } from '../http/graphql.ts';

@@ -1,5 +1,5 @@
 // When a task is due: its repeat rules and its zone turned into slots. Pure: no clock, no database.
-import { BoundedCache } from '../bounded-cache.ts';
+import { BoundedCache } from '../lib/bounded-cache.ts';
 import { FIRST_DAY, LAST_DAY, MINUTES_PER_DAY, type RepeatRule } from './repeat-rule.ts';
 import { type DstNote, type RuleSlots, ruleSlots } from './rule-slots.ts';
 import { zoneClock } from './zone-clock.ts';

@@ -1,9 +1,9 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Logger } from 'pino';
 import { readInstallation } from '../backup/installation.ts';
-import { Coalesced } from '../coalesced.ts';
+import { Coalesced } from '../lib/coalesced.ts';
 import type { Notifications } from '../database/notifications.ts';
-import { Releasers } from '../releasers.ts';
+import { Releasers } from '../lib/releasers.ts';
 
 /** Makes up for a notification that was lost. */
 const POLL_MS = 5_000;

@@ -2,7 +2,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { fromKysely, type Job, PgBoss } from 'pg-boss';
 import type { Logger } from 'pino';
 import { CONNECTION, WatchedClient } from '../database/watched-client.ts';
-import { FailureLog } from '../failure-log.ts';
+import { FailureLog } from '../lib/failure-log.ts';
 
 /** One job is one attempt of a run. */
 export interface AttemptJob {

@@ -3,7 +3,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import nodeSchedule from 'node-schedule';
 import type { Logger } from 'pino';
-import { Coalesced } from '../coalesced.ts';
+import { Coalesced } from '../lib/coalesced.ts';
 import type { Notifications } from '../database/notifications.ts';
 import type { Jobs } from './jobs.ts';
 import { anyDue, computeFollowing, fireDue, type Planner, skipUnserved } from './planner.ts';

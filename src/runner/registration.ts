@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type RawBuilder, sql } from 'kysely';
 import type { Logger } from 'pino';
-import { Coalesced } from '../coalesced.ts';
+import { Coalesced } from '../lib/coalesced.ts';
 
 const BEAT_MS = 3_000;
 

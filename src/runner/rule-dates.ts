@@ -1,6 +1,6 @@
 // The dates of a rule, as day numbers: calendar only, no clock and no zone.
 import { Cron } from 'croner';
-import { BoundedCache } from '../bounded-cache.ts';
+import { BoundedCache } from '../lib/bounded-cache.ts';
 import { dayNumber, FIRST_DAY, LAST_DAY, parseDay, type RepeatRule } from './repeat-rule.ts';
 
 export interface RuleDates {

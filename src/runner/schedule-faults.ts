@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { isRefused } from '../database/refused.ts';
-import { toGlobalId } from '../schema/global-id.ts';
+import { toGlobalId } from '../lib/global-id.ts';
 
 /**
  * Tasks whose schedule this process cannot compute, for one because its Node does not know their time zone, or for which

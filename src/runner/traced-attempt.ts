@@ -1,5 +1,5 @@
 // What a trace shows of an attempt: which it is and how it ended, nothing of its data, its log or its message.
-import { toGlobalId } from '../schema/global-id.ts';
+import { toGlobalId } from '../lib/global-id.ts';
 import type { Span, Tracing } from '../tracing/tracing.ts';
 import type { Attempt, Outcome } from './attempts.ts';
 

@@ -1,6 +1,6 @@
 // The wall clock of a time zone. An instant and a wall time are both whole minutes since 1970-01-01T00:00, the one in
 // UTC, the other as the zone's clock shows it; so wall = instant + offset.
-import { BoundedCache } from '../bounded-cache.ts';
+import { BoundedCache } from '../lib/bounded-cache.ts';
 import { MINUTES_PER_DAY } from './repeat-rule.ts';
 
 /** A stretch of instants, from `from` up to but not including `to`, with one offset. It may end where no change is. */

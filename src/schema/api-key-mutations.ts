@@ -5,13 +5,13 @@ import { importApiKey } from '../credentials/import-key.ts';
 import { newPair } from '../credentials/new-pair.ts';
 import { checkAdminLeft, lockUsers, MAX_USER_ID } from '../credentials/users.ts';
 import { inTransaction } from '../database/transaction.ts';
-import { badInput, conflict, notFound } from '../errors.ts';
+import { badInput, conflict, notFound } from '../lib/faults.ts';
 import { ApiKeyRef, type ApiKeyRow, apiKeyRows } from './api-key.ts';
 import { audit } from './audit.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
 import { RoleEnum } from './enums.ts';
-import { readGlobalId } from './global-id.ts';
+import { readGlobalId } from '../lib/global-id.ts';
 import { IDEMPOTENCY_KEY, once } from './idempotency.ts';
 import { readText } from './input.ts';
 

@@ -5,7 +5,7 @@ import { builder } from './builder.ts';
 import { connectionComplexity } from './complexity.ts';
 import { type Page, readPage } from './connection.ts';
 import type { Context } from './context.ts';
-import { readGlobalId } from './global-id.ts';
+import { readGlobalId } from '../lib/global-id.ts';
 import { keysetConnection, keysetPage, type Ordering } from './keyset.ts';
 import { pagesOfParents } from './lateral.ts';
 import { UserRef } from './refs.ts';

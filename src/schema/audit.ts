@@ -5,7 +5,7 @@ import { type Row, readRows } from '../database/rows.ts';
 import { builder } from './builder.ts';
 import { readPage } from './connection.ts';
 import type { Context } from './context.ts';
-import { readGlobalId } from './global-id.ts';
+import { readGlobalId } from '../lib/global-id.ts';
 import { keysetConnection, keysetPage, type Ordering } from './keyset.ts';
 import { UserRef } from './refs.ts';
 

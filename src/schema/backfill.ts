@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { readRows } from '../database/rows.ts';
 import { toText } from '../database/timestamp.ts';
 import { inTransaction } from '../database/transaction.ts';
-import { badInput } from '../errors.ts';
+import { badInput } from '../lib/faults.ts';
 import { compileSchedule } from '../runner/calendar.ts';
 import { backfillSlots } from '../runner/requests.ts';
 import { readLedgerFrom } from '../runner/retention.ts';

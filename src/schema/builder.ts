@@ -5,7 +5,7 @@ import DataloaderPlugin from '@pothos/plugin-dataloader';
 import RelayPlugin from '@pothos/plugin-relay';
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
 
-import { forbidden } from '../errors.ts';
+import { forbidden } from '../lib/faults.ts';
 import { beyond, connectionComplexity, LIMITS } from './complexity.ts';
 import type { Context } from './context.ts';
 

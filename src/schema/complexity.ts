@@ -1,6 +1,6 @@
 // How much one operation may ask for.
 import type { GraphQLError } from 'graphql';
-import { tooComplex } from '../errors.ts';
+import { tooComplex } from '../lib/faults.ts';
 
 export const DEFAULT_PAGE = 25;
 export const MAX_PAGE = 500;

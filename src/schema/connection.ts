@@ -1,5 +1,5 @@
 // Pages of a list: what a client asks for, and how rows are answered.
-import { badInput } from '../errors.ts';
+import { badInput } from '../lib/faults.ts';
 import { DEFAULT_PAGE, MAX_PAGE } from './complexity.ts';
 
 /** The arguments of every connection. */

@@ -6,7 +6,7 @@ import { readOwner } from '../dns/names.ts';
 import { type GivenFields, toData, toGiven } from '../dns/record-data.ts';
 import { checkOwner, refuseClash, type ZoneRecord } from '../dns/zone-rules.ts';
 import type { DnsRecordType } from '../entities/dns-record.ts';
-import { conflict } from '../errors.ts';
+import { conflict } from '../lib/faults.ts';
 import { countRecords, readSeconds } from './dns-zone-changes.ts';
 import type { DnsRecordRow, DnsZoneRow } from './refs.ts';
 

@@ -6,7 +6,7 @@ import { builder } from './builder.ts';
 import { connectionComplexity } from './complexity.ts';
 import { type Page, readPage } from './connection.ts';
 import { DnsRecordTypeEnum } from './enums.ts';
-import { toGlobalId } from './global-id.ts';
+import { toGlobalId } from '../lib/global-id.ts';
 import { readText } from './input.ts';
 import { keysetConnection, keysetPage, type Ordering } from './keyset.ts';
 import { pagesOfParents } from './lateral.ts';

@@ -1,11 +1,11 @@
 // Name servers by name. What they are on the machines is not the API's to say: see the setting DNS_SERVERS.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
-import { badInput, conflict, notFound } from '../errors.ts';
+import { badInput, conflict, notFound } from '../lib/faults.ts';
 import { audit } from './audit.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
-import { readGlobalId, toGlobalId } from './global-id.ts';
+import { readGlobalId, toGlobalId } from '../lib/global-id.ts';
 import { IDEMPOTENCY_KEY, once } from './idempotency.ts';
 import { readText } from './input.ts';
 import { DnsServerRef } from './refs.ts';

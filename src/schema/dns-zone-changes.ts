@@ -3,7 +3,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { readRows } from '../database/rows.ts';
 import { MAX_SECONDS } from '../entities/dns-zone.ts';
-import { badInput, conflict, notFound } from '../errors.ts';
+import { badInput, conflict, notFound } from '../lib/faults.ts';
 import { type DnsZoneBy, readZoneBy } from './dns-zone.ts';
 import type { DnsZoneRow } from './refs.ts';
 

@@ -6,7 +6,7 @@ import { renderZone, today } from '../dns/settle-zone.ts';
 import { findZoneFaults } from '../dns/zone-rules.ts';
 import { builder } from './builder.ts';
 import { readPage } from './connection.ts';
-import { readGlobalId, toGlobalId } from './global-id.ts';
+import { readGlobalId, toGlobalId } from '../lib/global-id.ts';
 import { readText } from './input.ts';
 import { keysetConnection, keysetPage, type Ordering } from './keyset.ts';
 import { DnsServerZoneRef, DnsZoneRef, type DnsZoneRow } from './refs.ts';

@@ -5,7 +5,7 @@ import { builder } from './builder.ts';
 import { connectionComplexity } from './complexity.ts';
 import { EventTypeEnum, RunStateEnum } from './enums.ts';
 import { type EventSelector, readEvents, readEventsOfEach } from './event-pages.ts';
-import { readGlobalId } from './global-id.ts';
+import { readGlobalId } from '../lib/global-id.ts';
 import { readList } from './input.ts';
 import { EventRef, RunRef, TaskRef, UserRef } from './refs.ts';
 import { readTaskBy, TaskByInput } from './task-by.ts';

@@ -3,7 +3,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { inTransaction } from '../database/transaction.ts';
 import { CALLS_KEPT_FOR } from '../entities/idempotency-key.ts';
-import { conflict } from '../errors.ts';
+import { conflict } from '../lib/faults.ts';
 import type { Context } from './context.ts';
 import { readText } from './input.ts';
 

@@ -1,4 +1,4 @@
-import { badInput } from '../errors.ts';
+import { badInput } from '../lib/faults.ts';
 
 const MS_PER_MINUTE = 60_000;
 

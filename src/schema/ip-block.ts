@@ -3,7 +3,7 @@ import { readRows } from '../database/rows.ts';
 import { builder } from './builder.ts';
 import { readPage } from './connection.ts';
 import { IpBlockStateEnum } from './enums.ts';
-import { toGlobalId } from './global-id.ts';
+import { toGlobalId } from '../lib/global-id.ts';
 import { readText } from './input.ts';
 import { keysetConnection, keysetPage, type Ordering } from './keyset.ts';
 import { IpBlockRef } from './refs.ts';

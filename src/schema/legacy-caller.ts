@@ -1,6 +1,6 @@
 // Who still uses the old API.
 import { sql } from 'kysely';
-import { badInput } from '../errors.ts';
+import { badInput } from '../lib/faults.ts';
 import { ApiKeyRef, type ApiKeyRow } from './api-key.ts';
 import { builder } from './builder.ts';
 

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { readRows } from '../database/rows.ts';
 import { toDate } from '../database/timestamp.ts';
-import { badInput } from '../errors.ts';
+import { badInput } from '../lib/faults.ts';
 import { compileSchedule, type DstNote, findNeverDue, type RepeatRule } from '../runner/calendar.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';

@@ -1,7 +1,7 @@
 // What there is to do at this moment, and how late it is done.
 import { sql } from 'kysely';
 import { readRows } from '../database/rows.ts';
-import { badInput } from '../errors.ts';
+import { badInput } from '../lib/faults.ts';
 import { builder } from './builder.ts';
 
 interface QueueRow {

@@ -5,7 +5,7 @@ import { builder } from './builder.ts';
 import { connectionComplexity } from './complexity.ts';
 import { type Page, readPage } from './connection.ts';
 import { type OrderDirection, OrderDirectionEnum, RunStateEnum, SkipReasonEnum, TriggerEnum } from './enums.ts';
-import { readGlobalId, toGlobalId } from './global-id.ts';
+import { readGlobalId, toGlobalId } from '../lib/global-id.ts';
 import { readList } from './input.ts';
 import { keysetConnection, keysetPage, type Ordering } from './keyset.ts';
 import { pagesOfParents } from './lateral.ts';

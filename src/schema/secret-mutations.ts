@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { MAX_SECRET_LENGTH, SECRET_NAME, SECRET_NAME_RULE, SECRET_VALUE, storeSecret } from '../credentials/secrets.ts';
-import { badInput, notFound } from '../errors.ts';
+import { badInput, notFound } from '../lib/faults.ts';
 import { parseSecretHost, SECRET_HOST_RULE } from '../runner/http-request/secret-hosts.ts';
 import { audit } from './audit.ts';
 import { builder } from './builder.ts';

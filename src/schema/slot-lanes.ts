@@ -1,4 +1,4 @@
-import { badInput } from '../errors.ts';
+import { badInput } from '../lib/faults.ts';
 import { type LaneSlot, MAX_LANE_MINUTES, MAX_LANE_SCHEDULES, readLanes, type SlotLane } from '../runner/slot-lanes.ts';
 import { builder } from './builder.ts';
 import { fetchSize, readPage } from './connection.ts';

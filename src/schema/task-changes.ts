@@ -3,7 +3,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import type { EventType } from '../entities/event.ts';
 import { RepeatItem, ScheduleVersion, Task, User } from '../entities/index.ts';
 import { columnsOfRule } from '../entities/repeat-item.ts';
-import { badInput, conflict, forbidden, notFound } from '../errors.ts';
+import { badInput, conflict, forbidden, notFound } from '../lib/faults.ts';
 import { appendEvents } from '../events/log.ts';
 import type { RepeatRule } from '../runner/calendar.ts';
 import { cancelQueuedRuns } from '../runner/overlap.ts';

@@ -1,7 +1,7 @@
 // What changes about tasks, for all who watch lists of them: made from the event log, looked up once for all.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Logger } from 'pino';
-import { Coalesced } from '../coalesced.ts';
+import { Coalesced } from '../lib/coalesced.ts';
 import { readRows } from '../database/rows.ts';
 import type { EventType } from '../entities/event.ts';
 import {

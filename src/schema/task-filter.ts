@@ -3,7 +3,7 @@ import type { ReadTables } from '../database/rows.ts';
 import { toText } from '../database/timestamp.ts';
 import { builder } from './builder.ts';
 import { RunStateEnum } from './enums.ts';
-import { readGlobalId } from './global-id.ts';
+import { readGlobalId } from '../lib/global-id.ts';
 import { containing, readList, readText } from './input.ts';
 
 export const TaskFilter = builder.inputType('TaskFilter', {

@@ -1,6 +1,6 @@
 // What users may say about a task, and the checks that the schema's types cannot make.
 import { POLICY_BOUNDS } from '../entities/task.ts';
-import { badInput } from '../errors.ts';
+import { badInput } from '../lib/faults.ts';
 import { isTimeZone } from '../runner/calendar.ts';
 import type { KnownClass } from '../runner/tasks/known-classes.ts';
 import type { TaskDefaults } from '../runner/tasks/task-class.ts';

@@ -5,7 +5,7 @@ import { Task } from '../entities/task.ts';
 import { builder } from './builder.ts';
 import { type Page, readPage } from './connection.ts';
 import { CatchUpPolicyEnum, type OrderDirection, OrderDirectionEnum, OverlapPolicyEnum } from './enums.ts';
-import { toGlobalId } from './global-id.ts';
+import { toGlobalId } from '../lib/global-id.ts';
 import { KeyPages, keysetConnection, keysetPage, type Ordering } from './keyset.ts';
 import { RepeatItemRef, TaskRef, type TaskRow, UserRef } from './refs.ts';
 import { addRepeatItems, loadRepeatItems } from './repeat-item-rows.ts';

@@ -1,4 +1,4 @@
-import { badInput } from '../errors.ts';
+import { badInput } from '../lib/faults.ts';
 import { MAX_SCHEDULES, readUpcoming, type UpcomingSlot } from '../runner/upcoming.ts';
 import { builder } from './builder.ts';
 import { DEFAULT_PAGE, MAX_PAGE } from './complexity.ts';

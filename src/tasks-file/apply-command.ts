@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { runCommand, say } from '../backup/command.ts';
 import { openInstallation } from '../credentials/open-installation.ts';
 import type { EntityManager } from '../database/orm.ts';
-import { reasonOf, StartupError } from '../database/startup-error.ts';
+import { reasonOf, StartupError } from '../lib/operator-error.ts';
 import { User } from '../entities/index.ts';
 import { readSettings } from '../env.ts';
 import { Jobs } from '../runner/jobs.ts';

@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 import { recordAudit } from '../credentials/audit.ts';
 import { lockUsers } from '../credentials/users.ts';
 import { moveSequence } from '../database/sequence.ts';
-import { StartupError } from '../database/startup-error.ts';
+import { StartupError } from '../lib/operator-error.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { wake } from '../database/wake.ts';
 import type { User } from '../entities/index.ts';

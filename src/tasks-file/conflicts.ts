@@ -1,7 +1,7 @@
 // Tasks that somebody changed since the export: who, so that they can be asked.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
-import { StartupError } from '../database/startup-error.ts';
+import { StartupError } from '../lib/operator-error.ts';
 import { TASK_EVENT_TYPES } from '../entities/event.ts';
 import { sequenceEvents } from '../events/log.ts';
 import type { Conflict, TaskPlan } from './plan.ts';

@@ -9,7 +9,7 @@ import { isConnectionLost } from '../database/connection-lost.ts';
 import { syncToDisk } from '../database/embedded/files.ts';
 import type { ReadTables } from '../database/rows.ts';
 import { readSnapshot } from '../database/snapshot.ts';
-import { codeOf, reasonOf, StartupError } from '../database/startup-error.ts';
+import { codeOf, reasonOf, StartupError } from '../lib/operator-error.ts';
 import { FORMAT, toFile } from './definition.ts';
 import { readStoredTasks } from './stored-tasks.ts';
 

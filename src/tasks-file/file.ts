@@ -1,7 +1,7 @@
 // Reads a file of tasks: its form, and what each task says by itself. Whether it fits what is here is the plan's to say.
 import { createReadStream } from 'node:fs';
 import type { z } from 'zod';
-import { reasonOf, StartupError } from '../database/startup-error.ts';
+import { reasonOf, StartupError } from '../lib/operator-error.ts';
 import { findFieldFault } from '../runner/calendar.ts';
 import { readData, readName } from '../schema/task-input.ts';
 import { fileSchema, taskSchema } from './file-schema.ts';

@@ -7,7 +7,7 @@ import { detectResources, resourceAttributesEnvDetector, resourceFromAttributes 
 import { BatchSpanProcessor, type SpanExporter, TracerProvider } from '@opentelemetry/sdk-trace';
 import type { Logger } from 'pino';
 import manifest from '../../package.json' with { type: 'json' };
-import { FailureLog } from '../failure-log.ts';
+import { FailureLog } from '../lib/failure-log.ts';
 import { samplerOf } from './sampler.ts';
 import type { Attributes, Span, Tracing, TracingSettings } from './tracing.ts';
 

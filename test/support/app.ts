@@ -5,7 +5,7 @@ import WebSocket from 'ws';
 import { startApp } from '../../src/app.ts';
 import type { Settings } from '../../src/env.ts';
 import { signedQuery } from '../../src/legacy/signature.ts';
-import { createLog } from '../../src/log.ts';
+import { createLog } from '../../src/lib/log.ts';
 import { PrivateTargets } from '../../src/runner/http-request/private-targets.ts';
 import type { TaskClass } from '../../src/runner/tasks/task-class.ts';
 

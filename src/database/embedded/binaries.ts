@@ -3,7 +3,7 @@ import { cp, lstat, mkdtemp, readFile, rename, rm, stat, symlink } from 'node:fs
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { z } from 'zod';
-import { codeOf, reasonOf, StartupError } from '../startup-error.ts';
+import { codeOf, reasonOf, StartupError } from '../../lib/operator-error.ts';
 import { letEveryoneRead } from './files.ts';
 
 export interface Binaries {

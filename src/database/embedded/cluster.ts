@@ -4,7 +4,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { chown, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { codeOf, reasonOf, StartupError } from '../startup-error.ts';
+import { codeOf, reasonOf, StartupError } from '../../lib/operator-error.ts';
 import { syncToDisk } from './files.ts';
 import type { Place } from './place.ts';
 import { isRunning } from './process.ts';

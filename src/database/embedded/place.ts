@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { chmod, lstat, mkdir, realpath, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { reasonOf, StartupError } from '../startup-error.ts';
+import { reasonOf, StartupError } from '../../lib/operator-error.ts';
 import { type Account, canReach, chooseAccount } from './account.ts';
 import { type Binaries, copyBinaries, findBinaries } from './binaries.ts';
 import { giveTo } from './files.ts';

@@ -4,7 +4,7 @@ import { link, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { StartupError } from '../startup-error.ts';
+import { StartupError } from '../../lib/operator-error.ts';
 import type { Cluster } from './cluster.ts';
 import type { Place } from './place.ts';
 import { commandLine, isAlive, isRunning } from './process.ts';

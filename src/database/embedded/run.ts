@@ -1,6 +1,6 @@
 // Runs one of PostgreSQL's programs to its end, bounded in time and in what is kept of its output.
 import { spawn } from 'node:child_process';
-import { codeOf, reasonOf, StartupError } from '../startup-error.ts';
+import { codeOf, reasonOf, StartupError } from '../../lib/operator-error.ts';
 
 const KEPT_OUTPUT = 16_384;
 const PIPES_MILLISECONDS = 500;

@@ -1,6 +1,6 @@
 // A request with its redirects, each of which is judged like the first.
 import { STATUS_CODES } from 'node:http';
-import { wordsOf } from '../../system-words.ts';
+import { wordsOf } from '../../lib/describe-error.ts';
 import { PermanentError } from '../tasks/task-class.ts';
 import { exchange, type Reply } from './exchange.ts';
 import type { PrivateTargets } from './private-targets.ts';

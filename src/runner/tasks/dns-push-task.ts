@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { readRows } from '../../database/rows.ts';
-import { reasonOf } from '../../database/startup-error.ts';
+import { reasonOf } from '../../lib/operator-error.ts';
 import { normalName } from '../../dns/names.ts';
 import { type ServerOutcome, ServerPush } from '../../dns/server-push.ts';
 import type { DnsServersSettings } from '../../dns/server-settings.ts';

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import manifest from '../../../package.json' with { type: 'json' };
 import { type OpenSecret, openSecrets } from '../../credentials/secrets.ts';
 import type { Vault } from '../../credentials/vault.ts';
-import { detailsOf } from '../../system-words.ts';
+import { detailsOf } from '../../lib/describe-error.ts';
 import { type Answer, call, shownStatus } from '../http-request/call.ts';
 import { type HttpRequestData, httpRequestData, LIMITS } from '../http-request/data.ts';
 import type { Reply } from '../http-request/exchange.ts';

@@ -4,7 +4,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { sql } from 'kysely';
 import { z } from 'zod';
-import { BoundedCache } from '../../bounded-cache.ts';
+import { BoundedCache } from '../../lib/bounded-cache.ts';
 import { inTransaction } from '../../database/transaction.ts';
 import { dataSchemaOf } from './data-schema.ts';
 import type { TaskClasses } from './index.ts';

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { createRequire, registerHooks } from 'node:module';
 import { isAbsolute, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { codeOf, reasonOf, StartupError } from '../../database/startup-error.ts';
+import { codeOf, reasonOf, StartupError } from '../../lib/operator-error.ts';
 import { isTaskClass, type TaskClass } from './task-class.ts';
 
 /** What a module may take to load; one that waits for ever would keep the product from starting without a word. */

@@ -1,4 +1,4 @@
-import { badInput } from '../errors.ts';
+import { badInput } from './faults.ts';
 
 /** The types that `node` finds. */
 export const NODE_TYPES = [

@@ -1,5 +1,5 @@
 import { getSystemErrorMap } from 'node:util';
-import { reasonOf } from './database/startup-error.ts';
+import { reasonOf } from './operator-error.ts';
 
 /**
  * What users are told of an error: of one of the system its code and words alone, as in `ECONNREFUSED (connection refused)`,

@@ -1,7 +1,7 @@
 // The log: pino, one line of JSON each, which names the request or the attempt on whose behalf it was written.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type DestinationStream, type LevelWithSilent, type Logger, pino } from 'pino';
-import { toGlobalId } from './schema/global-id.ts';
+import { toGlobalId } from './global-id.ts';
 
 /** An attempt of a run; the ids are the database's. */
 export interface LoggedAttempt {
