@@ -3,8 +3,9 @@ import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { defaultLocations, MAX_KEEP, parseLocations } from './backup/locations.ts';
 import { parseMasterKey } from './credentials/master-key.ts';
-import { reasonOf, StartupError } from './lib/operator-error.ts';
 import { dnsServersFile } from './dns/server-settings.ts';
+import { reasonOf } from './lib/describe-error.ts';
+import { OperatorError } from './lib/operator-error.ts';
 import { isTimeZone } from './runner/calendar.ts';
 import { PrivateTargets } from './runner/http-request/private-targets.ts';
 import { LEASE_SECONDS } from './runner/jobs.ts';
@@ -169,14 +170,14 @@ const settings = z
 
 export type Settings = z.infer<typeof settings>;
 
-/** The settings; an empty variable counts as none. Throws a StartupError that names every fault. */
+/** The settings; an empty variable counts as none. Throws an OperatorError that names every fault. */
 export function readSettings(): Settings {
   const given = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ''));
   const parsed = settings.safeParse(given);
   if (parsed.success) return parsed.data;
   // Values are left out: some of them are secrets.
   const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`.trim());
-  throw new StartupError(`The settings are at fault: ${faults.join('; ')}.`);
+  throw new OperatorError(`The settings are at fault: ${faults.join('; ')}.`);
 }
 
 /** For the migration command line, which needs no other setting. */

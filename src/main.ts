@@ -1,11 +1,11 @@
 // `npm start`: reads the settings, starts the product, says how to use it, and stops it on a signal.
 import { type App, startApp } from './app.ts';
 import type { KeyAndSecret } from './credentials/credentials.ts';
-import { StartupError } from './lib/operator-error.ts';
 import { readSettings, type Settings, startedByNpm } from './env.ts';
 import { watchLauncher } from './launcher.ts';
 import { signedQuery } from './legacy/signature.ts';
 import { createLog } from './lib/log.ts';
+import { OperatorError } from './lib/operator-error.ts';
 
 async function main(): Promise<void> {
   const settings = readSettings();
@@ -90,7 +90,7 @@ try {
   await main();
 } catch (error) {
   // A fault that the operator can mend is one sentence; anything else shows where it happened.
-  const shown = error instanceof StartupError ? error.message : error instanceof Error ? error.stack : String(error);
+  const shown = error instanceof OperatorError ? error.message : error instanceof Error ? error.stack : String(error);
   process.stderr.write(`${shown}\n`);
   // At once: what a task module that did not load has begun would keep the process alive.
   process.exit(1);

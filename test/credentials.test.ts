@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import WebSocket from 'ws';
 import { Vault } from '../src/credentials/vault.ts';
-import { StartupError } from '../src/lib/operator-error.ts';
+import { OperatorError } from '../src/lib/operator-error.ts';
 import { ADMIN, basic, HOLDING, MASTER_KEY, startTestApp, type TestApp } from './support/app.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { get, overEventSource, overHttp, overLegacy, overSocket, postRaw, signedCall } from './support/doors.ts';
@@ -337,6 +337,6 @@ test('the other doors do not look at what a browser sends along for a page of an
 
 test('a master key that does not open the stored secrets ends the start in one sentence', async () => {
   const start = startTestApp(database.url, { settings: { MASTER_KEY: Buffer.alloc(32, 8) } });
-  await expect(start).rejects.toThrow(StartupError);
+  await expect(start).rejects.toThrow(OperatorError);
   await expect(start).rejects.toThrow(/^The master key does not open the stored API secrets: set MASTER_KEY[^\n]*\.$/);
 });

@@ -3,8 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { StartupError } from '../src/lib/operator-error.ts';
 import { readSettings } from '../src/env.ts';
+import { OperatorError } from '../src/lib/operator-error.ts';
 
 let folder: string;
 
@@ -29,7 +29,7 @@ function start(file: string): string {
   try {
     readSettings();
   } catch (error) {
-    expect(error).toBeInstanceOf(StartupError);
+    expect(error).toBeInstanceOf(OperatorError);
     expect(String(error)).toContain('PORT is no whole number');
     return String(error);
   }

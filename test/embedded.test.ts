@@ -9,7 +9,7 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { type EmbeddedServer, startEmbedded } from '../src/database/embedded.ts';
-import { StartupError } from '../src/lib/operator-error.ts';
+import { OperatorError } from '../src/lib/operator-error.ts';
 
 const CHILD = join(import.meta.dirname, 'support', 'embedded-child.ts');
 const WAIT_SECONDS = 20;
@@ -224,7 +224,7 @@ describe('a data folder', () => {
   test('that holds something else is refused in one sentence', async () => {
     const dataDir = join(root, 'else');
     await mkdir(join(dataDir, 'postgres', 'mine'), { recursive: true });
-    await expect(start(dataDir)).rejects.toThrow(StartupError);
+    await expect(start(dataDir)).rejects.toThrow(OperatorError);
     await expect(start(dataDir)).rejects.toThrow(/holds no database: move it away/);
   });
 });
@@ -328,7 +328,7 @@ describe('a start', () => {
 
   test('that cannot succeed says why in one sentence, well before its deadline', async () => {
     const bad = startEmbedded({ dataDir: shared, settings: { shared_buffers: 'lots' }, log: () => undefined });
-    await expect(bad).rejects.toThrow(StartupError);
+    await expect(bad).rejects.toThrow(OperatorError);
     await expect(bad).rejects.toThrow(/does not start in .*shared_buffers/);
   });
 

@@ -6,7 +6,7 @@ import { print } from 'graphql';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { RUN_FEED_DOCUMENTS } from '../examples/run-feed.ts';
 import { ViewerDocument } from '../src/dashboard/operations.ts';
-import { StartupError } from '../src/lib/operator-error.ts';
+import { OperatorError } from '../src/lib/operator-error.ts';
 import { startTestApp, type TestApp } from './support/app.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { overSocket, postRaw } from './support/doors.ts';
@@ -75,6 +75,6 @@ test.each([
 ])('%s ends the start in one sentence that names the setting', async (_kind, make) => {
   const path = await make();
   const start = startTestApp(database.url, { settings: { PERSISTED_OPERATIONS: path } });
-  await expect(start).rejects.toThrow(StartupError);
+  await expect(start).rejects.toThrow(OperatorError);
   await expect(start).rejects.toThrow(/^PERSISTED_OPERATIONS .+ cannot be used: .+\.$/s);
 });

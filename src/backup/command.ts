@@ -1,5 +1,6 @@
 // What the commands for backups share.
-import { codeOf, StartupError } from '../lib/operator-error.ts';
+import { codeOf } from '../lib/describe-error.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import { Releasers } from '../lib/releasers.ts';
 import { BackupFault } from './archive.ts';
 
@@ -27,7 +28,7 @@ export async function runCommand(work: (releasers: Releasers) => Promise<void>):
 
 function shown(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (error instanceof StartupError || error instanceof BackupFault) return error.message;
+  if (error instanceof OperatorError || error instanceof BackupFault) return error.message;
   const code = codeOf(error);
   return code !== undefined && SQL_STATE.test(code) ? `PostgreSQL refuses it: ${error.message}` : String(error.stack);
 }
@@ -35,6 +36,6 @@ function shown(error: unknown): string {
 /** The one argument of a command. */
 export function readFileArgument(command: string): string {
   const [path, ...rest] = process.argv.slice(2);
-  if (path === undefined || rest.length > 0) throw new StartupError(`Usage: npm run ${command} -- FILE`);
+  if (path === undefined || rest.length > 0) throw new OperatorError(`Usage: npm run ${command} -- FILE`);
   return path;
 }

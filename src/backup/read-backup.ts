@@ -4,7 +4,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Readable } from 'node:stream';
 import yauzl from 'yauzl';
-import { reasonOf } from '../lib/operator-error.ts';
+import { reasonOf } from '../lib/describe-error.ts';
 import {
   BackupFault,
   Digest,

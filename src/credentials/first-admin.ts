@@ -1,7 +1,7 @@
 import type { EntityManager } from '../database/orm.ts';
-import { StartupError } from '../lib/operator-error.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { ApiKey, User } from '../entities/index.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import type { KeyAndSecret } from './credentials.ts';
 import { newPair } from './new-pair.ts';
 import type { Vault } from './vault.ts';
@@ -40,7 +40,7 @@ export async function checkMasterKey(em: EntityManager, vault: Vault): Promise<v
   try {
     vault.open(newest.sealedSecret);
   } catch {
-    throw new StartupError(
+    throw new OperatorError(
       'The master key does not open the stored API secrets: set MASTER_KEY, or DATA_DIR with its master.key, to those that this database was started with first.',
     );
   }

@@ -1,10 +1,10 @@
 // npm run import-key -- --key KEY --user-id 31 --user-name NAME: stores a key and secret that callers have already. The
 // secret comes from standard input, since a command line can be read by every user of the machine.
 import { parseArgs } from 'node:util';
-import { StartupError } from '../lib/operator-error.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { ROLES, type Role } from '../entities/user.ts';
 import { readSettings } from '../env.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import { Releasers } from '../lib/releasers.ts';
 import { recordAudit } from './audit.ts';
 import { importApiKey, type KeyToImport } from './import-key.ts';
@@ -27,8 +27,8 @@ function readArguments(args: string[]): Omit<KeyToImport, 'secret'> {
   });
   const { key, role } = values;
   const id = Number(values['user-id']);
-  if (key === undefined || !Number.isInteger(id) || id < 1 || id > MAX_ID) throw new StartupError(`Usage: ${USAGE}`);
-  if (!isRole(role)) throw new StartupError(`--role is ${JSON.stringify(role)}; accepted is ${ROLES.join(', ')}.`);
+  if (key === undefined || !Number.isInteger(id) || id < 1 || id > MAX_ID) throw new OperatorError(`Usage: ${USAGE}`);
+  if (!isRole(role)) throw new OperatorError(`--role is ${JSON.stringify(role)}; accepted is ${ROLES.join(', ')}.`);
   return { key, user: { id, name: values['user-name'] ?? null, role } };
 }
 
@@ -53,7 +53,7 @@ try {
   process.stdout.write(`Stored the key ${wanted.key} of user ${wanted.user.id}.\n`);
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`${message.replace(/^input\./, '')}\n`);
+  process.stderr.write(`${message}\n`);
   process.exitCode = 1;
 } finally {
   await releasers.releaseAll();

@@ -38,8 +38,8 @@ export async function importApiKey(
   vault: Vault,
   imported: KeyToImport,
 ): Promise<{ keyId: number; isNew: boolean }> {
-  const key = readPart(imported.key, 'input.key');
-  const secret = readPart(imported.secret, 'input.secret');
+  const key = readPart(imported.key, 'key');
+  const secret = readPart(imported.secret, 'secret');
   const userId = await findOrMakeUser(em, imported.user);
   const database = em.getKysely();
   const { rows: inserted } = await sql<{ id: number }>`
@@ -54,7 +54,7 @@ export async function importApiKey(
   if (stored?.user_id === userId && !stored.revoked && vault.open(stored.sealed_secret) === secret) {
     return { keyId: stored.id, isNew: false };
   }
-  throw conflict('the key is stored already, with another secret or user, or revoked', 'input.key');
+  throw conflict('the key is stored already, with another secret or user, or revoked', 'key');
 }
 
 async function findOrMakeUser(em: EntityManager, { id, name, role }: KeyToImport['user']): Promise<number> {
@@ -66,9 +66,8 @@ async function findOrMakeUser(em: EntityManager, { id, name, role }: KeyToImport
     select id, name from app_user where id = ${id} or name = ${name}
   `.execute(em.getKysely());
   const [user] = rows;
-  if (user === undefined)
-    throw badInput('input.userName', `there is no user ${id} yet; accepted is the name to give them`);
+  if (user === undefined) throw badInput('userName', `there is no user ${id} yet; accepted is the name to give them`);
   if (rows.length === 1 && user.id === id && (name === null || user.name === name)) return id;
   const taken = rows.map((row) => `user ${row.id} is named ${JSON.stringify(row.name)}`).join(', ');
-  throw conflict(`the id and the name belong to others: ${taken}`, 'input.userName');
+  throw conflict(`the id and the name belong to others: ${taken}`, 'userName');
 }

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { reasonOf, StartupError } from '../lib/operator-error.ts';
+import { reasonOf } from '../lib/describe-error.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import { MASTER_KEY_BYTES } from './vault.ts';
 
 const FILE = 'master.key';
@@ -21,10 +22,12 @@ export async function readOrMakeMasterKey(dataDir: string): Promise<Buffer> {
   try {
     await makeKey(dataDir, path);
   } catch (error) {
-    throw new StartupError(`No master key can be kept in ${dataDir} (${reasonOf(error)}): set DATA_DIR or MASTER_KEY.`);
+    throw new OperatorError(
+      `No master key can be kept in ${dataDir} (${reasonOf(error)}): set DATA_DIR or MASTER_KEY.`,
+    );
   }
   const made = await readKey(path);
-  if (made === null) throw new StartupError(`${path} was removed while it was being made.`);
+  if (made === null) throw new OperatorError(`${path} was removed while it was being made.`);
   return made;
 }
 
@@ -56,9 +59,9 @@ async function readKey(path: string): Promise<Buffer | null> {
     text = await readFile(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw new StartupError(`Cannot read the master key ${path}: ${(error as Error).message}.`);
+    throw new OperatorError(`Cannot read the master key ${path}: ${(error as Error).message}.`);
   }
   const key = parseMasterKey(text.trim());
-  if (key === null) throw new StartupError(`${path} does not hold a master key (64 hexadecimal digits).`);
+  if (key === null) throw new OperatorError(`${path} does not hold a master key (64 hexadecimal digits).`);
   return key;
 }

@@ -1,8 +1,8 @@
 import { notStarted } from '../database/not-started.ts';
 import { type DatabaseUse, type OpenDatabase, openDatabase } from '../database/open-database.ts';
-import { StartupError } from '../lib/operator-error.ts';
 import { User } from '../entities/index.ts';
 import type { Settings } from '../env.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import type { Releasers } from '../lib/releasers.ts';
 import { checkMasterKey } from './first-admin.ts';
 import { readMasterKey } from './master-key.ts';
@@ -12,7 +12,7 @@ export interface OpenInstallation extends OpenDatabase {
   vault: Vault;
 }
 
-/** The database of an installation for a command; a StartupError where it was never started. */
+/** The database of an installation for a command; an OperatorError where it was never started. */
 export async function openStarted(
   settings: Settings,
   releasers: Releasers,
@@ -24,7 +24,7 @@ export async function openStarted(
   return opened;
 }
 
-/** The same with its master key; a StartupError where there is none, or another one. */
+/** The same with its master key; an OperatorError where there is none, or another one. */
 export async function openInstallation(
   settings: Settings,
   releasers: Releasers,
@@ -35,7 +35,7 @@ export async function openInstallation(
   const key = settings.MASTER_KEY ?? (await readMasterKey(settings.DATA_DIR));
   // One that is made now would open nothing.
   if (key === null) {
-    throw new StartupError(
+    throw new OperatorError(
       `There is no master key in ${settings.DATA_DIR}: set MASTER_KEY, or DATA_DIR with its master.key, to those that this database was started with first.`,
     );
   }

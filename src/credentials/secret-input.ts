@@ -1,4 +1,4 @@
-import { StartupError } from '../lib/operator-error.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 
 const MAX_BYTES = 4_096;
 
@@ -9,11 +9,11 @@ export async function readSecretInput(usage: string): Promise<string> {
   for await (const chunk of process.stdin) {
     chunks.push(chunk);
     size += chunk.length;
-    if (size > MAX_BYTES) throw new StartupError('The secret on standard input is too long.');
+    if (size > MAX_BYTES) throw new OperatorError('The secret on standard input is too long.');
   }
   const secret = Buffer.concat(chunks)
     .toString('utf8')
     .replace(/\r?\n$/, '');
-  if (secret === '') throw new StartupError(`Give the secret on standard input: ${usage}`);
+  if (secret === '') throw new OperatorError(`Give the secret on standard input: ${usage}`);
   return secret;
 }

@@ -46,7 +46,7 @@ async function nextUserId(em: EntityManager): Promise<number> {
   );
   const id = Number(rows[0]?.id);
   if (id <= MAX_USER_ID) return id;
-  throw badInput('input.legacyId', `it is not given, and no id is left after ${MAX_USER_ID}; accepted is a free one`);
+  throw badInput('legacyId', `it is not given, and no id is left after ${MAX_USER_ID}; accepted is a free one`);
 }
 
 /**

@@ -4,7 +4,7 @@ import { LOCK_TIMEOUT_MS, type Patience, patiently } from './lock-patience.ts';
 import type { Orm } from './orm.ts';
 
 /**
- * Applies what is pending in one transaction. `watch` is another session, to see who is in the way. Throws a StartupError
+ * Applies what is pending in one transaction. `watch` is another session, to see who is in the way. Throws an OperatorError
  * where others stay in the way for too long.
  */
 export function applyMigrations(orm: Orm, watch: pg.Client, patience: Patience): Promise<void> {

@@ -1,5 +1,6 @@
 import type pg from 'pg';
-import { codeOf, reasonOf, StartupError } from '../lib/operator-error.ts';
+import { codeOf, reasonOf } from '../lib/describe-error.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import { CONNECTION, WatchedClient } from './watched-client.ts';
 
 const OLDEST_VERSION = 14;
@@ -13,14 +14,14 @@ export async function checkDatabase(url: string): Promise<void> {
     );
     const version = rows[0]?.version ?? 0;
     if (version < OLDEST_VERSION) {
-      throw new StartupError(`The database is PostgreSQL ${version}; ${OLDEST_VERSION} or newer is needed.`);
+      throw new OperatorError(`The database is PostgreSQL ${version}; ${OLDEST_VERSION} or newer is needed.`);
     }
   } finally {
     await client.end();
   }
 }
 
-/** A connection of its own; throws a StartupError that says what is wrong, without the password. */
+/** A connection of its own; throws an OperatorError that says what is wrong, without the password. */
 export async function connect(url: string, applicationName = 'slotkeeper start'): Promise<pg.Client> {
   const client = new WatchedClient({
     connectionString: parse(url),
@@ -33,13 +34,13 @@ export async function connect(url: string, applicationName = 'slotkeeper start')
     return client;
   } catch (error) {
     await client.end().catch(() => undefined);
-    throw new StartupError(explain(new URL(url), error));
+    throw new OperatorError(explain(new URL(url), error));
   }
 }
 
 function parse(url: string): string {
   if (!URL.canParse(url))
-    throw new StartupError('DATABASE_URL is no URL such as postgresql://user:password@host/name.');
+    throw new OperatorError('DATABASE_URL is no URL such as postgresql://user:password@host/name.');
   return url;
 }
 

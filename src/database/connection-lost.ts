@@ -1,4 +1,4 @@
-import { codeOf } from '../lib/operator-error.ts';
+import { codeOf } from '../lib/describe-error.ts';
 
 /**
  * The connection ended, as all do when PostgreSQL restarts and idle ones do at some poolers: it was stopped (57P01), crashed

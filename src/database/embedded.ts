@@ -4,12 +4,13 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { codeOf, reasonOf } from '../lib/describe-error.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import { type Cluster, openCluster, ROLE } from './embedded/cluster.ts';
 import { findPlace, type Place } from './embedded/place.ts';
 import { inspect, start, stop } from './embedded/postmaster.ts';
 import { type Address, connect, isPassing, Share } from './embedded/share.ts';
 import { notStarted } from './not-started.ts';
-import { codeOf, reasonOf, StartupError } from '../lib/operator-error.ts';
 
 const DATABASE = 'slotkeeper';
 const DEADLINE_SECONDS = 60;
@@ -45,7 +46,7 @@ export interface EmbeddedServer {
 /**
  * Attaches to the server of the data folder, and starts it, or makes it, where need be.
  *
- * @throws StartupError with one sentence that an operator can act on.
+ * @throws OperatorError with one sentence that an operator can act on.
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedServer> {
   const deadline = new Deadline(options.deadlineSeconds ?? DEADLINE_SECONDS);
@@ -111,7 +112,7 @@ async function attach(place: Place, cluster: Cluster, deadline: Deadline, option
     starter.throwIfHopeless();
     await sleep(LOOK_AGAIN_MILLISECONDS);
   }
-  throw new StartupError(
+  throw new OperatorError(
     `PostgreSQL did not start in ${place.home} within ${deadline.seconds} s: ${starter.failure ?? reason} ` +
       `(its log is ${cluster.logFile}).`,
   );
@@ -150,7 +151,7 @@ class Starter {
   throwIfHopeless(): void {
     if (this.#thrown) throw this.#thrown;
     if (this.#hopelessStarts < MOST_HOPELESS_STARTS) return;
-    throw new StartupError(
+    throw new OperatorError(
       `PostgreSQL does not start in ${this.#place.home}: ${this.failure} (its log is ${this.#cluster.logFile}).`,
     );
   }
@@ -178,7 +179,7 @@ async function take(address: Address, place: Place, cluster: Cluster, log: Log):
   } catch (error) {
     if (isPassing(error)) throw error;
     const hint = codeOf(error) === '28P01' ? `; is ${place.home}/password the one of another cluster?` : '.';
-    throw new StartupError(`The database in ${place.home} cannot be used: ${reasonOf(error)}${hint}`);
+    throw new OperatorError(`The database in ${place.home} cannot be used: ${reasonOf(error)}${hint}`);
   }
 }
 

@@ -1,7 +1,8 @@
 // Takes locks that all others wait behind: whoever does gives way to them after a moment, and tries again.
 import { setTimeout as pause } from 'node:timers/promises';
 import { Backoff } from '../lib/backoff.ts';
-import { codeOf, StartupError } from '../lib/operator-error.ts';
+import { codeOf } from '../lib/describe-error.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 
 /**
  * How long to wait for a lock at a time, since all who come after for the same table wait as long. It is less than the
@@ -29,7 +30,7 @@ export interface LockWait extends Patience {
 
 /**
  * Does `work`, a transaction whose lock_timeout is `LOCK_TIMEOUT_MS`, and does it again while others are in the way. Throws
- * a StartupError where they stay there for too long.
+ * an OperatorError where they stay there for too long.
  */
 export async function patiently<T>(
   work: () => Promise<T>,
@@ -43,7 +44,7 @@ export async function patiently<T>(
     } catch (error) {
       if (!IN_THE_WAY.includes(codeOf(error) ?? '')) throw error;
       const others = `other transactions are in the way${await describeOldest(ask)}`;
-      if (performance.now() > deadline) throw new StartupError(givesUp(others));
+      if (performance.now() > deadline) throw new OperatorError(givesUp(others));
       if (!isTold) say(waits(others));
       await pause(backoff.next());
     }

@@ -1,12 +1,13 @@
 import { readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type pg from 'pg';
+import { codeOf, reasonOf } from '../lib/describe-error.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import { applyMigrations } from './apply-migrations.ts';
 import { connect } from './connect.ts';
 import type { Patience } from './lock-patience.ts';
 import { notStarted } from './not-started.ts';
 import { MIGRATIONS_PATH, MIGRATIONS_TABLE, type Orm } from './orm.ts';
-import { codeOf, reasonOf, StartupError } from '../lib/operator-error.ts';
 
 /** An arbitrary constant: the advisory lock under which one process at a time migrates. */
 const MIGRATION_LOCK = 7_205_759;
@@ -40,7 +41,7 @@ export async function migrate(orm: Orm, url: string, patience: Patience): Promis
   } catch (error) {
     if (codeOf(error) !== INSUFFICIENT_PRIVILEGE) throw error;
     const { username } = new URL(url);
-    throw new StartupError(
+    throw new OperatorError(
       `The user "${decodeURIComponent(username)}" may not make the tables (${reasonOf(error)}): make them the owner of the database "${nameOf(url)}".`,
     );
   } finally {
@@ -50,7 +51,7 @@ export async function migrate(orm: Orm, url: string, patience: Patience): Promis
 
 /**
  * That the tables are those of this version, for whoever only reads: nothing is changed, and nobody waited for. A
- * StartupError says how they become so.
+ * OperatorError says how they become so.
  */
 export async function requireMigrated(url: string): Promise<void> {
   const inCode = await readMigrationsInCode();
@@ -61,7 +62,7 @@ export async function requireMigrated(url: string): Promise<void> {
   refuseNewer(executed, inCode);
   const pending = inCode.filter((name) => !executed.includes(name));
   if (pending.length === 0) return;
-  throw new StartupError(
+  throw new OperatorError(
     `The database is of an older version of Slotkeeper (it lacks ${pending.join(', ')}), and this command changes nothing: run it from that version, or start a process of this version first, which brings the tables up to it.`,
   );
 }
@@ -81,7 +82,7 @@ async function readExecuted(url: string): Promise<string[]> {
 function refuseNewer(executed: readonly string[], inCode: readonly string[]): void {
   const unknown = executed.filter((name) => !inCode.includes(name));
   if (unknown.length === 0) return;
-  throw new StartupError(
+  throw new OperatorError(
     `The database was made by a newer version of Slotkeeper (it has ${unknown.join(', ')}): start that version, or restore a backup from before.`,
   );
 }

@@ -1,8 +1,8 @@
-import { StartupError } from '../lib/operator-error.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 
 /** Where the settings of a command lead to no installation; `found` says what is there instead. */
-export function notStarted(found: string): StartupError {
-  return new StartupError(
+export function notStarted(found: string): OperatorError {
+  return new OperatorError(
     `${found}: start Slotkeeper once first, or set DATABASE_URL or DATA_DIR to those of the installation.`,
   );
 }

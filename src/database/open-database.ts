@@ -16,7 +16,7 @@ export interface OpenDatabase {
 export type DatabaseUse = 'read' | 'change';
 
 /**
- * The database for a command, beside whatever servers run on it, with the tables of this version. A StartupError where
+ * The database for a command, beside whatever servers run on it, with the tables of this version. An OperatorError where
  * there is none: no command is what an installation begins with.
  */
 export async function openDatabase(

@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { Migrator } from '@mikro-orm/migrations';
 import { defineConfig, type EntityManager, MikroORM } from '@mikro-orm/postgresql';
-import { GraphQLError } from 'graphql';
 import pg from 'pg';
 import { entities } from '../entities/index.ts';
+import { notFound } from '../lib/faults.ts';
 import { prepareMarked } from './prepared.ts';
 import { CONNECTION, WatchedClient } from './watched-client.ts';
 
@@ -51,8 +51,7 @@ export function ormOptions(url: string, poolSize = POOL_SIZE) {
       allOrNothing: true,
     },
     forceUtcTimezone: true,
-    findOneOrFailHandler: (entityName) =>
-      new GraphQLError(`${entityName} not found`, { extensions: { code: 'NOT_FOUND' } }),
+    findOneOrFailHandler: (entityName) => notFound(`${entityName} not found`),
     // A forgotten fork would share one identity map among all requests.
     allowGlobalContext: false,
   });

@@ -1,4 +1,4 @@
-import { codeOf } from '../lib/operator-error.ts';
+import { codeOf } from '../lib/describe-error.ts';
 
 /**
  * What SQLSTATEs begin with that tell of the values in a statement: cardinality, data exceptions, constraints, check

@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
+import { codeOf } from '../lib/describe-error.ts';
 import { isConnectionLost } from './connection-lost.ts';
-import { codeOf } from '../lib/operator-error.ts';
 
 const ATTEMPTS = 5;
 

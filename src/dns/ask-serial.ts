@@ -1,7 +1,6 @@
 // Asks one name server by DNS which serial of a zone it serves.
 import { Resolver } from 'node:dns/promises';
-import { codeOf } from '../lib/operator-error.ts';
-import { wordsOf } from '../lib/describe-error.ts';
+import { codeOf, publicMessage } from '../lib/describe-error.ts';
 
 /** No reply came at all: the server is down, away, or somewhere else. */
 export class NoAnswer extends Error {}
@@ -34,7 +33,7 @@ export async function askSerial(
   } catch (error) {
     const code = codeOf(error) ?? '';
     if (NOT_SERVED.includes(code)) return null;
-    throw new NoAnswer(`no answer came: ${wordsOf(error)}`, { cause: error });
+    throw new NoAnswer(`no answer came: ${publicMessage(error)}`, { cause: error });
   } finally {
     signal.removeEventListener('abort', stop);
   }

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { codeOf } from '../lib/operator-error.ts';
+import { codeOf } from '../lib/describe-error.ts';
 
 /** Of files that are written and not renamed yet; what a killed process leaves is removed by the next push. */
 export const TEMPORARY = /^\.slotkeeper-[0-9a-f]{16}\.tmp$/;

@@ -1,7 +1,7 @@
 // Runs the command by which a name server is told to load, bounded in time and in what is kept of its output.
 import { spawn } from 'node:child_process';
 import { basename } from 'node:path';
-import { wordsOf } from '../lib/describe-error.ts';
+import { publicMessage } from '../lib/describe-error.ts';
 
 const KEPT_OUTPUT = 4_096;
 /** How long the pipes of a command that has ended may stay open in the hands of others. */
@@ -53,7 +53,7 @@ export function runCommand(parts: readonly string[], { timeoutSeconds, signal }:
       resolve({ fault, output: output.trim() });
     };
     child.once('spawn', () => signal.aborted && stop());
-    child.once('error', (error) => end(`${name} could not be run: ${wordsOf(error)}`));
+    child.once('error', (error) => end(`${name} could not be run: ${publicMessage(error)}`));
     child.once('exit', () =>
       setTimeout(() => [child.stdout, child.stderr].map((pipe) => pipe.destroy()), PIPES_MILLISECONDS).unref(),
     );

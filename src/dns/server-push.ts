@@ -1,7 +1,7 @@
 // Brings zones to one name server: files, list of zones, load commands, and the proof by DNS.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { wordsOf } from '../lib/describe-error.ts';
+import { publicMessage } from '../lib/describe-error.ts';
 import { askSerial, NoAnswer } from './ask-serial.ts';
 import { type CommandEnd, runCommand } from './command.ts';
 import type { DnsServerSettings } from './server-settings.ts';
@@ -105,7 +105,7 @@ export class ServerPush {
       for (const zone of removesDeleted ? unknown : []) if (await this.#folder.isOurs(zone)) gone.push(zone);
       return gone;
     } catch (error) {
-      throw new ServerAway(`its directory cannot be used: ${this.#wordsOf(error)}`);
+      throw new ServerAway(`its directory cannot be used: ${this.#publicMessage(error)}`);
     }
   }
 
@@ -118,7 +118,7 @@ export class ServerPush {
       });
     } catch (error) {
       if (error instanceof NoAnswer) {
-        this.#wordsOf(error.cause);
+        this.#publicMessage(error.cause);
         throw new ServerAway(error.message);
       }
       throw error;
@@ -144,7 +144,7 @@ export class ServerPush {
     try {
       pending.written = await this.#folder.write(pending.zone, pending.before);
     } catch (error) {
-      pending.fault = `its file could not be written: ${this.#wordsOf(error)}`;
+      pending.fault = `its file could not be written: ${this.#publicMessage(error)}`;
     }
   }
 
@@ -164,7 +164,7 @@ export class ServerPush {
       if (fault !== null) await undo?.();
       return { loaded: fault === null, fault: fault && `its list of zones was not loaded: ${fault}` };
     } catch (error) {
-      return { loaded: false, fault: `its list of zones could not be written: ${this.#wordsOf(error)}` };
+      return { loaded: false, fault: `its list of zones could not be written: ${this.#publicMessage(error)}` };
     }
   }
 
@@ -188,11 +188,11 @@ export class ServerPush {
   }
 
   /** What users are told of an error; the rest is told to the log of the process. */
-  #wordsOf(error: unknown): string {
+  #publicMessage(error: unknown): string {
     const { name, settings, processLog } = this.#options;
     const { address, port, directory } = settings;
     processLog?.warn({ server: name, address, port, directory, err: error }, 'a DNS server could not be pushed to');
-    return wordsOf(error);
+    return publicMessage(error);
   }
 
   /** A command that names no zone loads all of them at once. */

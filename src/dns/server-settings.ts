@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { basename, isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
-import { reasonOf } from '../lib/operator-error.ts';
+import { reasonOf } from '../lib/describe-error.ts';
 
 /** No character that would end a quoted path in a configuration file. */
 const path = z

@@ -1,10 +1,10 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { Logger } from 'pino';
-import { Coalesced } from '../lib/coalesced.ts';
 import type { Notifications } from '../database/notifications.ts';
 import type { Row } from '../database/rows.ts';
 import type { EventType } from '../entities/event.ts';
+import { Coalesced } from '../lib/coalesced.ts';
 import {
   areOfOtherHistories,
   checkNotRemoved,

@@ -12,12 +12,18 @@ import {
   visit,
 } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import { tooComplex } from '../lib/faults.ts';
+import { tooComplex as tooComplexFault } from '../lib/faults.ts';
 import { checkWeight, LIMITS } from '../schema/complexity.ts';
 import type { Context } from '../schema/context.ts';
+import { toGraphQLError } from '../schema/errors.ts';
 import { schema } from '../schema/index.ts';
 import { operationOf } from './operation-names.ts';
 import type { PersistedOperations } from './persisted-operations.ts';
+
+/** A parser throws what GraphQL's own throws. */
+function tooComplex(reason: string): GraphQLError {
+  return toGraphQLError(tooComplexFault(reason));
+}
 
 /** Parses a document within its limits; TOO_COMPLEX for one beyond them. */
 const parseBounded: typeof parse = (source, options) => {

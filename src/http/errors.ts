@@ -1,5 +1,7 @@
 import { GraphQLError } from 'graphql';
 import type { Logger } from 'pino';
+import { Fault } from '../lib/faults.ts';
+import { toGraphQLError } from '../schema/errors.ts';
 import type { Span } from '../tracing/tracing.ts';
 
 export const UNEXPECTED = 'Something went wrong on our side; the log says what.';
@@ -29,8 +31,10 @@ const hidden = new WeakMap<GraphQLError, unknown>();
 
 /** The same where it is not known who asks: `tellHidden` is to be called of it where that is. */
 export function hideError(error: unknown): GraphQLError {
+  if (error instanceof Fault) return toGraphQLError(error);
   if (error instanceof GraphQLError) {
     const { originalError } = error;
+    if (originalError instanceof Fault) return toGraphQLError(originalError, error);
     if (originalError === undefined || originalError === null || originalError instanceof GraphQLError) {
       return withCode(error);
     }

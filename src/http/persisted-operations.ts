@@ -3,13 +3,15 @@ import { readFile } from 'node:fs/promises';
 import { type DocumentNode, GraphQLError, Kind, parse, print } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { z } from 'zod';
-import { reasonOf, StartupError } from '../lib/operator-error.ts';
+import { reasonOf } from '../lib/describe-error.ts';
 import { forbidden } from '../lib/faults.ts';
+import { OperatorError } from '../lib/operator-error.ts';
+import { toGraphQLError } from '../schema/errors.ts';
 
 /** As @graphql-codegen and Relay write them. */
 const file = z.record(z.string().min(1).max(200), z.string().min(1), 'is no object of ids and documents');
 
-/** Reads the JSON file of ids and documents; a StartupError says what is wrong with it. */
+/** Reads the JSON file of ids and documents; an OperatorError says what is wrong with it. */
 export async function readPersistedOperations(path: string): Promise<PersistedOperations> {
   // Loaded where they are asked for: they are large.
   const dashboard: object = await import('../dashboard/operations.ts');
@@ -20,7 +22,7 @@ export async function readPersistedOperations(path: string): Promise<PersistedOp
     return new PersistedOperations(texts, others);
   } catch (error) {
     const reason = error instanceof z.ZodError ? error.issues[0]?.message : reasonOf(error);
-    throw new StartupError(`PERSISTED_OPERATIONS ${path} cannot be used: ${reason}.`);
+    throw new OperatorError(`PERSISTED_OPERATIONS ${path} cannot be used: ${reason}.`);
   }
 }
 
@@ -45,7 +47,7 @@ export class PersistedOperations {
   /** FORBIDDEN for a document that is not one of them, however it is written. */
   check(document: DocumentNode): void {
     if (this.#allowed.has(digestOf(document))) return;
-    throw forbidden('this server accepts the operations of its list alone, and this is none of them');
+    throw toGraphQLError(forbidden('this server accepts the operations of its list alone, and this is none of them'));
   }
 }
 

@@ -1,8 +1,8 @@
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { BoundedCache } from '../lib/bounded-cache.ts';
 import { type Credentials, type Identity, parseAuthorization } from '../credentials/credentials.ts';
 import type { KeyUse } from '../credentials/key-use.ts';
+import { BoundedCache } from '../lib/bounded-cache.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 
 /** Calls with wrong credentials that an address, or a key wherever they come from, may have in a minute. */

@@ -1,8 +1,9 @@
 import type { Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
-import { codeOf, StartupError } from '../lib/operator-error.ts';
 import { legacyPlugin } from '../legacy/plugin.ts';
+import { codeOf } from '../lib/describe-error.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import { dashboardPlugin } from './dashboard.ts';
 import { createGateway, graphqlPlugin } from './graphql.ts';
 import { healthPlugin } from './health.ts';
@@ -113,12 +114,12 @@ export async function listen(app: FastifyInstance, host: string, port: number): 
     const place = `${host}:${port}`;
     switch (codeOf(error)) {
       case 'EADDRINUSE':
-        throw new StartupError(`Another process listens on ${place} already: stop it, or set PORT to another port.`);
+        throw new OperatorError(`Another process listens on ${place} already: stop it, or set PORT to another port.`);
       case 'EACCES':
-        throw new StartupError(`This user may not listen on ${place}: set PORT to 1024 or above.`);
+        throw new OperatorError(`This user may not listen on ${place}: set PORT to 1024 or above.`);
       case 'EADDRNOTAVAIL':
       case 'ENOTFOUND':
-        throw new StartupError(`This machine has no address ${host}: set HOST to one that it has.`);
+        throw new OperatorError(`This machine has no address ${host}: set HOST to one that it has.`);
       default:
         throw error;
     }

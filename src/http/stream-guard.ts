@@ -1,9 +1,9 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { Logger } from 'pino';
-import { Coalesced } from '../lib/coalesced.ts';
 import type { Notifications } from '../database/notifications.ts';
 import type { Role } from '../entities/user.ts';
+import { Coalesced } from '../lib/coalesced.ts';
 import { tooMany } from '../lib/faults.ts';
 
 /** Makes up for a notification that was lost, and finds the keys whose time is over. */

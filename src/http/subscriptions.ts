@@ -11,7 +11,7 @@ import {
   visit,
 } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import { unauthenticated } from '../lib/faults.ts';
+import { type Fault, unauthenticated } from '../lib/faults.ts';
 import type { Context } from '../schema/context.ts';
 import { PERSONAL_FIELDS } from '../schema/user.ts';
 import { maskError } from './errors.ts';
@@ -85,7 +85,7 @@ function resultsOf(
   const { apiKeyId, viewer } = subscriber;
   const payloads = source[Symbol.asyncIterator]();
   const generate = async function* () {
-    let revoked: GraphQLError | undefined;
+    let revoked: Fault | undefined;
     let release: (() => void) | undefined;
     try {
       release = guard.watch({ apiKeyId, role: viewer.role }, () => {

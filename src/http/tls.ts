@@ -3,7 +3,8 @@ import { readFileSync, statSync } from 'node:fs';
 import type { Server } from 'node:https';
 import { createSecureContext } from 'node:tls';
 import type { Logger } from 'pino';
-import { reasonOf, StartupError } from '../lib/operator-error.ts';
+import { reasonOf } from '../lib/describe-error.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 
 /** The paths of PEM files: the certificate with those between it and the authority, and its private key. */
 export interface TlsFiles {
@@ -19,7 +20,7 @@ interface Pair {
 /** How often the files are looked at: certificates are renewed every few weeks. */
 const LOOK_MS = 60_000;
 
-/** Throws a StartupError for files that are no pair. */
+/** Throws an OperatorError for files that are no pair. */
 export function readTls(files: TlsFiles): Pair {
   try {
     const pair = { cert: readFileSync(files.cert), key: readFileSync(files.key) };
@@ -28,7 +29,7 @@ export function readTls(files: TlsFiles): Pair {
     createSecureContext(pair);
     return pair;
   } catch (error) {
-    throw new StartupError(`TLS_CERT ${files.cert} and TLS_KEY ${files.key} cannot be used: ${reasonOf(error)}.`);
+    throw new OperatorError(`TLS_CERT ${files.cert} and TLS_KEY ${files.key} cannot be used: ${reasonOf(error)}.`);
   }
 }
 

@@ -5,7 +5,8 @@ import { CloseCode } from 'graphql-ws';
 import { type Extra, makeHandler } from 'graphql-ws/use/@fastify/websocket';
 import type { WebSocket } from 'ws';
 import type { Identity } from '../credentials/credentials.ts';
-import { unauthenticated } from '../lib/faults.ts';
+import { Fault, unauthenticated } from '../lib/faults.ts';
+import { toGraphQLError } from '../schema/errors.ts';
 import type { Tracing } from '../tracing/tracing.ts';
 import { withCode } from './errors.ts';
 import type { Caller, Gateway } from './graphql.ts';
@@ -43,7 +44,7 @@ export function webSocketHandler(parts: Parts, gateway: Gateway) {
         return true;
       },
       onSubscribe: async ({ extra }, _id, { query, variables, operationName, extensions }) => {
-        if (extra.caller === undefined) return [unauthenticated('the key was revoked')];
+        if (extra.caller === undefined) return [toGraphQLError(unauthenticated('the key was revoked'))];
         const told: Told = {};
         const caller = { ...extra.caller, told };
         const enveloped = gateway.getEnveloped(caller as never);
@@ -133,7 +134,7 @@ function watchSocket({ guard }: Parts, extra: SocketExtra & Extra, { viewer, api
     // It may have been closed while the credentials were looked up.
     if (socket.readyState !== socket.OPEN) release();
   } catch (error) {
-    if (!(error instanceof GraphQLError)) throw error;
+    if (!(error instanceof Fault)) throw error;
     socket.close(CloseCode.TooManyInitialisationRequests, error.message);
   }
 }

@@ -5,9 +5,9 @@ import { runCommand, say } from '../backup/command.ts';
 import { openInstallation } from '../credentials/open-installation.ts';
 import { readSecretInput } from '../credentials/secret-input.ts';
 import type { EntityManager } from '../database/orm.ts';
-import { StartupError } from '../lib/operator-error.ts';
 import { wake } from '../database/wake.ts';
 import { readSettings } from '../env.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import { classesOfSettings } from '../runner/tasks/classes-of-settings.ts';
 import { KnownClasses } from '../runner/tasks/known-classes.ts';
 import { applyImport } from './apply.ts';
@@ -37,7 +37,7 @@ function readArguments(args: string[]) {
     allowNegative: true,
   });
   const { from, key, paused, history } = values;
-  if (from === undefined || key === undefined) throw new StartupError(`Usage: ${USAGE}`);
+  if (from === undefined || key === undefined) throw new OperatorError(`Usage: ${USAGE}`);
   return { from, key, paused, hasHistory: history, isDry: values['dry-run'] };
 }
 

@@ -1,7 +1,7 @@
-import { StartupError } from '../lib/operator-error.ts';
 import { LegacyError } from '../legacy/legacy-error.ts';
 import { type ParameterType, readAs, show, wholeNumber } from '../legacy/parameters.ts';
 import type { PhpArray } from '../legacy/php-value.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import { faultOf } from './old-task.ts';
 import { oldTime } from './old-time.ts';
 import { printable } from './printable.ts';
@@ -26,14 +26,14 @@ const userId = wholeNumber(0);
 /** An address, a level or a category has far fewer; a name has as many. */
 const MAX_LENGTH = 255;
 
-/** All rows of a task; a StartupError tells what is wrong with the first that is. */
+/** All rows of a task; an OperatorError tells what is wrong with the first that is. */
 export function readOldHistory(taskId: number, rows: readonly PhpArray[]): OldHistoryRow[] {
   return rows.map((row, index) => {
     try {
       return readRow(row);
     } catch (error) {
       const where = `row ${index + 1} (log_id ${printable(show(row.get('log_id')))}) of the history of task ${taskId}`;
-      throw new StartupError(
+      throw new OperatorError(
         `The old history cannot be taken as it is: ${where}: ${faultOf(error)}. With --no-history it is left there.`,
       );
     }

@@ -1,9 +1,10 @@
 import { Agent, request } from 'undici';
 import type { KeyAndSecret } from '../credentials/credentials.ts';
-import { codeOf, reasonOf, StartupError } from '../lib/operator-error.ts';
 import { parseJsonForPhp } from '../legacy/php-json.ts';
 import { PhpArray, type PhpValue } from '../legacy/php-value.ts';
 import { signedQuery } from '../legacy/signature.ts';
+import { codeOf, reasonOf } from '../lib/describe-error.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import { printable, quoted } from './printable.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -37,7 +38,7 @@ export class OldServer {
   constructor(address: string, credentials: KeyAndSecret) {
     const url = URL.parse(address);
     if (url === null || !/^https?:$/.test(url.protocol) || url.search !== '' || url.username !== '') {
-      throw new StartupError(
+      throw new OperatorError(
         `--from is ${JSON.stringify(address)}; accepted is the address of an api.php, such as https://old.example/api/v1/api.php`,
       );
     }
@@ -70,12 +71,12 @@ export class OldServer {
     const { what } = question;
     const reply = await this.#ask(question);
     if (String(reply.get('success')) !== '1') {
-      throw new StartupError(`${this.host} refuses ${what}: ${textOf(reply.get('message'))}`);
+      throw new OperatorError(`${this.host} refuses ${what}: ${textOf(reply.get('message'))}`);
     }
     const data = reply.get('data') ?? [];
     const rows = data instanceof PhpArray ? [...data.values()] : data;
     if (!Array.isArray(rows) || !rows.every((row) => row instanceof PhpArray)) {
-      throw new StartupError(`${this.host} answers ${what} with data that is no list of rows.`);
+      throw new OperatorError(`${this.host} answers ${what} with data that is no list of rows.`);
     }
     return rows;
   }
@@ -92,15 +93,16 @@ export class OldServer {
       text = await response.body.text();
     } catch (error) {
       if (codeOf(error) === TOO_LONG) {
-        throw new StartupError(`${this.host} answers ${what} with more than is accepted: ${MAX_REPLY_MIB} MiB.`);
+        throw new OperatorError(`${this.host} answers ${what} with more than is accepted: ${MAX_REPLY_MIB} MiB.`);
       }
-      throw new StartupError(`${this.host} does not answer ${what}: ${reasonOf(error)}.`);
+      throw new OperatorError(`${this.host} does not answer ${what}: ${reasonOf(error)}.`);
     }
-    if (status === 401) throw new StartupError(`${this.host} does not let the key in: the key or its secret is wrong.`);
+    if (status === 401)
+      throw new OperatorError(`${this.host} does not let the key in: the key or its secret is wrong.`);
     const reply = parseReply(text);
     if (reply === null) {
       const shown = quoted(text.slice(0, SHOWN_LENGTH));
-      throw new StartupError(`${this.host} answers ${what} with ${status} and no JSON object: ${shown}`);
+      throw new OperatorError(`${this.host} answers ${what} with ${status} and no JSON object: ${shown}`);
     }
     return reply;
   }

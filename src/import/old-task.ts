@@ -1,9 +1,10 @@
 import { MAX_GIVEN_ID } from '../database/sequence.ts';
-import { StartupError } from '../lib/operator-error.ts';
 import { ACTIONS, readInput } from '../legacy/actions.ts';
 import { LegacyError } from '../legacy/legacy-error.ts';
 import { readAs, show, wholeNumber } from '../legacy/parameters.ts';
 import { PhpArray } from '../legacy/php-value.ts';
+import { Fault } from '../lib/faults.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import type { RepeatRule } from '../runner/calendar.ts';
 import { readRepeatItems } from '../schema/repeat-item.ts';
 import { readName } from '../schema/task-input.ts';
@@ -29,7 +30,7 @@ export interface OldTask {
 const addTask = ACTIONS.find(({ name }) => name === 'addTask');
 const id = wholeNumber(1, MAX_GIVEN_ID);
 
-/** All rows, read as addTask reads them; a StartupError tells everything that is wrong with any. */
+/** All rows, read as addTask reads them; an OperatorError tells everything that is wrong with any. */
 export function readOldTasks(rows: readonly PhpArray[], timeZone: string): OldTask[] {
   const faults: string[] = [];
   const tasks = rows.flatMap((row) => {
@@ -42,14 +43,14 @@ export function readOldTasks(rows: readonly PhpArray[], timeZone: string): OldTa
   });
   const ids = new Set(tasks.map((task) => task.id));
   if (ids.size < tasks.length) faults.push('two tasks have the same id');
-  if (faults.length > 0) throw new StartupError(`The old tasks cannot be taken as they are: ${faults.join('; ')}.`);
+  if (faults.length > 0) throw new OperatorError(`The old tasks cannot be taken as they are: ${faults.join('; ')}.`);
   return tasks;
 }
 
 /** Faults that a row can have, as one line; others are ours. */
 export function faultOf(error: unknown): string {
   if (error instanceof LegacyError) return printable(error.message);
-  if (error instanceof Error && 'extensions' in error) return printable(error.message);
+  if (error instanceof Fault) return printable(error.message);
   throw error;
 }
 

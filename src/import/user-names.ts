@@ -1,5 +1,5 @@
 // The names of the users of the old installation, which are told in its histories alone.
-import { StartupError } from '../lib/operator-error.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import { type OldHistoryRow, readUserOf } from './old-history.ts';
 import type { OldServer } from './old-server.ts';
 import type { OldTask } from './old-task.ts';
@@ -49,7 +49,7 @@ export async function readOwnerNames(
           if (user !== null && !names.has(user.id)) names.set(user.id, user.name);
         }
       } catch (error) {
-        if (!(error instanceof StartupError)) throw error;
+        if (!(error instanceof OperatorError)) throw error;
         faults.set(ownerId, `? the name of user ${ownerId} is not known: ${error.message}`);
       }
     }

@@ -1,6 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type DocumentNode, parse } from 'graphql';
-import { BoundedCache } from '../lib/bounded-cache.ts';
 import type { Identity } from '../credentials/credentials.ts';
 import { UNEXPECTED } from '../http/errors.ts';
 import type { Caller, Gateway } from '../http/graphql.ts';
@@ -8,6 +7,7 @@ import type { Parts } from '../http/parts.ts';
 import { ownAuthorization, type Refusal } from '../http/refusals.ts';
 import { traced } from '../http/traced.ts';
 import { readHead, unread, withHead } from '../http/unread-body.ts';
+import { BoundedCache } from '../lib/bounded-cache.ts';
 import type { Span } from '../tracing/tracing.ts';
 import {
   handleLegacyCall,

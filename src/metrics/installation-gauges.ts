@@ -2,8 +2,8 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { Logger } from 'pino';
 import type { Gauge } from 'prom-client';
-import { Coalesced } from '../lib/coalesced.ts';
 import { readRows } from '../database/rows.ts';
+import { Coalesced } from '../lib/coalesced.ts';
 import { readCoverage } from '../runner/coverage.ts';
 import type { Metrics } from './metrics.ts';
 

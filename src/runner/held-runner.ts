@@ -1,8 +1,8 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Logger } from 'pino';
 import { readInstallation } from '../backup/installation.ts';
-import { Coalesced } from '../lib/coalesced.ts';
 import type { Notifications } from '../database/notifications.ts';
+import { Coalesced } from '../lib/coalesced.ts';
 import { Releasers } from '../lib/releasers.ts';
 
 /** Makes up for a notification that was lost. */

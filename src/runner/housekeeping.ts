@@ -1,9 +1,9 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type RawBuilder, sql } from 'kysely';
 import type { Logger } from 'pino';
-import { Coalesced } from '../lib/coalesced.ts';
 import { CALLS_KEPT_FOR } from '../entities/idempotency-key.ts';
 import { sequenceEvents } from '../events/log.ts';
+import { Coalesced } from '../lib/coalesced.ts';
 import { type RetentionRule, removeOld } from './retention.ts';
 
 const EVERY_MS = 3_600_000;

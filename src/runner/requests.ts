@@ -4,8 +4,8 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { Task, User } from '../entities/index.ts';
 import type { RunState, Trigger } from '../entities/run.ts';
-import { conflict } from '../lib/faults.ts';
 import { appendEvents } from '../events/log.ts';
+import { conflict } from '../lib/faults.ts';
 import { toGlobalId } from '../lib/global-id.ts';
 import type { Attributes, Span } from '../tracing/tracing.ts';
 import type { Jobs } from './jobs.ts';
@@ -130,5 +130,5 @@ export async function cancelRun(em: EntityManager, jobs: Jobs, task: Task, runId
     update run set cancel_requested_at = case when state = 'RUNNING' then coalesce(cancel_requested_at, now()) end
     where id = ${runId} returning state
   `.execute(database);
-  if (rows[0]?.state !== 'RUNNING') throw conflict(`the run is ${rows[0]?.state} already`, 'input.run');
+  if (rows[0]?.state !== 'RUNNING') throw conflict(`the run is ${rows[0]?.state} already`, 'run');
 }

@@ -6,12 +6,12 @@ import { newPair } from '../credentials/new-pair.ts';
 import { checkAdminLeft, lockUsers, MAX_USER_ID } from '../credentials/users.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { badInput, conflict, notFound } from '../lib/faults.ts';
+import { readGlobalId } from '../lib/global-id.ts';
 import { ApiKeyRef, type ApiKeyRow, apiKeyRows } from './api-key.ts';
 import { audit } from './audit.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
 import { RoleEnum } from './enums.ts';
-import { readGlobalId } from '../lib/global-id.ts';
 import { IDEMPOTENCY_KEY, once } from './idempotency.ts';
 import { readText } from './input.ts';
 

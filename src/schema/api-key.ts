@@ -1,11 +1,11 @@
 // API keys: whose they are and whether they open anything. No field has a secret.
 import { sql } from 'kysely';
 import { type ReadTables, readRows } from '../database/rows.ts';
+import { readGlobalId } from '../lib/global-id.ts';
 import { builder } from './builder.ts';
 import { connectionComplexity } from './complexity.ts';
 import { type Page, readPage } from './connection.ts';
 import type { Context } from './context.ts';
-import { readGlobalId } from '../lib/global-id.ts';
 import { keysetConnection, keysetPage, type Ordering } from './keyset.ts';
 import { pagesOfParents } from './lateral.ts';
 import { UserRef } from './refs.ts';

@@ -2,10 +2,10 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type Audited, recordAudit } from '../credentials/audit.ts';
 import { type Row, readRows } from '../database/rows.ts';
+import { readGlobalId } from '../lib/global-id.ts';
 import { builder } from './builder.ts';
 import { readPage } from './connection.ts';
 import type { Context } from './context.ts';
-import { readGlobalId } from '../lib/global-id.ts';
 import { keysetConnection, keysetPage, type Ordering } from './keyset.ts';
 import { UserRef } from './refs.ts';
 

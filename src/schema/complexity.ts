@@ -1,6 +1,7 @@
 // How much one operation may ask for.
 import type { GraphQLError } from 'graphql';
 import { tooComplex } from '../lib/faults.ts';
+import { toGraphQLError } from './errors.ts';
 
 export const DEFAULT_PAGE = 25;
 export const MAX_PAGE = 500;
@@ -31,8 +32,9 @@ export function checkWeight(weight: { complexity: number; depth: number; breadth
 }
 
 export function beyond(kind: 'complexity' | 'depth' | 'breadth', found: number): GraphQLError {
-  return tooComplex(
-    `The operation's ${kind} is ${found}, at most ${LIMITS[kind]} is accepted: select less, nest less or ask for smaller pages`,
+  const most = `at most ${LIMITS[kind]} is accepted`;
+  return toGraphQLError(
+    tooComplex(`The operation's ${kind} is ${found}, ${most}: select less, nest less or ask for smaller pages`),
   );
 }
 

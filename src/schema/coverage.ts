@@ -1,7 +1,7 @@
 import { badInput } from '../lib/faults.ts';
+import { readGlobalId } from '../lib/global-id.ts';
 import { type Coverage, MAX_EXPECTED, readCoverage } from '../runner/coverage.ts';
 import { builder } from './builder.ts';
-import { readGlobalId } from '../lib/global-id.ts';
 import { checkRange } from './instant.ts';
 import { TaskRef } from './refs.ts';
 

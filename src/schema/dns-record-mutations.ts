@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { readRows } from '../database/rows.ts';
 import type { ZoneRecord } from '../dns/zone-rules.ts';
 import { notFound } from '../lib/faults.ts';
+import { readGlobalId, toGlobalId } from '../lib/global-id.ts';
 import { audit } from './audit.ts';
 import { builder } from './builder.ts';
 import { RECORD_FIELDS } from './dns-record.ts';
@@ -10,7 +11,6 @@ import { addRecords, findRecordIds, type GivenRecord, readRecord, updateRecord }
 import { DnsZoneByInput } from './dns-zone.ts';
 import { countChange, EXPECTED_ZONE_VERSION, lockZone } from './dns-zone-changes.ts';
 import { DnsRecordTypeEnum } from './enums.ts';
-import { readGlobalId, toGlobalId } from '../lib/global-id.ts';
 import { IDEMPOTENCY_KEY, once } from './idempotency.ts';
 import { readList } from './input.ts';
 import { DnsRecordRef, type DnsRecordRow, DnsZoneRef, type DnsZoneRow } from './refs.ts';

@@ -2,10 +2,10 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { badInput, conflict, notFound } from '../lib/faults.ts';
+import { readGlobalId, toGlobalId } from '../lib/global-id.ts';
 import { audit } from './audit.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
-import { readGlobalId, toGlobalId } from '../lib/global-id.ts';
 import { IDEMPOTENCY_KEY, once } from './idempotency.ts';
 import { readText } from './input.ts';
 import { DnsServerRef } from './refs.ts';

@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
 import { readRows } from '../database/rows.ts';
+import { toGlobalId } from '../lib/global-id.ts';
 import { builder } from './builder.ts';
 import { connectionComplexity } from './complexity.ts';
 import { readPage } from './connection.ts';
-import { toGlobalId } from '../lib/global-id.ts';
 import { keysetConnection, keysetPage, type Ordering } from './keyset.ts';
 import { pagesOfParents } from './lateral.ts';
 import { DnsServerRef, DnsServerZoneRef, DnsZoneRef } from './refs.ts';

@@ -3,12 +3,12 @@ import { sql } from 'kysely';
 import { readTarget, readZoneName, shown } from '../dns/names.ts';
 import { isNewerSerial } from '../dns/serial.ts';
 import { badInput, conflict } from '../lib/faults.ts';
+import { toGlobalId } from '../lib/global-id.ts';
 import { audit, differences } from './audit.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
 import { DnsZoneByInput, SOA_FIELDS } from './dns-zone.ts';
 import { countChange, countRecords, EXPECTED_ZONE_VERSION, lockZone, readSeconds } from './dns-zone-changes.ts';
-import { toGlobalId } from '../lib/global-id.ts';
 import { IDEMPOTENCY_KEY, once } from './idempotency.ts';
 import { DnsZoneRef, type DnsZoneRow } from './refs.ts';
 

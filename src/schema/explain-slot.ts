@@ -1,9 +1,9 @@
 import { notFound } from '../lib/faults.ts';
+import { readGlobalId } from '../lib/global-id.ts';
 import { explainSlot, type SlotExplanation, type SlotVerdict } from '../runner/explain.ts';
 import type { RuleExclusion } from '../runner/rule-exclusion.ts';
 import { builder } from './builder.ts';
 import { describedEnum, SkipReasonEnum } from './enums.ts';
-import { readGlobalId } from '../lib/global-id.ts';
 import { readSlot } from './instant.ts';
 import { formatLocal } from './local-time.ts';
 import { RunRef } from './refs.ts';

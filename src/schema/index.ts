@@ -1,5 +1,6 @@
 // The schema: every file is imported for what it adds to the builder. Mutations and subscriptions are files of their own.
 import { builder } from './builder.ts';
+import { nameInputOfFaults } from './errors.ts';
 import './api-key.ts';
 import './api-key-mutations.ts';
 import './audit.ts';
@@ -40,3 +41,4 @@ import './user.ts';
 import './user-mutations.ts';
 
 export const schema = builder.toSchema();
+nameInputOfFaults(schema);

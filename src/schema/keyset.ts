@@ -1,8 +1,8 @@
 // Pages by key instead of by offset: a page costs the same wherever it lies, and rows that come or go while a client
 // pages are neither doubled nor passed over.
 import { CompiledQuery, type RawBuilder, type SelectQueryBuilder, sql } from 'kysely';
-import { BoundedCache } from '../lib/bounded-cache.ts';
 import { isTimestamp } from '../database/timestamp.ts';
+import { BoundedCache } from '../lib/bounded-cache.ts';
 import { badInput } from '../lib/faults.ts';
 import { fetchSize, type Page, toConnection } from './connection.ts';
 import type { OrderDirection } from './enums.ts';

@@ -1,7 +1,7 @@
 import { brandWithType } from '@pothos/core';
+import { type NodeType, parseGlobalId } from '../lib/global-id.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
-import { type NodeType, parseGlobalId } from '../lib/global-id.ts';
 import { readList } from './input.ts';
 import { loadRows, type NodeTable } from './refs.ts';
 import { isOpenTo } from './user.ts';

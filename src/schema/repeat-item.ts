@@ -1,7 +1,7 @@
 import { badInput } from '../lib/faults.ts';
+import { toGlobalId } from '../lib/global-id.ts';
 import { findFieldFault, findNeverDue, type RepeatRule, type RuleFault } from '../runner/calendar.ts';
 import { builder } from './builder.ts';
-import { toGlobalId } from '../lib/global-id.ts';
 import { readList } from './input.ts';
 import { RepeatItemRef } from './refs.ts';
 

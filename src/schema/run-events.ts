@@ -1,5 +1,5 @@
-import { builder } from './builder.ts';
 import { readGlobalId } from '../lib/global-id.ts';
+import { builder } from './builder.ts';
 import { EventRef } from './refs.ts';
 
 builder.subscriptionField('runEvents', (t) =>

@@ -1,11 +1,11 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { badInput, conflict, notFound } from '../lib/faults.ts';
+import { readGlobalId } from '../lib/global-id.ts';
 import { cancelRun, requestRun } from '../runner/requests.ts';
 import { waitForRun } from '../runner/wait-for-run.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
-import { readGlobalId } from '../lib/global-id.ts';
 import { IDEMPOTENCY_KEY, once } from './idempotency.ts';
 import { RunRef } from './refs.ts';
 import { TaskByInput } from './task-by.ts';

@@ -1,11 +1,11 @@
 import { type Expression, type SelectQueryBuilder, sql } from 'kysely';
 import { type ReadTables, readRows } from '../database/rows.ts';
 import { toText } from '../database/timestamp.ts';
+import { readGlobalId, toGlobalId } from '../lib/global-id.ts';
 import { builder } from './builder.ts';
 import { connectionComplexity } from './complexity.ts';
 import { type Page, readPage } from './connection.ts';
 import { type OrderDirection, OrderDirectionEnum, RunStateEnum, SkipReasonEnum, TriggerEnum } from './enums.ts';
-import { readGlobalId, toGlobalId } from '../lib/global-id.ts';
 import { readList } from './input.ts';
 import { keysetConnection, keysetPage, type Ordering } from './keyset.ts';
 import { pagesOfParents } from './lateral.ts';

@@ -1,4 +1,5 @@
 import { badInput } from '../lib/faults.ts';
+import { readGlobalId } from '../lib/global-id.ts';
 import {
   type BusyMinute,
   MAX_DAYS,
@@ -12,7 +13,6 @@ import {
 } from '../runner/slot-load.ts';
 import { builder } from './builder.ts';
 import { describedEnum, SkipReasonEnum } from './enums.ts';
-import { readGlobalId } from '../lib/global-id.ts';
 import { checkRange, readSlot } from './instant.ts';
 import { TaskRef } from './refs.ts';
 

@@ -1,8 +1,8 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { readRows } from '../database/rows.ts';
 import { notFound } from '../lib/faults.ts';
-import { builder } from './builder.ts';
 import { readGlobalId } from '../lib/global-id.ts';
+import { builder } from './builder.ts';
 
 export type TaskBy = { id: string; legacyId?: never } | { legacyId: number; id?: never };
 

@@ -1,7 +1,6 @@
 // What changes about tasks, for all who watch lists of them: made from the event log, looked up once for all.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Logger } from 'pino';
-import { Coalesced } from '../lib/coalesced.ts';
 import { readRows } from '../database/rows.ts';
 import type { EventType } from '../entities/event.ts';
 import {
@@ -15,6 +14,7 @@ import {
 import { endable, follow, type Hub, type Joined, type Member } from '../events/live.ts';
 import { checkPositions, sequenceEvents } from '../events/log.ts';
 import type { EventTail, LoggedEvent, Watcher } from '../events/tail.ts';
+import { Coalesced } from '../lib/coalesced.ts';
 import {
   AT_ONCE,
   type Filter,

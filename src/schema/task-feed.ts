@@ -1,5 +1,5 @@
-import { builder } from './builder.ts';
 import { toGlobalId } from '../lib/global-id.ts';
+import { builder } from './builder.ts';
 import { TaskRef } from './refs.ts';
 import type { TaskFeedItem } from './task-feed-changes.ts';
 import { TaskFilter } from './task-filter.ts';

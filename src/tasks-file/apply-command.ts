@@ -4,9 +4,10 @@ import { pino } from 'pino';
 import { runCommand, say } from '../backup/command.ts';
 import { openInstallation } from '../credentials/open-installation.ts';
 import type { EntityManager } from '../database/orm.ts';
-import { reasonOf, StartupError } from '../lib/operator-error.ts';
 import { User } from '../entities/index.ts';
 import { readSettings } from '../env.ts';
+import { reasonOf } from '../lib/describe-error.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import { Jobs } from '../runner/jobs.ts';
 import { classesOfSettings } from '../runner/tasks/classes-of-settings.ts';
 import { KnownClasses } from '../runner/tasks/known-classes.ts';
@@ -32,7 +33,7 @@ function readArguments() {
     if (from === undefined || others.length > 0) throw new Error('accepted is the name of one file');
     return { from, isDry: values['dry-run'], remove: values.delete, force: values.force, actorName: values.as };
   } catch (error) {
-    throw new StartupError(`${reasonOf(error)}\nUsage: ${USAGE}`);
+    throw new OperatorError(`${reasonOf(error)}\nUsage: ${USAGE}`);
   }
 }
 
@@ -42,13 +43,13 @@ async function findActor(em: EntityManager, name: string | undefined): Promise<U
   const actor = name === undefined ? admins[0] : admins.find((admin) => admin.name === name);
   if (actor !== undefined) return actor;
   const names = admins.map((admin) => JSON.stringify(admin.name)).join(', ');
-  throw new StartupError(`--as is ${JSON.stringify(name)}; accepted is the name of an admin: ${names}.`);
+  throw new OperatorError(`--as is ${JSON.stringify(name)}; accepted is the name of an admin: ${names}.`);
 }
 
 /** An export of the wrong database is such a file, and with it would go every task here. */
 function refuseEmpty({ tasks, faults }: TasksFile, from: string): void {
   if (tasks.length + faults.length > 0) return;
-  throw new StartupError(`${from} has no tasks, and --delete would delete every task here; --force does that.`);
+  throw new OperatorError(`${from} has no tasks, and --delete would delete every task here; --force does that.`);
 }
 
 await runCommand(async (releasers) => {

@@ -4,10 +4,10 @@ import { sql } from 'kysely';
 import { recordAudit } from '../credentials/audit.ts';
 import { lockUsers } from '../credentials/users.ts';
 import { moveSequence } from '../database/sequence.ts';
-import { StartupError } from '../lib/operator-error.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { wake } from '../database/wake.ts';
 import type { User } from '../entities/index.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import type { Jobs } from '../runner/jobs.ts';
 import type { KnownClasses } from '../runner/tasks/known-classes.ts';
 import { addTask, type ChangeContext, deleteTask, updateTask } from '../schema/task-changes.ts';
@@ -41,7 +41,7 @@ const ATTEMPTS = 5;
 /** Somebody changed what was to be changed between the plan and the locks. */
 class ChangedMeanwhile extends Error {}
 
-/** The plan, where it may be carried out; a StartupError says everything that is in its way. */
+/** The plan, where it may be carried out; an OperatorError says everything that is in its way. */
 export async function checkedPlan(em: EntityManager, file: TasksFile, options: CheckOptions) {
   const { taskClasses, timeZone, actor, ...planOptions } = options;
   const classes = new FileClasses(em, taskClasses);
@@ -65,7 +65,7 @@ export async function applyTasks(em: EntityManager, file: TasksFile, options: Ap
       if (!(error instanceof ChangedMeanwhile)) throw error;
     }
   }
-  throw new StartupError('Others change these tasks all the time; nothing was changed. Try again.');
+  throw new OperatorError('Others change these tasks all the time; nothing was changed. Try again.');
 }
 
 async function applyIn(em: EntityManager, file: TasksFile, options: ApplyOptions): Promise<Applied> {

@@ -1,15 +1,15 @@
 // Tasks that somebody changed since the export: who, so that they can be asked.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
-import { StartupError } from '../lib/operator-error.ts';
 import { TASK_EVENT_TYPES } from '../entities/event.ts';
 import { sequenceEvents } from '../events/log.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import type { Conflict, TaskPlan } from './plan.ts';
 
 /** Of so many it is told who changed them: finding that in the log takes a moment each. */
 const TOLD = 20;
 
-/** A StartupError that names them all, where there are any. */
+/** An OperatorError that names them all, where there are any. */
 export async function refuseConflicts(em: EntityManager, plan: TaskPlan): Promise<void> {
   if (plan.conflicts.length === 0) return;
   const told = plan.conflicts.slice(0, TOLD).map(({ file }) => file.id ?? 0);
@@ -17,7 +17,7 @@ export async function refuseConflicts(em: EntityManager, plan: TaskPlan): Promis
   const editors = await readLastEditors(em.fork(), told);
   const lines = plan.conflicts.map((conflict) => `  ${inWords(plan, conflict, editors.get(conflict.file.id ?? 0))}`);
   const way = plan.conflicts.some(({ here }) => here !== null) ? `\n${plan.isForeign ? FOREIGN_WAY : WAY}` : '';
-  throw new StartupError(`The file does not follow what is here, and nothing was changed:\n${lines.join('\n')}${way}`);
+  throw new OperatorError(`The file does not follow what is here, and nothing was changed:\n${lines.join('\n')}${way}`);
 }
 
 const WAY = 'Export again and merge, or overwrite what they did with --force.';

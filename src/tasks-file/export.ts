@@ -9,7 +9,8 @@ import { isConnectionLost } from '../database/connection-lost.ts';
 import { syncToDisk } from '../database/embedded/files.ts';
 import type { ReadTables } from '../database/rows.ts';
 import { readSnapshot } from '../database/snapshot.ts';
-import { codeOf, reasonOf, StartupError } from '../lib/operator-error.ts';
+import { codeOf, reasonOf } from '../lib/describe-error.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import { FORMAT, toFile } from './definition.ts';
 import { readStoredTasks } from './stored-tasks.ts';
 
@@ -25,7 +26,7 @@ export async function writeTasks(em: EntityManager, out: NodeJS.WritableStream):
     await pipeline(handle.createReadStream({ start: 0, autoClose: false }), out, { end: false });
   } catch (error) {
     if (codeOf(error) !== 'EPIPE') throw error;
-    throw new StartupError('Whoever reads the tasks has gone before all were written.');
+    throw new OperatorError('Whoever reads the tasks has gone before all were written.');
   } finally {
     await handle.close();
   }
@@ -70,7 +71,7 @@ async function copyTasks(em: EntityManager, to: FileHandle, called: string): Pro
     });
   } catch (error) {
     if (!isConnectionLost(error)) throw error;
-    throw new StartupError(`The connection to the database was lost (${reasonOf(error)}): export again.`);
+    throw new OperatorError(`The connection to the database was lost (${reasonOf(error)}): export again.`);
   }
 }
 
@@ -78,7 +79,7 @@ async function whereWritten<Result>(called: string, work: () => Promise<Result>)
   try {
     return await work();
   } catch (error) {
-    throw new StartupError(`${called} cannot be written: ${reasonOf(error)}`);
+    throw new OperatorError(`${called} cannot be written: ${reasonOf(error)}`);
   }
 }
 

@@ -1,7 +1,9 @@
 // Reads a file of tasks: its form, and what each task says by itself. Whether it fits what is here is the plan's to say.
 import { createReadStream } from 'node:fs';
 import type { z } from 'zod';
-import { reasonOf, StartupError } from '../lib/operator-error.ts';
+import { reasonOf } from '../lib/describe-error.ts';
+import { Fault } from '../lib/faults.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import { findFieldFault } from '../runner/calendar.ts';
 import { readData, readName } from '../schema/task-input.ts';
 import { fileSchema, taskSchema } from './file-schema.ts';
@@ -26,10 +28,10 @@ export interface TasksFile {
   faults: string[];
 }
 
-/** A StartupError where it cannot be read or is no file of tasks at all. */
+/** An OperatorError where it cannot be read or is no file of tasks at all. */
 export async function readTasksFile(path: string): Promise<TasksFile> {
   const { success, data: content, error } = fileSchema.safeParse(parseJson(await readText(path), path));
-  if (!success) throw new StartupError(`${path}: ${faultsOf(error, '').join('; ')}.`);
+  if (!success) throw new OperatorError(`${path}: ${faultsOf(error, '').join('; ')}.`);
   const faults: string[] = [];
   const tasks = content.tasks.flatMap((value, index) => readTask(value, `tasks[${index}]`, faults));
   return { installation: content.installation, tasks: withoutRepeated(tasks, faults), faults };
@@ -40,7 +42,7 @@ export function refuseFaults(faults: readonly string[]): void {
   if (faults.length === 0) return;
   const shown = faults.toSorted(new Intl.Collator('en', { numeric: true }).compare).slice(0, SHOWN_FAULTS);
   if (shown.length < faults.length) shown.push(`and ${faults.length - shown.length} more`);
-  throw new StartupError(
+  throw new OperatorError(
     `The file cannot be applied, and nothing was changed:\n${shown.map((each) => `  ${each}`).join('\n')}`,
   );
 }
@@ -56,7 +58,7 @@ async function readText(path: string): Promise<string> {
     }
     return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
   } catch (error) {
-    throw new StartupError(`${path} cannot be read: ${reasonOf(error)}`);
+    throw new OperatorError(`${path} cannot be read: ${reasonOf(error)}`);
   }
 }
 
@@ -64,7 +66,7 @@ function parseJson(text: string, path: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new StartupError(`${path} is not JSON: ${reasonOf(error)}`);
+    throw new OperatorError(`${path} is not JSON: ${reasonOf(error)}`);
   }
 }
 
@@ -103,7 +105,7 @@ function attempt<Result>(faults: string[], read: () => Result): Result | undefin
   try {
     return read();
   } catch (error) {
-    if (!(error instanceof Error && 'extensions' in error)) throw error;
+    if (!(error instanceof Fault)) throw error;
     faults.push(error.message);
     return undefined;
   }

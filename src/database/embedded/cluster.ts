@@ -4,7 +4,8 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { chown, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { codeOf, reasonOf, StartupError } from '../../lib/operator-error.ts';
+import { codeOf, reasonOf } from '../../lib/describe-error.ts';
+import { OperatorError } from '../../lib/operator-error.ts';
 import { syncToDisk } from './files.ts';
 import type { Place } from './place.ts';
 import { isRunning } from './process.ts';
@@ -31,7 +32,7 @@ export interface Cluster {
  * Opens the cluster of a place, making it first where there is none. Any number of processes may do so at once; one of
  * their clusters is kept. Removes what killed ones left behind.
  *
- * @throws StartupError where it cannot be made, or what is there is no whole cluster.
+ * @throws OperatorError where it cannot be made, or what is there is no whole cluster.
  */
 export async function openCluster(place: Place, options: { timeoutSeconds: number; sync: boolean }): Promise<Cluster> {
   await removeLeftovers(place.home);
@@ -39,13 +40,13 @@ export async function openCluster(place: Place, options: { timeoutSeconds: numbe
   const folder = join(place.home, 'cluster');
   const passwordFile = join(place.home, 'password');
   if (!(await exists(join(folder, 'PG_VERSION')))) {
-    throw new StartupError(`${place.home} exists but holds no database: move it away, or restore it from a backup.`);
+    throw new OperatorError(`${place.home} exists but holds no database: move it away, or restore it from a backup.`);
   }
   try {
     const password = (await readFile(passwordFile, 'utf8')).trim();
     return { folder, logFile: join(place.home, 'server.log'), password, isNew };
   } catch (error) {
-    throw new StartupError(`The database's password cannot be read: ${reasonOf(error)}.`);
+    throw new OperatorError(`The database's password cannot be read: ${reasonOf(error)}.`);
   }
 }
 
@@ -66,8 +67,8 @@ async function makeCluster(place: Place, options: { timeoutSeconds: number; sync
   } catch (error) {
     await rm(half, { recursive: true, force: true, maxRetries: 3 });
     if (['ENOTEMPTY', 'EEXIST', 'EPERM'].includes(codeOf(error) ?? '') && (await exists(place.home))) return false;
-    if (error instanceof StartupError) throw error;
-    throw new StartupError(`No database could be made in ${parent}: ${reasonOf(error)}.`);
+    if (error instanceof OperatorError) throw error;
+    throw new OperatorError(`No database could be made in ${parent}: ${reasonOf(error)}.`);
   }
 }
 
@@ -75,7 +76,7 @@ async function makeHalf({ home }: Place): Promise<string> {
   try {
     return await mkdtemp(`${home}.making-${process.pid}-${thisProcess}-`);
   } catch (error) {
-    throw new StartupError(`No database can be made in ${dirname(home)}: ${reasonOf(error)}.`);
+    throw new OperatorError(`No database can be made in ${dirname(home)}: ${reasonOf(error)}.`);
   }
 }
 
@@ -111,7 +112,7 @@ async function initialize(
   });
   if (code !== 0) {
     const why = code === null ? 'initdb was ended by a signal or its time limit' : lastLine(output);
-    throw new StartupError(`No database could be made in ${dirname(half)}: ${why}.`);
+    throw new OperatorError(`No database could be made in ${dirname(half)}: ${why}.`);
   }
   await rm(pidFile);
 }

@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto';
 import { chmod, lstat, mkdir, realpath, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { reasonOf, StartupError } from '../../lib/operator-error.ts';
+import { reasonOf } from '../../lib/describe-error.ts';
+import { OperatorError } from '../../lib/operator-error.ts';
 import { type Account, canReach, chooseAccount } from './account.ts';
 import { type Binaries, copyBinaries, findBinaries } from './binaries.ts';
 import { giveTo } from './files.ts';
@@ -16,7 +17,7 @@ export interface Place {
   readonly home: string;
 }
 
-/** @throws StartupError where the folder cannot be made, or no account could serve it. */
+/** @throws OperatorError where the folder cannot be made, or no account could serve it. */
 export async function findPlace(dataDir: string, log: (message: string) => void): Promise<Place> {
   const binaries = await findBinaries();
   const folder = await makeFolder(dataDir);
@@ -27,8 +28,8 @@ export async function findPlace(dataDir: string, log: (message: string) => void)
   try {
     return await placeForOther(account, account.owner.uid, binaries, folder, log);
   } catch (error) {
-    if (error instanceof StartupError) throw error;
-    throw new StartupError(
+    if (error instanceof OperatorError) throw error;
+    throw new OperatorError(
       `PostgreSQL does not run as root and its files could not be handed to ${account.name} (${reasonOf(error)}): ` +
         'run as an ordinary user, or set DATABASE_URL.',
     );
@@ -41,7 +42,7 @@ async function makeFolder(dataDir: string): Promise<string> {
     await mkdir(folder, { recursive: true });
     return await realpath(folder);
   } catch (error) {
-    throw new StartupError(`The data folder ${folder} cannot be used: ${reasonOf(error)}.`);
+    throw new OperatorError(`The data folder ${folder} cannot be used: ${reasonOf(error)}.`);
   }
 }
 
@@ -62,7 +63,7 @@ async function placeForOther(
     return { account, binaries: npmBinaries, home: inFolder };
   }
   if (!reachesFolder && (await stat(join(inFolder, 'cluster')).catch(() => undefined))) {
-    throw new StartupError(
+    throw new OperatorError(
       `The database in ${inFolder} must run as ${account.name}, which cannot reach it: ` +
         `make ${folder} accessible to uid ${uid}, or set DATA_DIR to a folder that is.`,
     );
@@ -100,7 +101,7 @@ async function makeElsewhere(folder: string): Promise<string> {
     const found = await lstat(candidate).catch(() => undefined);
     if (found?.isDirectory() && found.uid === 0 && (found.mode & 0o022) === 0) return candidate;
   }
-  throw new StartupError(
+  throw new OperatorError(
     `PostgreSQL cannot run as root, and neither ${candidates.join(' nor ')} could be used for it.`,
   );
 }

@@ -4,7 +4,7 @@ import { link, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { StartupError } from '../../lib/operator-error.ts';
+import { OperatorError } from '../../lib/operator-error.ts';
 import type { Cluster } from './cluster.ts';
 import type { Place } from './place.ts';
 import { commandLine, isAlive, isRunning } from './process.ts';
@@ -101,7 +101,7 @@ function clusterName(cluster: Cluster): string {
  * Starts the server and waits until it takes connections. Returns why it did not, if it did not; another process' start
  * may be the reason.
  *
- * @throws StartupError where the settings cannot be passed on.
+ * @throws OperatorError where the settings cannot be passed on.
  */
 export async function start(
   place: Place,
@@ -145,7 +145,7 @@ function flags(settings: Readonly<Record<string, string>>): string {
   return Object.entries(settings)
     .map(([name, value]) => {
       if (!/^[a-z_.]+$/.test(name) || /["$`\\\n]/.test(value)) {
-        throw new StartupError(`PostgreSQL cannot be given the setting ${name}=${value}.`);
+        throw new OperatorError(`PostgreSQL cannot be given the setting ${name}=${value}.`);
       }
       return `-c "${name}=${value}"`;
     })

@@ -1,6 +1,7 @@
 // Runs one of PostgreSQL's programs to its end, bounded in time and in what is kept of its output.
 import { spawn } from 'node:child_process';
-import { codeOf, reasonOf, StartupError } from '../../lib/operator-error.ts';
+import { codeOf, reasonOf } from '../../lib/describe-error.ts';
+import { OperatorError } from '../../lib/operator-error.ts';
 
 const KEPT_OUTPUT = 16_384;
 const PIPES_MILLISECONDS = 500;
@@ -34,7 +35,7 @@ export interface Outcome {
 /**
  * Runs the command in a process group of its own, so that a Ctrl-C in the terminal does not reach it.
  *
- * @throws StartupError where the program cannot be executed at all.
+ * @throws OperatorError where the program cannot be executed at all.
  */
 export function run(command: Command, options: RunOptions): Promise<Outcome> {
   return new Promise((resolve, reject) => {
@@ -58,7 +59,7 @@ export function run(command: Command, options: RunOptions): Promise<Outcome> {
     child.once('spawn', () => child.pid !== undefined && options.onSpawn?.(child.pid));
     child.once('error', (error) => {
       clearTimeout(limit);
-      reject(new StartupError(cannotRun(file, error)));
+      reject(new OperatorError(cannotRun(file, error)));
     });
     child.once('exit', (code) => {
       clearTimeout(limit);

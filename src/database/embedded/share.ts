@@ -2,7 +2,7 @@
 // the lock of a killed process by itself, so the locks are always the truth about who is there.
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { codeOf, reasonOf } from '../../lib/operator-error.ts';
+import { codeOf, reasonOf } from '../../lib/describe-error.ts';
 import { ROLE } from './cluster.ts';
 
 /** Any number will do, in the maintenance database nobody else takes advisory locks. */

@@ -1,6 +1,6 @@
 // A request with its redirects, each of which is judged like the first.
 import { STATUS_CODES } from 'node:http';
-import { wordsOf } from '../../lib/describe-error.ts';
+import { publicMessage } from '../../lib/describe-error.ts';
 import { PermanentError } from '../tasks/task-class.ts';
 import { exchange, type Reply } from './exchange.ts';
 import type { PrivateTargets } from './private-targets.ts';
@@ -55,7 +55,7 @@ async function send(request: Outgoing, options: CallOptions): Promise<Reply> {
     // Several addresses that were tried in vain fail together.
     const errors = error instanceof AggregateError ? (error.errors as unknown[]) : [error];
     onNoResponse(errors);
-    const words = new Set(errors.map((each) => wordsOf(each).replace(/\.$/, '')));
+    const words = new Set(errors.map((each) => publicMessage(each).replace(/\.$/, '')));
     throw new Error(`No whole response from ${shownUrl(request.url)}: ${[...words].join('; ')}.`);
   }
 }

@@ -11,7 +11,7 @@ import { readInstallation } from '../../backup/installation.ts';
 import { type BackupLocation, MAX_KEEP } from '../../backup/locations.ts';
 import { verifyBackup } from '../../backup/read-backup.ts';
 import { writeBackup } from '../../backup/write-backup.ts';
-import { wordsOf } from '../../lib/describe-error.ts';
+import { publicMessage } from '../../lib/describe-error.ts';
 import { defineTaskClass } from './task-class.ts';
 
 const DEFAULT_KEEP = 7;
@@ -133,7 +133,7 @@ async function findEarlier(
     return { file, manifest };
   } catch (error) {
     signal.throwIfAborted();
-    log(`an earlier attempt has made ${file}, which is of no use: ${wordsOf(error)}`);
+    log(`an earlier attempt has made ${file}, which is of no use: ${publicMessage(error)}`);
     return null;
   }
 }

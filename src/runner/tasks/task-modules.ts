@@ -3,7 +3,8 @@ import { stat } from 'node:fs/promises';
 import { createRequire, registerHooks } from 'node:module';
 import { isAbsolute, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { codeOf, reasonOf, StartupError } from '../../lib/operator-error.ts';
+import { codeOf, reasonOf } from '../../lib/describe-error.ts';
+import { OperatorError } from '../../lib/operator-error.ts';
 import { isTaskClass, type TaskClass } from './task-class.ts';
 
 /** What a module may take to load; one that waits for ever would keep the product from starting without a word. */
@@ -12,7 +13,7 @@ const KIT = new URL('./kit.ts', import.meta.url).href;
 
 /**
  * The classes of the modules, in their order. A name that begins with a dot or a slash is a file, or a folder whose
- * package.json has `main`; any other is a package that is installed beside the product. Throws a StartupError that names
+ * package.json has `main`; any other is a package that is installed beside the product. Throws an OperatorError that names
  * the module which does not load, or has no class.
  */
 export async function loadTaskModules(names: readonly string[]): Promise<TaskClass[]> {
@@ -30,11 +31,11 @@ export async function loadTaskModules(names: readonly string[]): Promise<TaskCla
 
 async function loadModule(name: string): Promise<TaskClass[]> {
   const exported = await importModule(name).catch((error: unknown) => {
-    throw new StartupError(`TASK_MODULES: ${name} cannot be loaded: ${hintOf(error) ?? reasonOf(error)}`);
+    throw new OperatorError(`TASK_MODULES: ${name} cannot be loaded: ${hintOf(error) ?? reasonOf(error)}`);
   });
   const classes = [...new Set(Object.values(exported).flat())].filter(isTaskClass);
   if (classes.length > 0) return classes;
-  throw new StartupError(
+  throw new OperatorError(
     `TASK_MODULES: ${name} exports no task class; accepted is a module that exports what defineTaskClass returns`,
   );
 }
@@ -70,9 +71,9 @@ function hintOf(error: unknown): string | null {
   return 'a package below node_modules is to be published as JavaScript; a folder beside can be TypeScript as it is';
 }
 
-/** Throws a StartupError where two classes have one name: a task could not say which of them it means. */
+/** Throws an OperatorError where two classes have one name: a task could not say which of them it means. */
 export function checkNames(classes: readonly TaskClass[]): void {
   const names = classes.map(({ name }) => name);
   const repeated = names.find((name, index) => names.indexOf(name) !== index);
-  if (repeated !== undefined) throw new StartupError(`TASK_MODULES: there are two task classes named ${repeated}.`);
+  if (repeated !== undefined) throw new OperatorError(`TASK_MODULES: there are two task classes named ${repeated}.`);
 }

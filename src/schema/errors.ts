@@ -1,0 +1,28 @@
+import { defaultFieldResolver, GraphQLError, type GraphQLSchema } from 'graphql';
+import { Fault } from '../lib/faults.ts';
+
+/** What a GraphQL client sees of a fault: `extensions.code`, and `extensions.field` as one text (`input.repeatItems.0.hour`). */
+export function toGraphQLError({ code, field, message }: Fault, located?: GraphQLError): GraphQLError {
+  const place = located === undefined ? {} : { nodes: located.nodes ?? null, path: located.path };
+  const extensions = field.length === 0 ? { code } : { code, field: field.join('.') };
+  return new GraphQLError(message, { ...place, extensions });
+}
+
+/**
+ * Every mutation has one argument, `input`, of which what it calls knows nothing: a fault of `repeatItems.0.hour` becomes
+ * one of `input.repeatItems.0.hour` here, for all of them.
+ */
+export function nameInputOfFaults(schema: GraphQLSchema): void {
+  for (const field of Object.values(schema.getMutationType()?.getFields() ?? {})) {
+    const { resolve = defaultFieldResolver } = field;
+    field.resolve = async (...call) => {
+      try {
+        return await resolve(...call);
+      } catch (error) {
+        throw error instanceof Fault && error.field[0] !== INPUT ? error.within(INPUT) : error;
+      }
+    };
+  }
+}
+
+const INPUT = 'input';
