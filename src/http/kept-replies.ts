@@ -5,7 +5,7 @@ import type { KeptReplies } from '../legacy/adapter.ts';
 
 /**
  * The replies to old calls of a user that carried an Idempotency-Key. That the work is done once is the mutation's own
- * affair (see `src/schema/idempotency.ts`); this only makes the repeated call's answer the same to the byte. Of two that
+ * affair (see `src/database/idempotency.ts`); this only makes the repeated call's answer the same to the byte. Of two that
  * answer at the same instant the primary key lets one be kept, and both answer with it.
  */
 export function keptReplies(em: EntityManager, userId: number): KeptReplies {

@@ -4,16 +4,17 @@ import { sql } from 'kysely';
 import { importApiKey } from '../credentials/import-key.ts';
 import { newPair } from '../credentials/new-pair.ts';
 import { checkAdminLeft, lockUsers, MAX_USER_ID } from '../credentials/users.ts';
+import { withIdempotencyKey } from '../database/idempotency.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { badInput, conflict, notFound } from '../lib/faults.ts';
 import { readGlobalId } from '../lib/global-id.ts';
+import { readText } from '../lib/input.ts';
 import { ApiKeyRef, type ApiKeyRow, apiKeyRows } from './api-key.ts';
 import { audit } from './audit.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
 import { RoleEnum } from './enums.ts';
-import { IDEMPOTENCY_KEY, once } from './idempotency.ts';
-import { readText } from './input.ts';
+import { IDEMPOTENCY_KEY } from './idempotency-key.ts';
 
 builder.relayMutationField(
   'createApiKey',
@@ -33,7 +34,7 @@ builder.relayMutationField(
       const userId = readGlobalId('User', input.user, 'input.user');
       // What is kept for repeats is the key's id: this stays null in the answer to one.
       let secret: string | null = null;
-      const apiKeyId = await once(context, 'createApiKey', input, async (em) => {
+      const apiKeyId = await withIdempotencyKey(context, 'createApiKey', input, async (em) => {
         const database = em.getKysely();
         const { rows } = await sql<{ name: string }>`select name from app_user where id = ${userId}`.execute(database);
         const [user] = rows;
@@ -96,7 +97,7 @@ builder.relayMutationField(
       }
       // As with createApiKey: null in the answer to a repeated call.
       let secret: string | null = null;
-      const apiKeyId = await once(context, 'rotateApiKey', input, async (em) => {
+      const apiKeyId = await withIdempotencyKey(context, 'rotateApiKey', input, async (em) => {
         const former = await retire(em, key, overlapSeconds);
         const pair = newPair(former.user_name);
         secret = pair.secret;

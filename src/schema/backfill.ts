@@ -1,5 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
+import { withIdempotencyKey } from '../database/idempotency.ts';
 import { readRows } from '../database/rows.ts';
 import { toText } from '../database/timestamp.ts';
 import { inTransaction } from '../database/transaction.ts';
@@ -10,7 +11,7 @@ import { readLedgerFrom } from '../runner/retention.ts';
 import { currentRules } from '../runner/schedule-change.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
-import { IDEMPOTENCY_KEY, once } from './idempotency.ts';
+import { IDEMPOTENCY_KEY } from './idempotency-key.ts';
 import { checkRange } from './instant.ts';
 import { RunRef } from './refs.ts';
 import { TaskByInput } from './task-by.ts';
@@ -109,7 +110,7 @@ async function backfill(context: Context, input: Input): Promise<Backfill> {
     wake();
     return { slots, runIds: [] };
   }
-  const firstRunId = await once(context, 'backfillTask', input, async (em) => {
+  const firstRunId = await withIdempotencyKey(context, 'backfillTask', input, async (em) => {
     const { task, slots } = await findSlots(context, em, input);
     const { viewer: actor, span } = context;
     return slots.length === 0 ? NOTHING : backfillSlots(em, context.jobs, task, slots, { actor, span });

@@ -1,9 +1,11 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
+import { withIdempotencyKey } from '../database/idempotency.ts';
 import { readRows } from '../database/rows.ts';
 import type { ZoneRecord } from '../dns/zone-rules.ts';
 import { notFound } from '../lib/faults.ts';
 import { readGlobalId, toGlobalId } from '../lib/global-id.ts';
+import { readList } from '../lib/input.ts';
 import { audit } from './audit.ts';
 import { builder } from './builder.ts';
 import { RECORD_FIELDS } from './dns-record.ts';
@@ -11,8 +13,7 @@ import { addRecords, findRecordIds, type GivenRecord, readRecord, updateRecord }
 import { DnsZoneByInput } from './dns-zone.ts';
 import { countChange, EXPECTED_ZONE_VERSION, lockZone } from './dns-zone-changes.ts';
 import { DnsRecordTypeEnum } from './enums.ts';
-import { IDEMPOTENCY_KEY, once } from './idempotency.ts';
-import { readList } from './input.ts';
+import { IDEMPOTENCY_KEY } from './idempotency-key.ts';
 import { DnsRecordRef, type DnsRecordRow, DnsZoneRef, type DnsZoneRow } from './refs.ts';
 
 const MAX_ADDED = 1_000;
@@ -54,7 +55,7 @@ builder.relayMutationField(
       'Adds records to a zone: all of them, or none where one is at fault or cannot be beside the others. Servers get them with the next push.',
     authScopes: { operator: true },
     resolve: async (_root, { input }, context) => {
-      const zoneId = await once(context, 'addDnsRecords', input, async (em) => {
+      const zoneId = await withIdempotencyKey(context, 'addDnsRecords', input, async (em) => {
         const zone = await lockZone(em, input.zone, input.expectedVersion);
         const added = await addRecords(em, zone, readRecords(input.records, zone.name), 'input.records');
         await countChange(em, zone.id);
@@ -124,7 +125,7 @@ builder.relayMutationField(
     description: 'Changes a record. Servers get it with the next push.',
     authScopes: { operator: true },
     resolve: async (_root, { input }, context) => ({
-      recordId: await once(context, 'updateDnsRecord', input, async (em) => {
+      recordId: await withIdempotencyKey(context, 'updateDnsRecord', input, async (em) => {
         const { zone, record } = await lockRecord(em, input.id, input.expectedVersion);
         const { id: _id, expectedVersion: _version, idempotencyKey: _key, ...change } = input;
         const after = await updateRecord(em, zone, record, change);
@@ -186,7 +187,7 @@ builder.relayMutationField(
     description: 'Deletes a record. Servers lose it with the next push.',
     authScopes: { operator: true },
     resolve: async (_root, { input }, context) => ({
-      recordId: await once(context, 'deleteDnsRecord', input, async (em) => {
+      recordId: await withIdempotencyKey(context, 'deleteDnsRecord', input, async (em) => {
         const { zone, record } = await lockRecord(em, input.id, input.expectedVersion);
         await sql`delete from dns_record where id = ${record.id}`.execute(em.getKysely());
         await countChange(em, zone.id);

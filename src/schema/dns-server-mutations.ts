@@ -1,13 +1,14 @@
 // Name servers by name. What they are on the machines is not the API's to say: see the setting DNS_SERVERS.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
+import { withIdempotencyKey } from '../database/idempotency.ts';
 import { badInput, conflict, notFound } from '../lib/faults.ts';
 import { readGlobalId, toGlobalId } from '../lib/global-id.ts';
+import { readText } from '../lib/input.ts';
 import { audit } from './audit.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
-import { IDEMPOTENCY_KEY, once } from './idempotency.ts';
-import { readText } from './input.ts';
+import { IDEMPOTENCY_KEY } from './idempotency-key.ts';
 import { DnsServerRef } from './refs.ts';
 
 const FIELDS = {
@@ -47,7 +48,7 @@ builder.relayMutationField(
     description: 'Adds a server, which gets every zone with the next push.',
     authScopes: { admin: true },
     resolve: async (_root, { input }, context) => ({
-      serverId: await once(context, 'addDnsServer', input, async (em) => {
+      serverId: await withIdempotencyKey(context, 'addDnsServer', input, async (em) => {
         const name = readServerName(input.name);
         const description = input.description == null ? null : readDescription(input.description);
         const { rows } = await sql<{ id: number }>`
@@ -80,7 +81,7 @@ builder.relayMutationField(
     description: 'Changes a server.',
     authScopes: { admin: true },
     resolve: async (_root, { input }, context) => ({
-      serverId: await once(context, 'updateDnsServer', input, (em) => updateServer(em, context, input)),
+      serverId: await withIdempotencyKey(context, 'updateDnsServer', input, (em) => updateServer(em, context, input)),
     }),
   },
   { description: 'The server after the change.', outputFields: (t) => ({ dnsServer: t.field(serverOf) }) },
@@ -134,7 +135,7 @@ builder.relayMutationField(
     description: 'Deletes a server. Pushes leave it alone from then on; its files stay as they are.',
     authScopes: { admin: true },
     resolve: async (_root, { input }, context) => ({
-      serverId: await once(context, 'deleteDnsServer', input, async (em) => {
+      serverId: await withIdempotencyKey(context, 'deleteDnsServer', input, async (em) => {
         const id = readGlobalId('DnsServer', input.id, 'input.id');
         const { rows } = await sql<{ name: string }>`
           delete from dns_server where id = ${id} returning name

@@ -1,5 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
+import { withIdempotencyKey } from '../database/idempotency.ts';
 import { readTarget, readZoneName, shown } from '../dns/names.ts';
 import { isNewerSerial } from '../dns/serial.ts';
 import { badInput, conflict } from '../lib/faults.ts';
@@ -9,7 +10,7 @@ import { builder } from './builder.ts';
 import type { Context } from './context.ts';
 import { DnsZoneByInput, SOA_FIELDS } from './dns-zone.ts';
 import { countChange, countRecords, EXPECTED_ZONE_VERSION, lockZone, readSeconds } from './dns-zone-changes.ts';
-import { IDEMPOTENCY_KEY, once } from './idempotency.ts';
+import { IDEMPOTENCY_KEY } from './idempotency-key.ts';
 import { DnsZoneRef, type DnsZoneRow } from './refs.ts';
 
 const DEFAULTS = { refresh: 7_200, retry: 3_600, expire: 1_209_600, minimum: 300, defaultTtl: 3_600 };
@@ -113,7 +114,7 @@ builder.relayMutationField(
     description: 'Adds a zone without records. It can be pushed once it has NS records at its own name.',
     authScopes: { operator: true },
     resolve: async (_root, { input }, context) => ({
-      zoneId: await once(context, 'addDnsZone', input, (em) => addZone(em, context, input.name, input)),
+      zoneId: await withIdempotencyKey(context, 'addDnsZone', input, (em) => addZone(em, context, input.name, input)),
     }),
   },
   { description: 'The zone that was added.', outputFields: (t) => ({ dnsZone: t.field(zoneOf) }) },
@@ -156,7 +157,7 @@ builder.relayMutationField(
     description: 'Changes a zone. Servers get it with the next push.',
     authScopes: { operator: true },
     resolve: async (_root, { input }, context) => ({
-      zoneId: await once(context, 'updateDnsZone', input, async (em) => {
+      zoneId: await withIdempotencyKey(context, 'updateDnsZone', input, async (em) => {
         const zone = await lockZone(em, input.zone, input.expectedVersion);
         const columns = readColumns(input, zone.name);
         if (columns.serial !== undefined) refuseOlder(columns.serial, zone.serial);
@@ -205,7 +206,7 @@ builder.relayMutationField(
     description: 'Deletes a zone and its records. The next push of all zones takes it off the servers.',
     authScopes: { operator: true },
     resolve: async (_root, { input }, context) => ({
-      zoneId: await once(context, 'deleteDnsZone', input, async (em) => {
+      zoneId: await withIdempotencyKey(context, 'deleteDnsZone', input, async (em) => {
         const zone = await lockZone(em, input.zone, input.expectedVersion);
         const records = await countRecords(em, zone);
         await sql`delete from dns_zone where id = ${zone.id}`.execute(em.getKysely());

@@ -5,9 +5,9 @@ import { normalName } from '../dns/names.ts';
 import { renderZone, today } from '../dns/settle-zone.ts';
 import { findZoneFaults } from '../dns/zone-rules.ts';
 import { readGlobalId, toGlobalId } from '../lib/global-id.ts';
+import { readText } from '../lib/input.ts';
 import { builder } from './builder.ts';
 import { readPage } from './connection.ts';
-import { readText } from './input.ts';
 import { keysetConnection, keysetPage, type Ordering } from './keyset.ts';
 import { DnsServerZoneRef, DnsZoneRef, type DnsZoneRow } from './refs.ts';
 

@@ -2,11 +2,11 @@ import { sql } from 'kysely';
 import { toText } from '../database/timestamp.ts';
 import { type EventType, HISTORY_EVENT_TYPES } from '../entities/event.ts';
 import { readGlobalId } from '../lib/global-id.ts';
+import { readList } from '../lib/input.ts';
 import { builder } from './builder.ts';
 import { connectionComplexity } from './complexity.ts';
 import { EventTypeEnum, RunStateEnum } from './enums.ts';
 import { type EventSelector, readEvents, readEventsOfEach } from './event-pages.ts';
-import { readList } from './input.ts';
 import { EventRef, RunRef, TaskRef, UserRef } from './refs.ts';
 import { readTaskBy, TaskByInput } from './task-by.ts';
 

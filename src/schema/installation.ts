@@ -1,8 +1,9 @@
 // Whether a restored installation waits for the word that it is the real one now.
 import { type InstallationState, readInstallation, releaseInstallation } from '../backup/installation.ts';
+import { withIdempotencyKey } from '../database/idempotency.ts';
 import { audit } from './audit.ts';
 import { builder } from './builder.ts';
-import { IDEMPOTENCY_KEY, once } from './idempotency.ts';
+import { IDEMPOTENCY_KEY } from './idempotency-key.ts';
 
 const InstallationRef = builder.objectRef<InstallationState>('Installation').implement({
   description: 'This database and the processes that share it.',
@@ -59,7 +60,7 @@ builder.mutationField('resumeInstallation', (t) =>
     },
     resolve: async (_root, { input }, context) => {
       const { em, notifications } = context;
-      await once(context, 'resumeInstallation', input, async (transaction) => {
+      await withIdempotencyKey(context, 'resumeInstallation', input, async (transaction) => {
         await releaseInstallation(transaction);
         await audit(transaction, context, { action: 'resumeInstallation', target: 'installation' });
         return THE_INSTALLATION;

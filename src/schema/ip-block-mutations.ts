@@ -6,10 +6,10 @@ import { inTransaction } from '../database/transaction.ts';
 import type { IpBlockState } from '../entities/ip-block.ts';
 import { conflict, notFound } from '../lib/faults.ts';
 import { readGlobalId } from '../lib/global-id.ts';
+import { readList, readText } from '../lib/input.ts';
 import { audit } from './audit.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
-import { readList, readText } from './input.ts';
 import { IpBlockRef } from './refs.ts';
 
 const MAX_BLOCKS = 1_000;

@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
 import { readRows } from '../database/rows.ts';
 import { toGlobalId } from '../lib/global-id.ts';
+import { readText } from '../lib/input.ts';
 import { builder } from './builder.ts';
 import { readPage } from './connection.ts';
 import { IpBlockStateEnum } from './enums.ts';
-import { readText } from './input.ts';
 import { keysetConnection, keysetPage, type Ordering } from './keyset.ts';
 import { IpBlockRef } from './refs.ts';
 

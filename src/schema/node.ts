@@ -1,8 +1,8 @@
 import { brandWithType } from '@pothos/core';
 import { type NodeType, parseGlobalId } from '../lib/global-id.ts';
+import { readList } from '../lib/input.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
-import { readList } from './input.ts';
 import { loadRows, type NodeTable } from './refs.ts';
 import { isOpenTo } from './user.ts';
 

@@ -1,8 +1,8 @@
 import { badInput } from '../lib/faults.ts';
 import { toGlobalId } from '../lib/global-id.ts';
+import { readList } from '../lib/input.ts';
 import { findFieldFault, findNeverDue, type RepeatRule, type RuleFault } from '../runner/calendar.ts';
 import { builder } from './builder.ts';
-import { readList } from './input.ts';
 import { RepeatItemRef } from './refs.ts';
 
 /** Rules of one task. */

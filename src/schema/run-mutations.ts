@@ -1,12 +1,13 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
+import { withIdempotencyKey } from '../database/idempotency.ts';
 import { badInput, conflict, notFound } from '../lib/faults.ts';
 import { readGlobalId } from '../lib/global-id.ts';
 import { cancelRun, requestRun } from '../runner/requests.ts';
 import { waitForRun } from '../runner/wait-for-run.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
-import { IDEMPOTENCY_KEY, once } from './idempotency.ts';
+import { IDEMPOTENCY_KEY } from './idempotency-key.ts';
 import { RunRef } from './refs.ts';
 import { TaskByInput } from './task-by.ts';
 import { lockForChange } from './task-changes.ts';
@@ -112,7 +113,7 @@ async function request(
   work: (em: EntityManager) => Promise<number>,
 ): Promise<{ runId: number }> {
   const waitSeconds = readWait(input.waitSeconds);
-  const runId = await once(context, mutation, input, work);
+  const runId = await withIdempotencyKey(context, mutation, input, work);
   context.notifications.notify('slotkeeper_jobs', 'slotkeeper_events', 'slotkeeper_cancel');
   if (waitSeconds > 0) await waitForRun(context.em, context.tail, runId, waitSeconds);
   return { runId };

@@ -1,11 +1,12 @@
 import { sql } from 'kysely';
 import { MAX_SECRET_LENGTH, SECRET_NAME, SECRET_NAME_RULE, SECRET_VALUE, storeSecret } from '../credentials/secrets.ts';
+import { withIdempotencyKey } from '../database/idempotency.ts';
 import { badInput, notFound } from '../lib/faults.ts';
+import { readList } from '../lib/input.ts';
 import { parseSecretHost, SECRET_HOST_RULE } from '../runner/http-request/secret-hosts.ts';
 import { audit } from './audit.ts';
 import { builder } from './builder.ts';
-import { IDEMPOTENCY_KEY, once } from './idempotency.ts';
-import { readList } from './input.ts';
+import { IDEMPOTENCY_KEY } from './idempotency-key.ts';
 import { SecretRef, secretRows } from './secret.ts';
 
 const MAX_HOSTS = 100;
@@ -62,7 +63,7 @@ builder.relayMutationField(
       const allowedHosts = readHosts(input.allowedHosts);
       // What is kept of the call for its repeats must not let anybody guess the value.
       const kept = { ...input, value: context.vault.fingerprint(value) };
-      const id = await once(context, 'setSecret', kept, async (em) => {
+      const id = await withIdempotencyKey(context, 'setSecret', kept, async (em) => {
         await audit(em, context, { action: 'setSecret', target: name, change: { allowedHosts } });
         return storeSecret(em, context.vault, { name, value, allowedHosts }, context.viewer);
       });
@@ -96,7 +97,7 @@ builder.relayMutationField(
     authScopes: { admin: true },
     resolve: async (_root, { input }, context) => {
       const name = readName(input.name);
-      await once(context, 'deleteSecret', input, async (em) => {
+      await withIdempotencyKey(context, 'deleteSecret', input, async (em) => {
         const { rows } = await sql<{ id: number }>`delete from secret where name = ${name} returning id`.execute(
           em.getKysely(),
         );

@@ -1,6 +1,7 @@
 // The inputs of the mutations that change tasks.
+
 import { builder } from './builder.ts';
-import { IDEMPOTENCY_KEY } from './idempotency.ts';
+import { IDEMPOTENCY_KEY } from './idempotency-key.ts';
 import { RepeatItemInput } from './repeat-item.ts';
 import { TaskByInput } from './task-by.ts';
 import { TaskPolicyInput } from './task-input.ts';

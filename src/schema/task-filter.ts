@@ -2,9 +2,9 @@ import { type SelectQueryBuilder, sql } from 'kysely';
 import type { ReadTables } from '../database/rows.ts';
 import { toText } from '../database/timestamp.ts';
 import { readGlobalId } from '../lib/global-id.ts';
+import { containing, readList, readText } from '../lib/input.ts';
 import { builder } from './builder.ts';
 import { RunStateEnum } from './enums.ts';
-import { containing, readList, readText } from './input.ts';
 
 export const TaskFilter = builder.inputType('TaskFilter', {
   description: 'Which tasks: those that meet every condition given.',

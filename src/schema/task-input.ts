@@ -1,13 +1,13 @@
 // What users may say about a task, and the checks that the schema's types cannot make.
 import { POLICY_BOUNDS } from '../entities/task.ts';
 import { badInput } from '../lib/faults.ts';
+import { readText } from '../lib/input.ts';
 import { isTimeZone } from '../runner/calendar.ts';
 import type { KnownClass } from '../runner/tasks/known-classes.ts';
 import type { TaskDefaults } from '../runner/tasks/task-class.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
 import { CatchUpPolicyEnum, OverlapPolicyEnum } from './enums.ts';
-import { readText } from './input.ts';
 
 /** What finding a class takes. */
 type ClassContext = Pick<Context, 'em' | 'taskClasses'>;

@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
+import { withIdempotencyKey } from '../database/idempotency.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
-import { once } from './idempotency.ts';
 import { TaskRef } from './refs.ts';
 import {
   AddTaskInput,
@@ -34,7 +34,7 @@ async function change(
   input: { idempotencyKey?: string | null | undefined },
   work: (em: EntityManager) => Promise<number>,
 ): Promise<{ taskId: number }> {
-  const taskId = await once(context, mutation, input, work);
+  const taskId = await withIdempotencyKey(context, mutation, input, work);
   context.notifications.notify('slotkeeper_schedule', 'slotkeeper_events', 'slotkeeper_jobs');
   return { taskId };
 }

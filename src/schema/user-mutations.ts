@@ -2,15 +2,16 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { checkAdminLeft, insertUser, lockUsers, MAX_USER_ID, type NewUser } from '../credentials/users.ts';
+import { withIdempotencyKey } from '../database/idempotency.ts';
 import type { Role } from '../entities/user.ts';
 import { badInput, conflict, notFound } from '../lib/faults.ts';
 import { readGlobalId } from '../lib/global-id.ts';
+import { readText } from '../lib/input.ts';
 import { audit, differences } from './audit.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
 import { RoleEnum } from './enums.ts';
-import { IDEMPOTENCY_KEY, once } from './idempotency.ts';
-import { readText } from './input.ts';
+import { IDEMPOTENCY_KEY } from './idempotency-key.ts';
 import { UserRef } from './refs.ts';
 
 const NAME = 'unique among users, 1 to 255 characters';
@@ -47,7 +48,7 @@ builder.relayMutationField(
       const id = input.legacyId ?? null;
       if (id !== null && id < 1) throw badInput('input.legacyId', `it is ${id}; accepted is 1 to ${MAX_USER_ID}`);
       const user = { id, name, role: input.role };
-      const userId = await once(context, 'addUser', input, async (em) => {
+      const userId = await withIdempotencyKey(context, 'addUser', input, async (em) => {
         const added = await addUser(em, user);
         await audit(em, context, { action: 'addUser', target: name, change: { legacyId: added, role: input.role } });
         return added;
@@ -98,7 +99,9 @@ builder.relayMutationField(
       const name = input.name == null ? null : readName(input.name);
       const { role, disabled } = input;
       const wanted = { name, role: role ?? null, disabled: disabled ?? null };
-      const userId = await once(context, 'updateUser', input, (em) => updateUser(em, context, id, wanted));
+      const userId = await withIdempotencyKey(context, 'updateUser', input, (em) =>
+        updateUser(em, context, id, wanted),
+      );
       context.notifications.notify('slotkeeper_keys');
       return { userId };
     },

@@ -1,10 +1,10 @@
 import { readRows } from '../database/rows.ts';
 import { toGlobalId } from '../lib/global-id.ts';
+import { containing } from '../lib/input.ts';
 import { builder } from './builder.ts';
 import { readPage } from './connection.ts';
 import type { Context } from './context.ts';
 import { RoleEnum } from './enums.ts';
-import { containing } from './input.ts';
 import { keysetConnection, keysetPage, type Ordering } from './keyset.ts';
 import { UserRef, type UserRow } from './refs.ts';
 

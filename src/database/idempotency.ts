@@ -1,37 +1,37 @@
 import { createHash } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
-import { inTransaction } from '../database/transaction.ts';
 import { CALLS_KEPT_FOR } from '../entities/idempotency-key.ts';
 import { conflict } from '../lib/faults.ts';
-import type { Context } from './context.ts';
-import { readText } from './input.ts';
+import { readText } from '../lib/input.ts';
+import { inTransaction } from './transaction.ts';
 
-/** An input object that may carry an idempotency key. */
+/** Who calls, and on which EntityManager. */
+interface Caller {
+  em: EntityManager;
+  viewer: { id: number };
+}
+
+/** What a call is given; it may carry an idempotency key. */
 interface KeyedInput {
   idempotencyKey?: string | null | undefined;
 }
 
-export const IDEMPOTENCY_KEY = {
-  description:
-    'A repeated call with the same key and input within 24 hours answers with what the first one did; with another input it is a CONFLICT.',
-};
-
 /**
- * Runs a mutation in one transaction. With an idempotency key its work is done once: the key is inserted first, and its
+ * Does a call in one transaction. With an idempotency key its work is done once: the key is inserted first, and its
  * primary key makes a second call at the same instant wait until the first has committed (and then answer with its
  * result) or rolled back (and then do the work). A key that is past its time is taken over by the same statement. `work`
  * returns the id of what it made or changed.
  */
-export function once(
-  { em, viewer }: Context,
+export function withIdempotencyKey(
+  { em, viewer }: Caller,
   mutation: string,
   input: KeyedInput,
   work: (em: EntityManager) => Promise<number>,
 ): Promise<number> {
   const key = input.idempotencyKey;
   if (key === undefined || key === null) return inTransaction(em, work);
-  readText(key, 'input.idempotencyKey', { least: 1 });
+  readText(key, 'idempotencyKey', { least: 1 });
   // How long to wait for a run changes nothing of what is done.
   const fingerprint = createHash('sha256')
     .update(JSON.stringify([mutation, { ...input, waitSeconds: undefined }]))
@@ -60,7 +60,7 @@ async function earlierResult(em: EntityManager, userId: number, key: string, fin
   `.execute(em.getKysely());
   const earlier = rows[0];
   if (earlier === undefined || !earlier.fingerprint.equals(fingerprint)) {
-    throw conflict('the idempotency key was used for another call', 'input.idempotencyKey');
+    throw conflict('the idempotency key was used for another call', 'idempotencyKey');
   }
   return earlier.result_id;
 }

@@ -1,5 +1,5 @@
 // Checks of input values that the schema's types cannot say.
-import { badInput } from '../lib/faults.ts';
+import { badInput } from './faults.ts';
 
 /** `text`, unless it is longer than `most` characters, shorter than `least` or holds a NUL, which PostgreSQL refuses. */
 export function readText(text: string, path: string, { least = 0, most = 255 } = {}): string {
