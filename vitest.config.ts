@@ -32,6 +32,7 @@ class LongestFirst extends BaseSequencer {
 const common = {
   globalSetup: ['test/support/global-setup.ts'],
   setupFiles: ['test/support/leaks.ts'],
+  provide: { isSoak: false },
   // Each file has a database of its own, and modules keep no state between files: loading them anew for each costs a fifth.
   isolate: false,
   // Not what a test may take, but when one is given up; a busy machine may be several times slower than an idle one.
@@ -58,6 +59,16 @@ export default defineConfig({
       {
         resolve: { alias },
         test: { ...common, name: 'long', include: ['test/**/*.long.test.ts'], testTimeout: 600_000 },
+      },
+      {
+        resolve: { alias },
+        test: {
+          ...common,
+          name: 'soak',
+          include: ['test/**/*.test.ts'],
+          testTimeout: 3_600_000,
+          provide: { isSoak: true },
+        },
       },
     ],
   },

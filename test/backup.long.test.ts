@@ -25,15 +25,16 @@ import {
 import { EMPTY, type TestDatabase, testDatabase } from './support/database.ts';
 import { type AppProcess, startProcess } from './support/process.ts';
 import { rows } from './support/races.ts';
+import { inSoak } from './support/soak.ts';
 
-const KILLS = 25;
-const RESTORE_KILLS = 15;
-const RACES = 12;
+const KILLS = inSoak(25, 8);
+const RESTORE_KILLS = inSoak(15, 5);
+const RACES = inSoak(12, 5);
 /** A start migrates within so long; a restore that begins meanwhile meets it at any step. */
 const RACE_WITHIN_MS = 1_500;
-const FLIPS = 1_500;
-const CUTS = 300;
-const MILLION = 1_000_000;
+const FLIPS = inSoak(1_500, 500);
+const CUTS = inSoak(300, 150);
+const EVENTS = inSoak(1_000_000, 400_000);
 /** What the process may take more for a million rows, of about 200 MB, than for a fifth of them. */
 const MOST_MEGABYTES_MORE = 50;
 
@@ -176,7 +177,7 @@ describe('a file', () => {
   });
 });
 
-describe('a million events', () => {
+describe('hundreds of thousands of events', () => {
   async function roundTrip(
     url: string,
     settings: Record<string, string>,
@@ -188,10 +189,10 @@ describe('a million events', () => {
       const runner = await start(url, { ...settings, BACKUP_LOCATIONS: `disk=${location}` });
       const task = await addBackupTask(runner);
       // What a process takes by and by whatever it does is not counted.
-      await addEvents(orm, MILLION / 5);
+      await addEvents(orm, EVENTS / 5);
       fileOf(await runTask(runner, task));
       const before = await peakMegabytes(runner.child.pid);
-      await addEvents(orm, MILLION);
+      await addEvents(orm, EVENTS);
       const begun = performance.now();
       const file = join(location, fileOf(await runTask(runner, task)));
       const backedUpMs = performance.now() - begun;

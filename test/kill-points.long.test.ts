@@ -15,7 +15,7 @@ const TASKS = 3;
 /** Firing, taking, the statements of the code itself, and settling are about so many. */
 const STATEMENTS = 44;
 /** Databases that are worked on at once, each with its share of the statements. */
-const LANES = 2;
+const LANES = 4;
 /** The lease, and two looks at what has lapsed. */
 const RECOVERED_MS = 40_000;
 

@@ -1,6 +1,6 @@
 // 100,000 tasks that are not due: what a start and an idle minute cost must not grow with them, nor what is asked often.
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { addDailyTasks } from './support/daily-tasks.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { type AppProcess, residentMiB, startProcess } from './support/process.ts';
@@ -15,19 +15,27 @@ const IDLE_MS = 30_000;
 /** The server counts what a connection did ten seconds after it at the latest. */
 const COUNTED_MS = 11_000;
 
-const databases: TestDatabase[] = [];
+/** One for all tests: filling it takes longer than what they do. */
+let large: TestDatabase;
 const processes: AppProcess[] = [];
 
-beforeEach(async () => {
-  databases.push(await testDatabase(), await testDatabase());
+async function databaseWith(tasks: number): Promise<TestDatabase> {
+  const database = await testDatabase();
   // The very first start makes the admin, whose tasks they are.
-  for (const { url } of databases) await (await startProcess(url)).stop();
+  await (await startProcess(database.url)).stop();
+  await addDailyTasks(database, tasks);
+  return database;
+}
+
+beforeAll(async () => {
+  large = await databaseWith(MANY);
 });
 
 afterEach(async () => {
   await Promise.all(processes.splice(0).map(({ stop }) => stop()));
-  for (const database of databases.splice(0)) await database.close();
 });
+
+afterAll(() => large?.close());
 
 interface Work {
   transactions: number;
@@ -67,11 +75,11 @@ async function costOf(database: TestDatabase): Promise<Cost> {
 }
 
 test('100,000 tasks cost no more at a start and while nothing is due than 1,000', async () => {
-  const [small, large] = databases as [TestDatabase, TestDatabase];
-  await addDailyTasks(small, FEW);
-  await addDailyTasks(large, MANY);
+  const small = await databaseWith(FEW);
   await pause(COUNTED_MS);
   const [few, many] = await Promise.all([costOf(small), costOf(large)]);
+  await Promise.all(processes.splice(0).map(({ stop }) => stop()));
+  await small.close();
   process.stdout.write(`${FEW} tasks: ${JSON.stringify(few)}\n${MANY} tasks: ${JSON.stringify(many)}\n`);
   // Polls fall on one side of the window's edges or the other.
   expect(many.idle.transactions).toBeLessThan(few.idle.transactions * 1.2 + 20);
@@ -83,8 +91,6 @@ test('100,000 tasks cost no more at a start and while nothing is due than 1,000'
 });
 
 test('a feed of 100,000 tasks comes in pages, and then tells of the one that changed', async () => {
-  const [large] = databases as [TestDatabase];
-  await addDailyTasks(large, MANY);
   const app = await startProcess(large.url);
   processes.push(app);
   const before = await residentMiB(app.child.pid);
@@ -110,8 +116,6 @@ test('a feed of 100,000 tasks comes in pages, and then tells of the one that cha
 });
 
 test('what is to come is told of 100,000 tasks, now and after all of them were due', async () => {
-  const [large] = databases as [TestDatabase];
-  await addDailyTasks(large, MANY);
   const app = await startProcess(large.url);
   processes.push(app);
   const upcoming = async (from: number) => {
@@ -138,8 +142,6 @@ test('what is to come is told of 100,000 tasks, now and after all of them were d
 });
 
 test('the load of 100,000 tasks and of a million runs is told for an hour and for a month', async () => {
-  const [large] = databases as [TestDatabase];
-  await addDailyTasks(large, MANY);
   // Each task ran on the ten days before its next slot.
   await rows(
     large.orm.em,

@@ -8,6 +8,7 @@ import { EVERY } from './support/calendar-oracle.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { type Engine, engineOf } from './support/engine.ts';
 import { addTasks, everyHourAt, rows } from './support/races.ts';
+import { inSoak } from './support/soak.ts';
 import { metric, type Stream, TRANSPORTS } from './support/streams.ts';
 
 let database: TestDatabase;
@@ -296,6 +297,9 @@ test('one look serves all feeds, whatever their filters', async () => {
   expect(texts.filter((text) => text.includes('from task as changed'))).toHaveLength(1);
 });
 
+/** Of each of four that change tasks at once. */
+const MOVES = inSoak(200, 15);
+
 test('lists of clients that drop and resume at random are what the query says, whatever happens meanwhile', async () => {
   const from = new Date(Date.now() - 3 * 3_600_000);
   await addTasks(em, { count: 60, rule: hourly(), from, catchUp: 'ALL', overlap: 'ALLOW' });
@@ -323,7 +327,7 @@ test('lists of clients that drop and resume at random are what the query says, w
   ];
   await Promise.all(
     Array.from({ length: 4 }, async () => {
-      for (let move = 0; move < 40; move += 1) await moves[any(moves.length) - 1]?.().catch(() => undefined);
+      for (let move = 0; move < MOVES; move += 1) await moves[any(moves.length) - 1]?.().catch(() => undefined);
     }),
   );
   busy = false;

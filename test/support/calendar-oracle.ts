@@ -29,6 +29,7 @@ export function matches(rule: RepeatRule, wallMinute: number): boolean {
 export function matchesDate(rule: RepeatRule, date: Date): boolean {
   const { start, end, intervalDays } = rule;
   if (intervalDays === null && !matchesFields(rule, date)) return false;
+  if (start === null && end === null && intervalDays === null) return true;
   const text = date.toISOString().slice(0, 10);
   if ((start !== null && text < start) || (end !== null && text > end)) return false;
   return intervalDays === null || ((Date.parse(text) - Date.parse(start ?? '')) / (DAY * MINUTE)) % intervalDays === 0;
@@ -55,18 +56,18 @@ const formats = new Map<string, Intl.DateTimeFormat>();
 function formatFor(timeZone: string): Intl.DateTimeFormat {
   const known = formats.get(timeZone);
   if (known !== undefined) return known;
-  const numeric = { year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric' } as const;
-  const format = new Intl.DateTimeFormat('en-US', { timeZone, hourCycle: 'h23', ...numeric });
+  const date = { year: 'numeric', month: '2-digit', day: '2-digit' } as const;
+  const time = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const;
+  const format = new Intl.DateTimeFormat('sv-SE', { timeZone, ...date, ...time });
   formats.set(timeZone, format);
   return format;
 }
 
+/** In the form of Sweden, `2024-03-31 03:00`, a text holds all there is to read; taking it apart by `formatToParts` takes longer. */
 function readWall(timeZone: string, instantMinute: number): number {
-  const shown = { year: 0, month: 0, day: 0, hour: 0, minute: 0 };
-  for (const { type, value } of formatFor(timeZone).formatToParts(instantMinute * MINUTE)) {
-    if (type in shown) shown[type as keyof typeof shown] = Number(value);
-  }
-  return Date.UTC(shown.year, shown.month - 1, shown.day, shown.hour, shown.minute) / MINUTE;
+  const [, year, month, day, hour, minute] =
+    /^(\d+)-(\d\d)-(\d\d) (\d\d):(\d\d)$/.exec(formatFor(timeZone).format(instantMinute * MINUTE)) ?? [];
+  return Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute)) / MINUTE;
 }
 
 const days = new Map<string, number[]>();
@@ -78,10 +79,28 @@ export function wallAt(timeZone: string, instantMinute: number): number {
   let walls = days.get(key);
   if (walls === undefined) {
     if (days.size > 5_000) days.clear();
-    walls = Array.from({ length: DAY }, (_, minute) => readWall(timeZone, day * DAY + minute));
+    walls = readDay(timeZone, day * DAY);
     days.set(key, walls);
   }
   return walls[instantMinute - day * DAY] ?? Number.NaN;
+}
+
+/** No zone has changed its clock twice within so long since 1990. */
+const STEP = 15;
+
+/** Each minute of a day. Where the clock goes on evenly from one step to the next, those between are counted, not read. */
+function readDay(timeZone: string, start: number): number[] {
+  const walls: number[] = [];
+  let wall = readWall(timeZone, start);
+  for (let minute = start; minute < start + DAY; minute += STEP) {
+    const next = readWall(timeZone, minute + STEP);
+    const isEven = next - wall === STEP;
+    for (let after = 0; after < STEP; after += 1) {
+      walls.push(isEven ? wall + after : readWall(timeZone, minute + after));
+    }
+    wall = next;
+  }
+  return walls;
 }
 
 export interface OracleSlot {
@@ -136,9 +155,11 @@ export function changesOf(timeZone: string): number[] {
   if (known !== undefined) return known;
   const found: number[] = [];
   const end = Date.UTC(2040, 0, 1) / MINUTE;
+  let wall = readWall(timeZone, Date.UTC(1990, 0, 1) / MINUTE);
   for (let minute = Date.UTC(1990, 0, 1) / MINUTE; minute < end; minute += DAY) {
-    const passed = readWall(timeZone, minute + DAY) - readWall(timeZone, minute);
-    if (passed !== DAY) found.push(minute);
+    const next = readWall(timeZone, minute + DAY);
+    if (next - wall !== DAY) found.push(minute);
+    wall = next;
   }
   changes.set(timeZone, found);
   return found;

@@ -150,13 +150,22 @@ const freeRules: fc.Arbitrary<RepeatRule> = fc
     minute: 0,
   }));
 
-/** The first date of the rule after `day` (1) or before it (-1), within 401 years. */
+/** The first date of the rule after `day` (1) or before it (-1), within 401 years; none lies outside its start and end. */
 function searchDate(rule: RepeatRule, day: number, step: 1 | -1): Date | null {
-  for (let passed = 1; passed <= 146_500; passed += 1) {
-    const date = new Date((day + passed * step) * MS_PER_DAY);
+  const first = rule.start === null ? day - SEARCHED_DAYS : Math.max(dayOf(rule.start), day - SEARCHED_DAYS);
+  const last = rule.end === null ? day + SEARCHED_DAYS : Math.min(dayOf(rule.end), day + SEARCHED_DAYS);
+  const begin = step === 1 ? Math.max(first, day + 1) : Math.min(last, day - 1);
+  for (let each = begin; each >= first && each <= last; each += step) {
+    const date = new Date(each * MS_PER_DAY);
     if (matchesDate(rule, date)) return date;
   }
   return null;
+}
+
+const SEARCHED_DAYS = 146_500;
+
+function dayOf(date: string): number {
+  return Date.parse(date) / MS_PER_DAY;
 }
 
 /** next and last agree with a search date by date, however far the next date is. */

@@ -21,7 +21,9 @@ export const EMPTY = 'template0';
 export async function testDatabase(template = TEMPLATE): Promise<TestDatabase> {
   const serverUrl = inject('serverUrl');
   const name = `test_${randomBytes(6).toString('hex')}`;
-  await onServer(serverUrl, (client) => client.query(`create database ${name} template ${template}`));
+  await onServer(serverUrl, (client) =>
+    client.query(`create database ${name} template ${template} strategy file_copy`),
+  );
   const url = databaseUrl(serverUrl, name);
   const orm = await openOrm(url, 8);
   return {
