@@ -11,6 +11,9 @@ const alias = { graphql: require.resolve('graphql') };
 const LONGEST = [
   'due-minute',
   'start-stop',
+  'chaos.long',
+  'kill-points.long',
+  'backup.long',
   'gateway-runner',
   'embedded',
   'runner-races',
@@ -28,6 +31,9 @@ class LongestFirst extends BaseSequencer {
     return (await super.sort(files)).toSorted((left, right) => rank(left) - rank(right));
   }
 }
+
+/** It holds the page to times, so nothing else runs beside it. */
+const MEASURED = 'test/dashboard-budgets.long.test.ts';
 
 const common = {
   globalSetup: ['test/support/global-setup.ts'],
@@ -58,7 +64,26 @@ export default defineConfig({
       },
       {
         resolve: { alias },
-        test: { ...common, name: 'long', include: ['test/**/*.long.test.ts'], testTimeout: 600_000 },
+        test: {
+          ...common,
+          name: 'long',
+          include: ['test/**/*.long.test.ts'],
+          exclude: [MEASURED],
+          testTimeout: 600_000,
+          maxWorkers: 3,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        resolve: { alias },
+        test: {
+          ...common,
+          name: 'measured',
+          include: [MEASURED],
+          testTimeout: 600_000,
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
+        },
       },
       {
         resolve: { alias },
@@ -67,6 +92,8 @@ export default defineConfig({
           name: 'soak',
           include: ['test/**/*.test.ts'],
           testTimeout: 3_600_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 3 },
           provide: { isSoak: true },
         },
       },
