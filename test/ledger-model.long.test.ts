@@ -13,8 +13,10 @@ import { switchSchedule } from '../src/runner/schedule-change.ts';
 import { ScheduleFaults } from '../src/runner/schedule-faults.ts';
 import { EVERY } from './support/calendar-oracle.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
+import { setClock } from './support/database-clock.ts';
 import { OWN_CLASSES } from './support/engine.ts';
 import { addTasks, rows } from './support/races.ts';
+import { TEMPLATE } from './support/template.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -25,7 +27,7 @@ let em: EntityManager;
 let jobs: Jobs;
 
 beforeAll(async () => {
-  database = await testDatabase();
+  database = await testDatabase(TEMPLATE, { hasClock: true });
   em = database.orm.em;
   jobs = new Jobs(database.url, log, false);
   await jobs.start();
@@ -162,15 +164,19 @@ async function fire(each: Case): Promise<Map<number, 'QUEUED' | SkipReason>> {
 
 async function fireAt(now: number): Promise<void> {
   const planner = { ownClasses: OWN_CLASSES, faults: new ScheduleFaults(log) };
-  while ((await fireDue(em, jobs, planner, { at: new Date(now) })) > 0);
+  await setClock(database, new Date(now));
+  while ((await fireDue(em, jobs, planner)) > 0);
+  await setClock(database, null);
 }
 
 async function changeAt(now: number, { rule, timeZone }: Timetable): Promise<void> {
+  await setClock(database, new Date(now));
   await em.fork().transactional(async (transaction) => {
-    const at = await lockAndSettle(transaction, jobs, 1, new Date(now));
+    const at = await lockAndSettle(transaction, jobs, 1);
     const task = await transaction.findOneOrFail(Task, 1);
     await switchSchedule(transaction, task, { rules: [rule], timeZone, active: true }, at);
   });
+  await setClock(database, null);
 }
 
 type Versions = { from: number; schedule: ReturnType<typeof compileSchedule> }[];

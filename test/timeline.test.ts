@@ -13,8 +13,10 @@ import { ScheduleFaults } from '../src/runner/schedule-faults.ts';
 import { clientOf, MASTER_KEY, startTestApp, type TestApp } from './support/app.ts';
 import { EVERY } from './support/calendar-oracle.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
+import { setClock } from './support/database-clock.ts';
 import { type Engine, engineOf, OWN_CLASSES } from './support/engine.ts';
 import { addTasks, everyHourAt, rows } from './support/races.ts';
+import { TEMPLATE } from './support/template.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -28,7 +30,7 @@ let jobs: Jobs;
 let engine: Engine;
 
 beforeAll(async () => {
-  database = await testDatabase();
+  database = await testDatabase(TEMPLATE, { hasClock: true });
   // No runner: the test says when what is due is fired.
   app = await startTestApp(database.url, { settings: { ROLE: 'gateway' } });
   em = database.orm.em;
@@ -181,7 +183,9 @@ const WITH_A_GAP: Case = {
 
 async function fireAt(now: number): Promise<void> {
   const planner = { ownClasses: OWN_CLASSES, faults: new ScheduleFaults(log) };
-  while ((await fireDue(em, jobs, planner, { at: new Date(now) })) > 0);
+  await setClock(database, new Date(now));
+  while ((await fireDue(em, jobs, planner)) > 0);
+  await setClock(database, null);
 }
 
 /** Makes the tasks and what became of their slots; every run that was fired comes into one state or another. */
@@ -198,13 +202,15 @@ async function arrange({ tasks, begin }: Case): Promise<void> {
       await fireAt(now);
     }
     if (end !== null) {
+      await setClock(database, new Date(now));
       await em.fork().transactional(async (transaction) => {
-        const at = await lockAndSettle(transaction, jobs, id ?? 0, new Date(now));
+        const at = await lockAndSettle(transaction, jobs, id ?? 0);
         const rules = end === 'CHANGED' ? [everyHourAt(13)] : [rule];
         const task = await transaction.findOneOrFail(Task, id ?? 0);
         task.active = end === 'CHANGED';
         await switchSchedule(transaction, task, { rules, timeZone, active: end === 'CHANGED' }, at);
       });
+      await setClock(database, null);
     }
     if (foreseen) await computeFollowing(em.fork(), new ScheduleFaults(log));
   }

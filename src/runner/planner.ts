@@ -65,19 +65,18 @@ async function settleTaken(
 /**
  * Fires up to `limit` due tasks that somebody alive can run and no other process is firing, and says how many it looked at.
  * Any number of processes may call it at once: SKIP LOCKED shares the tasks out, and the unique index `run_ledger` lets
- * one run per slot exist. `at` is for tests; what is due is otherwise the database's clock's to say.
+ * one run per slot exist. What is due is the database's clock's to say.
  */
 export async function fireDue(
   em: EntityManager,
   jobs: Jobs,
   { ownClasses, faults }: Planner,
-  { at = null, limit = BATCH }: { at?: Date | null; limit?: number } = {},
+  { limit = BATCH }: { limit?: number } = {},
 ): Promise<number> {
-  const now = sql`coalesce(${at}::timestamptz, now())`;
   const take: Take = async (transaction, only) => {
     const { rows } = await sql<DueTask>`
-      select ${dueColumns(now, ownClasses)} from task
-      where next_run_at <= ${now} and ${isAmong(only)} and id <> all(${faults.taskIds})
+      select ${dueColumns(sql`now()`, ownClasses)} from task
+      where next_run_at <= now() and ${isAmong(only)} and id <> all(${faults.taskIds})
         and ${hasRunner('class_name', ownClasses)}
       order by id limit ${limit} for no key update skip locked
     `.execute(transaction.getKysely());
@@ -117,31 +116,28 @@ export async function skipUnserved(em: EntityManager, jobs: Jobs, { ownClasses, 
 
 /**
  * Locks one task and settles its slots up to now under the schedule that it has, as every change of a schedule must
- * before it switches: an edit while due loses nothing. Returns the database's time of that. `at` is for tests.
+ * before it switches: an edit while due loses nothing. Returns the database's time of that.
  */
-export async function lockAndSettle(
-  em: EntityManager,
-  jobs: Jobs,
-  taskId: number,
-  at: Date | null = null,
-): Promise<Date> {
-  const database = em.getKysely();
-  await sql`select from task where id = ${taskId} for no key update`.execute(database);
+export async function lockAndSettle(em: EntityManager, jobs: Jobs, taskId: number): Promise<Date> {
+  await sql`select from task where id = ${taskId} for no key update`.execute(em.getKysely());
   // The clock is read after the lock is held: what became due while waiting for it is due under the old schedule.
-  let now = at;
-  for (;;) {
-    const { rows } = await sql<{ clock: number } & (DueTask | { id: null })>`
-      select ${epoch('clock.at')} as clock, ${dueColumns(sql`clock.at`)}
-      from (select coalesce(${now}::timestamptz, clock_timestamp()) as at) as clock
-        left join task on task.id = ${taskId} and task.next_run_at <= clock.at
-    `.execute(database);
-    const [row] = rows;
-    if (row === undefined) throw new Error('the clock was not read');
-    now ??= new Date(row.clock);
-    if (row.id === null) return now;
-    // A plan has a limit; where more is due, the pointer stands at the rest of it.
+  const first = await readDueTask(em, taskId, null);
+  const now = new Date(first.clock);
+  // A plan has a limit; where more is due, the pointer stands at the rest of it.
+  for (let row = first; row.id !== null; row = await readDueTask(em, taskId, now))
     await settleDueSlots(em, jobs, [row]);
-  }
+  return now;
+}
+
+/** The task if it is due `at` an instant, null for the database's clock; and that instant, in milliseconds. */
+async function readDueTask(em: EntityManager, taskId: number, at: Date | null) {
+  const { rows } = await sql<{ clock: number } & (DueTask | { id: null })>`
+    select ${epoch('clock.at')} as clock, ${dueColumns(sql`clock.at`)}
+    from (select coalesce(${at}::timestamptz, clock_timestamp()) as at) as clock
+      left join task on task.id = ${taskId} and task.next_run_at <= clock.at
+  `.execute(em.getKysely());
+  if (rows[0] === undefined) throw new Error('the clock was not read');
+  return rows[0];
 }
 
 /** Whether any task is due at this moment that can be fired. */

@@ -3,6 +3,7 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import pg from 'pg';
 import { inject } from 'vitest';
 import { openOrm } from '../../src/database/orm.ts';
+import { addClock } from './database-clock.ts';
 import { databaseUrl, TEMPLATE } from './template.ts';
 
 const CLOSE_WITHIN_MS = 5_000;
@@ -17,14 +18,15 @@ export interface TestDatabase {
 /** PostgreSQL's own empty template, for a database without tables. */
 export const EMPTY = 'template0';
 
-/** A database of its own, cloned from the migrated template unless told otherwise. */
-export async function testDatabase(template = TEMPLATE): Promise<TestDatabase> {
+/** A database of its own, cloned from the migrated template unless told otherwise; with a clock for `setClock` on demand. */
+export async function testDatabase(template = TEMPLATE, { hasClock = false } = {}): Promise<TestDatabase> {
   const serverUrl = inject('serverUrl');
   const name = `test_${randomBytes(6).toString('hex')}`;
   await onServer(serverUrl, (client) =>
     client.query(`create database ${name} template ${template} strategy file_copy`),
   );
   const url = databaseUrl(serverUrl, name);
+  if (hasClock) await addClock(url);
   const orm = await openOrm(url, 8);
   return {
     url,

@@ -3,6 +3,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { pino } from 'pino';
 import { inTransaction } from '../../src/database/transaction.ts';
 import { Task, User } from '../../src/entities/index.ts';
+import { Fault } from '../../src/lib/faults.ts';
 import { type Attempt, type Outcome, takeAttempts, takeIn } from '../../src/runner/attempts.ts';
 import { ExclusiveClasses } from '../../src/runner/exclusive-classes.ts';
 import { ForeignClasses } from '../../src/runner/foreign-classes.ts';
@@ -81,8 +82,8 @@ export function engineOf(jobs: Jobs, exclusiveNames: readonly string[] = []) {
 }
 
 function refusable<Result>(work: Promise<Result>): Promise<Result | null> {
-  return work.catch((error: { extensions?: { code?: string } }) => {
-    if (error.extensions?.code === 'CONFLICT') return null;
+  return work.catch((error: unknown) => {
+    if (error instanceof Fault && error.code === 'CONFLICT') return null;
     throw error;
   });
 }

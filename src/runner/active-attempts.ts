@@ -1,0 +1,47 @@
+import type { StopReason } from './attempt-body.ts';
+import type { Attempt } from './attempts.ts';
+
+export interface ActiveAttempt {
+  attempt: Attempt;
+  controller: AbortController;
+  /** When it was last known to be ours, by performance.now(). */
+  heldAt: number;
+}
+
+/** The attempts of this process that are not settled yet, by the ids of their jobs. */
+export class ActiveAttempts {
+  readonly #byJob = new Map<string, ActiveAttempt>();
+
+  get size(): number {
+    return this.#byJob.size;
+  }
+
+  get all(): ActiveAttempt[] {
+    return [...this.#byJob.values()];
+  }
+
+  get jobIds(): string[] {
+    return [...this.#byJob.keys()];
+  }
+
+  has(jobId: string): boolean {
+    return this.#byJob.has(jobId);
+  }
+
+  add(attempt: Attempt, controller: AbortController): void {
+    this.#byJob.set(attempt.job.id, { attempt, controller, heldAt: performance.now() });
+  }
+
+  delete({ job }: Attempt): void {
+    this.#byJob.delete(job.id);
+  }
+
+  /** Tells the code of an attempt to end; nothing where the attempt is no longer ours. */
+  stop(jobId: string, reason: StopReason): void {
+    this.#byJob.get(jobId)?.controller.abort(reason);
+  }
+
+  stopAll(reason: StopReason): void {
+    for (const id of this.#byJob.keys()) this.stop(id, reason);
+  }
+}
