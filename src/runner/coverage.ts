@@ -4,7 +4,7 @@ import { type Kysely, sql } from 'kysely';
 import type { ReadTables } from '../database/rows.ts';
 import { readSnapshot } from '../database/snapshot.ts';
 import { compileSchedule, type RepeatRule } from './calendar.ts';
-import { readLedgerFrom } from './retention.ts';
+import { readLedgerFrom } from './ledger-begin.ts';
 
 export interface Coverage {
   /** Counted from here on: what was asked for, or the beginning of the ledger. */

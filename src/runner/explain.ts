@@ -6,8 +6,8 @@ import { readSnapshot } from '../database/snapshot.ts';
 import { toDate, toText } from '../database/timestamp.ts';
 import type { SkipReason } from '../entities/run.ts';
 import { compileSchedule, type RepeatRule } from './calendar.ts';
-import { hasRunner } from './registration.ts';
-import { readLedgerFrom } from './retention.ts';
+import { readLedgerFrom } from './ledger-begin.ts';
+import { hasRunner } from './live-runners.ts';
 import { findExclusion, type RuleExclusion } from './rule-exclusion.ts';
 import { SKIP_MESSAGES } from './skip-messages.ts';
 

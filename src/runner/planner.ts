@@ -6,7 +6,7 @@ import { isRefused } from '../database/refused.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { compileSchedule, type RepeatRule } from './calendar.ts';
 import type { Jobs } from './jobs.ts';
-import { hasRunner } from './registration.ts';
+import { hasRunner } from './live-runners.ts';
 import type { ScheduleFaults } from './schedule-faults.ts';
 import { type DueTask, type SettleOptions, settleDueSlots } from './settle-slots.ts';
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { type RawBuilder, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { Logger } from 'pino';
 import { Coalesced } from '../lib/coalesced.ts';
 
@@ -71,10 +71,4 @@ export class Registration {
     `.execute(this.#em.fork().getKysely());
     return rows.length > 0;
   }
-}
-
-/** Whether somebody alive can run the class that `column` names: the caller, who has `ownClasses`, or another runner. */
-export function hasRunner(column: string, ownClasses: readonly string[] = []): RawBuilder<boolean> {
-  return sql<boolean>`(${sql.ref(column)} = any(${[...ownClasses]}::text[])
-    or ${sql.ref(column)} in (select unnest(class_names) from runner where lives_until > now()))`;
 }

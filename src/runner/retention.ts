@@ -2,9 +2,7 @@
 // `retention`, so that one process at a time removes and one that is killed leaves a whole record behind. What is about to
 // go is announced before it goes: the ledger's beginning and the log's floors move first, or in the same transaction.
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { type Kysely, sql } from 'kysely';
-import type { ReadTables } from '../database/rows.ts';
-import { toDate } from '../database/timestamp.ts';
+import { sql } from 'kysely';
 import { inTransaction } from '../database/transaction.ts';
 import { HISTORY_EVENT_TYPES } from '../entities/event.ts';
 import { sequenceEvents } from '../events/log.ts';
@@ -34,12 +32,6 @@ export async function removeOld(em: EntityManager, rule: RetentionRule, isStoppe
   if (rule.historyDays === 0) return;
   while (!isStopped() && (await removeHistory(em, rule.historyDays)) !== DONE);
   while (!isStopped() && (await removeImported(em, rule.historyDays)) !== DONE);
-}
-
-/** Of slots before this the records may be gone; null while all are there. */
-export async function readLedgerFrom(database: Kysely<ReadTables>): Promise<Date | null> {
-  const { ledger_from } = await database.selectFrom('retention').select('ledger_from').executeTakeFirstOrThrow();
-  return ledger_from === null ? null : toDate(ledger_from);
 }
 
 /** Runs a batch in a transaction of its own, alone among all processes. */

@@ -5,8 +5,8 @@ import type { ReadTables } from '../database/rows.ts';
 import { readSnapshot } from '../database/snapshot.ts';
 import type { RunState, SkipReason } from '../entities/run.ts';
 import { compileSchedule, type RepeatRule } from './calendar.ts';
+import { readLedgerFrom } from './ledger-begin.ts';
 import { scheduleHash } from './planned-slots.ts';
-import { readLedgerFrom } from './retention.ts';
 import { Turns } from './slot-budget.ts';
 import type { SlotState } from './slot-load.ts';
 

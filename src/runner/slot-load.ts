@@ -6,8 +6,8 @@ import type { ReadTables } from '../database/rows.ts';
 import { readSnapshot } from '../database/snapshot.ts';
 import type { RunState, SkipReason } from '../entities/run.ts';
 import { compileSchedule, type RepeatRule } from './calendar.ts';
+import { readLedgerFrom } from './ledger-begin.ts';
 import { countPlanned, readPlanned, type SlotRange, scheduleHash } from './planned-slots.ts';
-import { readLedgerFrom } from './retention.ts';
 import { Turns } from './slot-budget.ts';
 
 /** What may become of a slot: the states of its run, or that it has none yet. */
