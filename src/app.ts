@@ -32,7 +32,8 @@ import { KnownClasses, registerClasses } from './runner/tasks/known-classes.ts';
 import type { TaskClass } from './runner/tasks/task-class.ts';
 import { checkNames, loadTaskModules } from './runner/tasks/task-modules.ts';
 import { TaskFeed } from './schema/task-feed-hub.ts';
-import { startTracing, type Tracing } from './tracing/tracing.ts';
+import { startTracing } from './tracing/start-tracing.ts';
+import type { Tracing } from './tracing/tracing.ts';
 
 export interface App {
   /** Where it listens; null for a runner. */

@@ -1,4 +1,5 @@
 // What must hold whatever races, and wherever a process dies: checked on a real database after, and during, the races.
+
 import { setTimeout as pause } from 'node:timers/promises';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { pino } from 'pino';
@@ -9,7 +10,7 @@ import { inTransaction } from '../src/database/transaction.ts';
 import { Task } from '../src/entities/index.ts';
 import { appendEvents, sequenceEvents } from '../src/events/log.ts';
 import { EventTail, FROM_START } from '../src/events/tail.ts';
-import type { Attempt } from '../src/runner/attempts.ts';
+import type { Attempt } from '../src/runner/attempt.ts';
 import { compileSchedule } from '../src/runner/calendar.ts';
 import { Jobs } from '../src/runner/jobs.ts';
 import { lockAndSettle } from '../src/runner/planner.ts';

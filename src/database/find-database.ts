@@ -1,6 +1,12 @@
-import type { Settings } from '../env.ts';
 import { checkDatabase } from './connect.ts';
 import { startEmbedded } from './embedded.ts';
+
+/** The settings that say which database it is. */
+export interface DatabaseSettings {
+  /** The operator's own; undefined for the embedded one. */
+  DATABASE_URL?: string | undefined;
+  DATA_DIR: string;
+}
 
 export interface FoundDatabase {
   url: string;
@@ -13,7 +19,7 @@ export interface FoundDatabase {
  * `mustExist` made where there is none.
  */
 export async function findDatabase(
-  { DATABASE_URL, DATA_DIR }: Settings,
+  { DATABASE_URL, DATA_DIR }: DatabaseSettings,
   log: (message: string) => void,
   { mustExist = false }: { mustExist?: boolean } = {},
 ): Promise<FoundDatabase> {

@@ -1,6 +1,5 @@
-import type { Settings } from '../env.ts';
 import type { Releasers } from '../lib/releasers.ts';
-import { findDatabase } from './find-database.ts';
+import { type DatabaseSettings, findDatabase } from './find-database.ts';
 import { migrate, requireMigrated } from './migrate.ts';
 import { type Orm, openOrm } from './orm.ts';
 
@@ -20,7 +19,7 @@ export type DatabaseUse = 'read' | 'change';
  * there is none: no command is what an installation begins with.
  */
 export async function openDatabase(
-  settings: Settings,
+  settings: DatabaseSettings,
   releasers: Releasers,
   log: (message: string) => void,
   use: DatabaseUse = 'change',

@@ -1,5 +1,5 @@
+import type { Attempt } from './attempt.ts';
 import type { StopReason } from './attempt-body.ts';
-import type { Attempt } from './attempts.ts';
 
 export interface ActiveAttempt {
   attempt: Attempt;

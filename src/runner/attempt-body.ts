@@ -3,8 +3,8 @@ import { sql } from 'kysely';
 import { z } from 'zod';
 import { isConnectionLost } from '../database/connection-lost.ts';
 import { inTransaction } from '../database/transaction.ts';
+import type { Attempt, Outcome } from './attempt.ts';
 import { type AttemptLog, storable, textOf } from './attempt-log.ts';
-import type { Attempt, Outcome } from './attempts.ts';
 import type { TaskClasses } from './tasks/index.ts';
 import { PermanentError, type TaskClass } from './tasks/task-class.ts';
 

@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { isRefused } from '../database/refused.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { appendEvents, type NewEvent } from '../events/log.ts';
-import { type Attempt, eventOf } from './attempts.ts';
+import { type Attempt, eventOf, type UnwrittenLog } from './attempt.ts';
 
 const FLUSH_MS = 250;
 /** What could not be written is tried again after so long. */
@@ -13,12 +13,6 @@ const PROGRESS_MS = 500;
 const MAX_LINES = 1_000;
 const MAX_LINE_LENGTH = 8_192;
 const CUT = ' [cut]';
-
-/** What an attempt logged last. */
-export interface UnwrittenLog {
-  events: NewEvent[];
-  progress: number | null;
-}
 
 /** Whatever code that is not ours returned, threw or logged, as text: what cannot be one must not end the process. */
 export function textOf(value: unknown): string {

@@ -1,67 +1,14 @@
-// What an attempt is, and how it is taken.
+// How attempts are taken.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { Job } from 'pg-boss';
 import { PREPARED } from '../database/prepared.ts';
 import { inTransaction } from '../database/transaction.ts';
-import type { RunState, Trigger } from '../entities/run.ts';
-import type { UnwrittenLog } from './attempt-log.ts';
+import { type Attempt, attemptOf, type TakenRow } from './attempt.ts';
 import { type ExclusiveClasses, isExclusiveConflict, TakesFewer } from './exclusive-classes.ts';
 import { type ForeignClasses, ForeignJobs } from './foreign-classes.ts';
-import { type AttemptJob, classOf, type HeldJob, type Jobs, timeLimitOf } from './jobs.ts';
+import { type AttemptJob, classOf, type Jobs, timeLimitOf } from './jobs.ts';
 import { type QueuedRun, sendNextAttempts } from './release.ts';
-
-/** An attempt that this process has taken. */
-export interface Attempt {
-  job: HeldJob;
-  runId: number;
-  taskId: number;
-  taskName: string;
-  className: string;
-  /** JSON text. */
-  data: string | null;
-  actorId: number;
-  attempt: number;
-  trigger: Trigger;
-  slot: Date | null;
-  /** JSON text. */
-  checkpoint: string | null;
-  timeoutSeconds: number;
-  /** Where traces are on: its own place in its trace. */
-  traceparent?: string;
-  /** What all attempts of its run continue. */
-  runTraceparent: string | null;
-}
-
-/** How an attempt ended. One that its runner gives up, HANDED_BACK, is made again by another, under the same number. */
-export interface Outcome {
-  state: Extract<RunState, 'SUCCEEDED' | 'FAILED' | 'CANCELLED'> | 'HANDED_BACK';
-  message: string;
-  /** A failure that no further attempt would mend. */
-  permanent?: boolean;
-}
-
-export interface EndedAttempt {
-  attempt: Attempt;
-  outcome: Outcome;
-  log: UnwrittenLog;
-}
-
-export interface TakenRow {
-  job_id: string;
-  run_id: number;
-  task_id: number;
-  task_name: string;
-  class_name: string;
-  data: string | null;
-  actor_id: number;
-  attempt: number;
-  trigger: Trigger;
-  slot: string | null;
-  checkpoint: string | null;
-  timeout_seconds: number;
-  traceparent: string | null;
-}
 
 /** What was taken. */
 export interface Taken {
@@ -171,28 +118,4 @@ async function sendForOtherClass(em: EntityManager, jobs: Jobs, stale: readonly 
   // An attempt that was handed back is made again under its number.
   const last = rows.map((run) => ({ ...run, attempt: (attempts.get(run.job_id) ?? run.attempt + 1) - 1 }));
   await sendNextAttempts(em, jobs, last);
-}
-
-export function attemptOf({ id, retryCount = 0 }: Partial<HeldJob> & { id: string }, row: TakenRow): Attempt {
-  return {
-    job: { id, retryCount },
-    runId: row.run_id,
-    taskId: row.task_id,
-    taskName: row.task_name,
-    className: row.class_name,
-    data: row.data,
-    actorId: row.actor_id,
-    attempt: row.attempt,
-    trigger: row.trigger,
-    slot: row.slot === null ? null : new Date(row.slot),
-    checkpoint: row.checkpoint,
-    timeoutSeconds: row.timeout_seconds,
-    runTraceparent: row.traceparent,
-  };
-}
-
-/** The parts that every event of an attempt has. */
-export function eventOf(attempt: Attempt, runState: RunState) {
-  const { taskId, taskName, actorId, runId } = attempt;
-  return { taskId, taskName, actorId, runId, attempt: attempt.attempt, runState };
 }

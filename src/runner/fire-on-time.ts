@@ -1,11 +1,12 @@
 // The common case of firing, for which no slot is computed and nothing but ids goes to the database: tasks of which one
 // slot is due, in time, and may run at once, and whose following slot is known.
+
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { appendEvents, type NewEvent } from '../events/log.ts';
+import type { DueTask } from './due-task.ts';
 import type { Jobs } from './jobs.ts';
 import { releaseWaiting } from './release.ts';
-import type { DueTask } from './settle-slots.ts';
 
 /** That the task's next slot moved, and no run tells of it. */
 export function rescheduled(task: DueTask, message: string, data?: object): NewEvent {

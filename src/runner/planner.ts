@@ -1,14 +1,16 @@
 // Finds what is due and fires it. Everything works under the tasks' row locks (FOR NO KEY UPDATE), in one transaction
 // with the jobs and the events: a process killed before the commit has fired nothing, after it everything.
+
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type RawBuilder, sql } from 'kysely';
 import { isRefused } from '../database/refused.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { compileSchedule, type RepeatRule } from './calendar.ts';
+import type { DueTask } from './due-task.ts';
 import type { Jobs } from './jobs.ts';
 import { hasRunner } from './live-runners.ts';
 import type { ScheduleFaults } from './schedule-faults.ts';
-import { type DueTask, type SettleOptions, settleDueSlots } from './settle-slots.ts';
+import { type SettleOptions, settleDueSlots } from './settle-slots.ts';
 
 /** Tasks that one transaction fires at most. */
 export const BATCH = 1_000;

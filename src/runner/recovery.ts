@@ -1,9 +1,10 @@
 // What becomes of attempts whose worker died, and of runs whose job was lost.
+
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { inTransaction } from '../database/transaction.ts';
 import type { RunState } from '../entities/run.ts';
-import { attemptOf, type EndedAttempt, type TakenRow } from './attempts.ts';
+import { attemptOf, type EndedAttempt, type TakenRow } from './attempt.ts';
 import { ATTEMPTS_QUEUE, type Jobs } from './jobs.ts';
 import { sendNextAttempts } from './release.ts';
 import { lockTasks, writeSettlements } from './settle-attempts.ts';

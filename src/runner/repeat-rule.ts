@@ -22,6 +22,13 @@ export interface RepeatRule {
   minute: number | null;
 }
 
+/** What a task is due by. */
+export interface NewSchedule {
+  rules: RepeatRule[];
+  timeZone: string;
+  active: boolean;
+}
+
 export const MINUTES_PER_DAY = 1440;
 const MS_PER_DAY = 86_400_000;
 

@@ -2,13 +2,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { ScheduleVersion, type Task } from '../entities/index.ts';
 import { compileSchedule, type RepeatRule } from './calendar.ts';
-
-/** What a task is due by. */
-export interface NewSchedule {
-  rules: RepeatRule[];
-  timeZone: string;
-  active: boolean;
-}
+import type { NewSchedule } from './repeat-rule.ts';
 
 /** Where a task's pointers stand that is due by `rules` from `now` on; nowhere, where it expects no slots. */
 export function pointersAt({ rules, timeZone, active }: NewSchedule, now: Date) {

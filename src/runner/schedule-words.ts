@@ -1,7 +1,7 @@
 // A schedule for the eyes of whoever is about to store it.
 import { compileSchedule } from './calendar.ts';
+import type { NewSchedule } from './repeat-rule.ts';
 import { rulesInWords } from './rule-words.ts';
-import type { NewSchedule } from './schedule-change.ts';
 
 const NEXT_SLOTS = 3;
 const LOOKAHEAD_MS = 366 * 86_400_000;

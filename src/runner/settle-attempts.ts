@@ -1,6 +1,7 @@
 // How attempts that ended are settled. Locks are taken in the order task (in id order), job, run; taking attempts locks
 // no task. Where two still wait for each other in a circle, since jobs and runs are locked in no order, PostgreSQL ends one
 // of them and `inTransaction` tries it again.
+
 import { randomUUID } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
@@ -9,7 +10,7 @@ import { inTransaction } from '../database/transaction.ts';
 import type { EventType } from '../entities/event.ts';
 import type { RunState } from '../entities/run.ts';
 import { insertEvents, type NewEvent } from '../events/log.ts';
-import { type Attempt, type EndedAttempt, eventOf } from './attempts.ts';
+import { type Attempt, type EndedAttempt, eventOf } from './attempt.ts';
 import type { Jobs, NewJob } from './jobs.ts';
 import { releaseWaiting } from './release.ts';
 

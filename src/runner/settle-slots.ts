@@ -3,37 +3,16 @@ import { randomUUID } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type Kysely, sql } from 'kysely';
 import type { RunState, SkipReason } from '../entities/run.ts';
-import type { CatchUpPolicy, OverlapPolicy } from '../entities/task.ts';
 import { appendEvents, type NewEvent } from '../events/log.ts';
 import { compileSchedule, type RepeatRule } from './calendar.ts';
 import { type DuePlan, type Gap, planDueSlots, withoutFiring } from './catch-up.ts';
+import type { DueTask } from './due-task.ts';
 import { fireOnTime, isOnTime, onRecord, rescheduled } from './fire-on-time.ts';
 import type { Jobs } from './jobs.ts';
 import { cancelOpenRuns, countOpenRuns, decideOverlap, NONE_OPEN, type OpenRuns } from './overlap.ts';
 import { releaseWaiting } from './release.ts';
 import type { ScheduleFaults } from './schedule-faults.ts';
 import { SKIP_MESSAGES } from './skip-messages.ts';
-
-/** A due task as the planner reads it; times in milliseconds since 1970. */
-export interface DueTask {
-  id: number;
-  name: string;
-  class_name: string;
-  owner_id: number;
-  time_zone: string;
-  overlap: OverlapPolicy;
-  queue_limit: number;
-  catch_up: CatchUpPolicy;
-  misfire_grace_seconds: number;
-  catch_up_max_age_seconds: number | null;
-  timeout_seconds: number;
-  /** Whether somebody alive has its class. */
-  has_runner: boolean;
-  next_run_at: number;
-  following_run_at: number | null;
-  following_of: number | null;
-  now: number;
-}
 
 interface NewRun {
   taskId: number;

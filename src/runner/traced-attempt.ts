@@ -1,7 +1,8 @@
 // What a trace shows of an attempt: which it is and how it ended, nothing of its data, its log or its message.
+
 import { toGlobalId } from '../lib/global-id.ts';
 import type { Span, Tracing } from '../tracing/tracing.ts';
-import type { Attempt, Outcome } from './attempts.ts';
+import type { Attempt, Outcome } from './attempt.ts';
 
 /**
  * Begins the span of an attempt, in the trace of whoever asked for the run. A run that nobody asked for begins a trace, in

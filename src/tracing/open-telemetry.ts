@@ -1,4 +1,4 @@
-// Traces by the OpenTelemetry SDK, sent as OTLP over HTTP. What it is told is in tracing.ts.
+// Traces by the OpenTelemetry SDK, sent as OTLP over HTTP. What the product knows of them is in tracing.ts.
 import { hostname } from 'node:os';
 import { type Context, ROOT_CONTEXT, SpanKind, SpanStatusCode, type Tracer, trace } from '@opentelemetry/api';
 import { ExportResultCode, parseTraceParent } from '@opentelemetry/core';
@@ -9,7 +9,8 @@ import type { Logger } from 'pino';
 import manifest from '../../package.json' with { type: 'json' };
 import { FailureLog } from '../lib/failure-log.ts';
 import { samplerOf } from './sampler.ts';
-import type { Attributes, Span, Tracing, TracingSettings } from './tracing.ts';
+import type { Attributes, Span, Tracing } from './tracing.ts';
+import type { TracingSettings } from './tracing-settings.ts';
 
 type ApiSpan = ReturnType<Tracer['startSpan']>;
 

@@ -1,6 +1,4 @@
-// What the product knows of traces. The OpenTelemetry SDK is loaded where they are on, and nowhere else.
-import type { Logger } from 'pino';
-import type { Settings } from '../env.ts';
+// What the product knows of traces.
 
 export type Attributes = Readonly<Record<string, string | number | boolean>>;
 
@@ -25,21 +23,4 @@ export interface Tracing {
   attempt(traceparent: string | null, attributes: Attributes): Span;
   /** Sends what there is, which takes no longer than OTEL_EXPORTER_OTLP_TIMEOUT. */
   stop(): Promise<void>;
-}
-
-export type TracingSettings = Pick<Settings, `OTEL_${string}` & keyof Settings>;
-
-/** Null where traces are off. */
-export async function startTracing(settings: TracingSettings, role: string, log: Logger): Promise<Tracing | null> {
-  const url = urlOf(settings);
-  if (url === null || settings.OTEL_SDK_DISABLED) return null;
-  const { OpenTelemetry } = await import('./open-telemetry.ts');
-  return new OpenTelemetry(url, settings, role, log);
-}
-
-/** As the standard has it: the path of traces is added to the endpoint of all signals, and not to one of their own. */
-function urlOf({ OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT }: TracingSettings): string | null {
-  if (OTEL_EXPORTER_OTLP_TRACES_ENDPOINT !== undefined) return OTEL_EXPORTER_OTLP_TRACES_ENDPOINT;
-  if (OTEL_EXPORTER_OTLP_ENDPOINT === undefined) return null;
-  return `${OTEL_EXPORTER_OTLP_ENDPOINT.replace(/\/$/, '')}/v1/traces`;
 }

@@ -1,10 +1,12 @@
 // The parts of the runner, one call each, so that a test says in which order and on which connections they happen.
+
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { pino } from 'pino';
 import { inTransaction } from '../../src/database/transaction.ts';
 import { Task, User } from '../../src/entities/index.ts';
 import { Fault } from '../../src/lib/faults.ts';
-import { type Attempt, type Outcome, takeAttempts, takeIn } from '../../src/runner/attempts.ts';
+import type { Attempt, Outcome } from '../../src/runner/attempt.ts';
+import { takeAttempts, takeIn } from '../../src/runner/attempts.ts';
 import { ExclusiveClasses } from '../../src/runner/exclusive-classes.ts';
 import { ForeignClasses } from '../../src/runner/foreign-classes.ts';
 import type { Jobs } from '../../src/runner/jobs.ts';

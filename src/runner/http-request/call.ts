@@ -1,10 +1,12 @@
 // A request with its redirects, each of which is judged like the first.
+
 import { STATUS_CODES } from 'node:http';
 import { publicMessage } from '../../lib/describe-error.ts';
 import { PermanentError } from '../tasks/task-class.ts';
-import { exchange, type Reply } from './exchange.ts';
+import { exchange } from './exchange.ts';
+import type { Outgoing, Reply } from './message.ts';
 import type { PrivateTargets } from './private-targets.ts';
-import { nextRequest, type Outgoing } from './redirect.ts';
+import { nextRequest } from './redirect.ts';
 import { type Lookup, resolveTarget } from './target.ts';
 import { shownUrl } from './url.ts';
 

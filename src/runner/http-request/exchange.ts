@@ -1,21 +1,9 @@
 // One request and its response, over a connection of its own to an address that was judged.
 import { connect as connectSocket } from 'node:net';
 import { buildConnector, Client } from 'undici';
+import type { Outgoing, Reply } from './message.ts';
 import type { PrivateTargets } from './private-targets.ts';
-import type { Outgoing } from './redirect.ts';
 import { refused, type Target } from './target.ts';
-
-export interface Reply {
-  status: number;
-  /** Names in lower case. */
-  headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** The first bytes of the body, KEPT_BYTES at most, as they came: nothing is decompressed. */
-  beginning: Buffer;
-  /** Whether the body has more than its beginning. */
-  isLonger: boolean;
-  /** Whether the body was larger than it may be; the rest was not read. */
-  isTooLarge: boolean;
-}
 
 export interface ExchangeOptions {
   target: Target;

@@ -1,15 +1,8 @@
 // What follows a redirect: the rules of the Fetch standard, and stricter ones for secrets.
 import { PermanentError } from '../tasks/task-class.ts';
-import type { Reply } from './exchange.ts';
 import type { Header } from './headers.ts';
+import type { Outgoing, Reply } from './message.ts';
 import { readTarget, shownUrl } from './url.ts';
-
-export interface Outgoing {
-  method: string;
-  url: URL;
-  headers: readonly Header[];
-  body: string | null;
-}
 
 const REDIRECTS = [301, 302, 303, 307, 308];
 const CREDENTIALS = new Set(['authorization', 'cookie']);

@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
+import type { BackupLocation } from '../../backup/locations.ts';
 import type { Vault } from '../../credentials/vault.ts';
-import type { Settings } from '../../env.ts';
+import type { DnsServersSettings } from '../../dns/server-settings.ts';
+import type { PrivateTargets } from '../http-request/private-targets.ts';
 import { backupTask } from './backup-task.ts';
 import { dnsPushTask } from './dns-push-task.ts';
 import { httpRequestTask } from './http-request-task.ts';
@@ -22,9 +24,17 @@ export class TaskClasses {
   }
 }
 
+/** The settings that the classes of the product look at. */
+export interface TaskClassSettings {
+  HOLDING_DAYS: number;
+  BACKUP_LOCATIONS: readonly BackupLocation[];
+  DNS_SERVERS: DnsServersSettings;
+  HTTP_ALLOW_PRIVATE: PrivateTargets;
+}
+
 /** What the classes that the product comes with are made of. */
 export interface TaskClassParts {
-  settings: Settings;
+  settings: TaskClassSettings;
   databaseUrl: string;
   /** Opens the secrets that tasks send. */
   vault: Vault;
