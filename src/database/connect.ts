@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { codeOf, reasonOf } from '../lib/describe-error.ts';
 import { OperatorError } from '../lib/operator-error.ts';
-import { CONNECTION, WatchedClient } from './watched-client.ts';
+import { CONNECTION, WatchedClient } from './dead-peer-client.ts';
 
 const OLDEST_VERSION = 14;
 

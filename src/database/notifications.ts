@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { Logger } from 'pino';
 import { Backoff } from '../lib/backoff.ts';
 import { FailureLog } from '../lib/failure-log.ts';
-import { CONNECTION, WatchedClient } from './watched-client.ts';
+import { CONNECTION, WatchedClient } from './dead-peer-client.ts';
 
 /**
  * `slotkeeper_events`: the log has new events. `slotkeeper_schedule`: a task's next slot changed.

@@ -5,7 +5,7 @@ import pg from 'pg';
 import { entities } from '../entities/index.ts';
 import { notFound } from '../lib/faults.ts';
 import { prepareMarked } from './prepared.ts';
-import { CONNECTION, WatchedClient } from './watched-client.ts';
+import { CONNECTION, WatchedClient } from './dead-peer-client.ts';
 
 export const MIGRATIONS_PATH = fileURLToPath(new URL('./migrations', import.meta.url));
 /** Where the names of the applied ones are. */

@@ -1,7 +1,7 @@
 import type { EntityManager, PostgreSqlConnection } from '@mikro-orm/postgresql';
 import { type CompiledQuery, sql } from 'kysely';
 import type pg from 'pg';
-import { ReadLines } from './read-lines.ts';
+import { ReadLines } from './pipelined-reads.ts';
 
 /**
  * Marks a statement, at its beginning or after its first word, that is sent so often that parsing and planning it each time would cost as much as doing it. PostgreSQL

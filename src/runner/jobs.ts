@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { fromKysely, type Job, PgBoss } from 'pg-boss';
 import type { Logger } from 'pino';
-import { CONNECTION, WatchedClient } from '../database/watched-client.ts';
+import { CONNECTION, WatchedClient } from '../database/dead-peer-client.ts';
 import { FailureLog } from '../lib/failure-log.ts';
 
 /** One job is one attempt of a run. */

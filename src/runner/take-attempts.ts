@@ -6,7 +6,7 @@ import { PREPARED } from '../database/prepared.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { type Attempt, attemptOf, type TakenRow } from './attempt.ts';
 import { type ExclusiveClasses, isExclusiveConflict, TakesFewer } from './exclusive-classes.ts';
-import { type ForeignClasses, ForeignJobs } from './foreign-classes.ts';
+import { type ForeignClasses, ForeignJobs } from './unsupported-classes.ts';
 import { type AttemptJob, classOf, type Jobs, timeLimitOf } from './jobs.ts';
 import { type QueuedRun, sendNextAttempts } from './release.ts';
 
