@@ -4,8 +4,8 @@ import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { CompiledQuery } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openOrm } from '../src/database/orm.ts';
-import { readOften } from '../src/database/prepared.ts';
 import { HELD_UP_AFTER_MS } from '../src/database/pipelined-reads.ts';
+import { readOften } from '../src/database/prepared.ts';
 import { inTransaction } from '../src/database/transaction.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 

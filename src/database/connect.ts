@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { codeOf, reasonOf } from '../lib/describe-error.ts';
 import { OperatorError } from '../lib/operator-error.ts';
-import { CONNECTION, WatchedClient } from './dead-peer-client.ts';
+import { CONNECTION, DeadPeerClient } from './dead-peer-client.ts';
 
 const OLDEST_VERSION = 14;
 
@@ -23,7 +23,7 @@ export async function checkDatabase(url: string): Promise<void> {
 
 /** A connection of its own; throws an OperatorError that says what is wrong, without the password. */
 export async function connect(url: string, applicationName = 'slotkeeper start'): Promise<pg.Client> {
-  const client = new WatchedClient({
+  const client = new DeadPeerClient({
     connectionString: parse(url),
     application_name: applicationName,
     ...CONNECTION,

@@ -32,7 +32,7 @@ let asking: Promise<unknown> = Promise.resolve();
  * is at the statement: `idle` means that it has answered all that it got, and a server that took over knows nothing of it.
  * Where it cannot be reached, or is reached by a pooler, whose numbers of connections are not its own, all stays as it is.
  */
-export class WatchedClient extends pg.Client {
+export class DeadPeerClient extends pg.Client {
   #seen = '';
   #quietLooks = 0;
   #isAsking = false;

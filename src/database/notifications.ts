@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { Logger } from 'pino';
 import { Backoff } from '../lib/backoff.ts';
 import { FailureLog } from '../lib/failure-log.ts';
-import { CONNECTION, WatchedClient } from './dead-peer-client.ts';
+import { CONNECTION, DeadPeerClient } from './dead-peer-client.ts';
 
 /**
  * `slotkeeper_events`: the log has new events. `slotkeeper_schedule`: a task's next slot changed.
@@ -54,7 +54,7 @@ export class Notifications {
   }
 
   async start(): Promise<void> {
-    const client = new WatchedClient({
+    const client = new DeadPeerClient({
       connectionString: this.#url,
       application_name: 'slotkeeper notifications',
       ...CONNECTION,

@@ -4,8 +4,8 @@ import { defineConfig, type EntityManager, MikroORM } from '@mikro-orm/postgresq
 import pg from 'pg';
 import { entities } from '../entities/index.ts';
 import { notFound } from '../lib/faults.ts';
+import { CONNECTION, DeadPeerClient } from './dead-peer-client.ts';
 import { prepareMarked } from './prepared.ts';
-import { CONNECTION, WatchedClient } from './dead-peer-client.ts';
 
 export const MIGRATIONS_PATH = fileURLToPath(new URL('./migrations', import.meta.url));
 /** Where the names of the applied ones are. */
@@ -29,7 +29,7 @@ export function ormOptions(url: string, poolSize = POOL_SIZE) {
     driverOptions: {
       application_name: 'slotkeeper',
       ...CONNECTION,
-      Client: WatchedClient,
+      Client: DeadPeerClient,
       // For what reads often; whoever has a connection alone and awaits each statement sees no difference.
       pipeline: true,
       // A process that is frozen or cut off in the middle of a transaction holds its locks no longer than this. Set by a

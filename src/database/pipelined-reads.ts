@@ -33,7 +33,7 @@ class Line {
  * and nobody gets on one that is held up. A statement that fails does not touch the others, since each is followed by a
  * Sync; those whose connection is lost are sent again, each by itself: they must not change anything.
  */
-export class ReadLines {
+export class PipelinedReads {
   readonly #pool: pg.Pool;
   readonly #lines = new Set<Line>();
 

@@ -1,7 +1,7 @@
 import type { EntityManager, PostgreSqlConnection } from '@mikro-orm/postgresql';
 import { type CompiledQuery, sql } from 'kysely';
 import type pg from 'pg';
-import { ReadLines } from './pipelined-reads.ts';
+import { PipelinedReads } from './pipelined-reads.ts';
 
 /**
  * Marks a statement, at its beginning or after its first word, that is sent so often that parsing and planning it each time would cost as much as doing it. PostgreSQL
@@ -49,12 +49,12 @@ export function prepareMarked(pool: pg.Pool): void {
   });
 }
 
-const lines = new WeakMap<pg.Pool, ReadLines>();
+const lines = new WeakMap<pg.Pool, PipelinedReads>();
 
-function linesOf(pool: pg.Pool): ReadLines {
+function linesOf(pool: pg.Pool): PipelinedReads {
   const known = lines.get(pool);
   if (known !== undefined) return known;
-  const made = new ReadLines(pool);
+  const made = new PipelinedReads(pool);
   lines.set(pool, made);
   return made;
 }

@@ -93,7 +93,7 @@ async function callClass(
   signal: AbortSignal,
 ): Promise<string> {
   const taskClass = classes.named(attempt.className);
-  if (taskClass === undefined) throw new Error(`an attempt of a foreign class was taken: ${attempt.className}`);
+  if (taskClass === undefined) throw new Error(`an attempt of an unsupported class was taken: ${attempt.className}`);
   return taskClass.run({
     data: parseData(taskClass, attempt.data, log),
     task: { id: attempt.taskId, name: attempt.taskName, className: attempt.className },

@@ -8,7 +8,7 @@ import { classOf, type Jobs } from './jobs.ts';
 type Job = Awaited<ReturnType<Jobs['fetch']>>[number];
 
 /** Undoes the transaction that fetched jobs which cannot be taken now. */
-export class TakesFewer extends Error {
+export class RetryWithFewer extends Error {
   /** The next one fetches so many at most. */
   readonly count: number;
   /** And none of these classes. */
@@ -37,7 +37,7 @@ export class ExclusiveClasses {
   }
 
   /**
-   * Throws TakesFewer where jobs cannot all be taken: of a class that is under way, or that another executor is taking at
+   * Throws RetryWithFewer where jobs cannot all be taken: of a class that is under way, or that another executor is taking at
    * this moment, the next transaction leaves out all, and of one of which there are several it fetches those before the
    * second.
    */
@@ -47,9 +47,9 @@ export class ExclusiveClasses {
     if (wanted.length === 0) return;
     const { busy, claimed } = await this.#claim(em, wanted);
     this.#busy = busy;
-    if (busy.length + claimed.length > 0) throw new TakesFewer(jobs.length, [...busy, ...claimed]);
+    if (busy.length + claimed.length > 0) throw new RetryWithFewer(jobs.length, [...busy, ...claimed]);
     const second = classes.findIndex((name, index) => wanted.includes(name) && classes.indexOf(name) < index);
-    if (second !== -1) throw new TakesFewer(second);
+    if (second !== -1) throw new RetryWithFewer(second);
   }
 
   /**

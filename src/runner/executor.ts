@@ -9,17 +9,17 @@ import { ActiveAttempts } from './active-attempts.ts';
 import type { Attempt, EndedAttempt } from './attempt.ts';
 import { ABANDON_MS, runBody, type StopReason } from './attempt-body.ts';
 import { AttemptLog } from './attempt-log.ts';
-import { type Taker, takeAttempts } from './take-attempts.ts';
 import { ExclusiveClasses } from './exclusive-classes.ts';
-import { ForeignClasses } from './unsupported-classes.ts';
 import type { Jobs } from './jobs.ts';
 import { Leases } from './leases.ts';
 import { recoverLostAttempts } from './recovery.ts';
 import { RetryAlarm } from './retry-alarm.ts';
 import type { Settled } from './settle-attempts.ts';
 import { Settler } from './settler.ts';
+import { type Taker, takeAttempts } from './take-attempts.ts';
 import type { TaskClasses } from './tasks/index.ts';
 import { beginAttempt, endAttempt } from './traced-attempt.ts';
+import { UnsupportedClasses } from './unsupported-classes.ts';
 import { doneWithin } from './within.ts';
 
 export interface ExecutorOptions {
@@ -76,7 +76,7 @@ export class Executor {
     const { em, jobs, log, taskClasses } = options;
     this.#taker = {
       runnerId: options.runnerId,
-      foreign: new ForeignClasses((name) => taskClasses.named(name) !== undefined),
+      unsupported: new UnsupportedClasses((name) => taskClasses.named(name) !== undefined),
       exclusive: new ExclusiveClasses(taskClasses.all.filter(({ exclusive }) => exclusive).map(({ name }) => name)),
     };
     this.#leases = new Leases(options, this.#active);

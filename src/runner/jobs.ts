@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { fromKysely, type Job, PgBoss } from 'pg-boss';
 import type { Logger } from 'pino';
-import { CONNECTION, WatchedClient } from '../database/dead-peer-client.ts';
+import { CONNECTION, DeadPeerClient } from '../database/dead-peer-client.ts';
 import { FailureLog } from '../lib/failure-log.ts';
 
 /** One job is one attempt of a run. */
@@ -36,7 +36,7 @@ const TEN_YEARS_SECONDS = 10 * 365 * 86_400;
 const KEEP_FINISHED_SECONDS = 3_600;
 const POOL_SIZE = 4;
 /** It hands all to its pool, though its types do not say so. */
-const WATCHED = { ...CONNECTION, Client: WatchedClient };
+const WATCHED = { ...CONNECTION, Client: DeadPeerClient };
 
 /**
  * The job engine: pg-boss, with the calls that take part in our own transactions. A job carries no state that the run

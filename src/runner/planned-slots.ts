@@ -4,7 +4,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { ReadTables } from '../database/rows.ts';
 import { compileSchedule, type RepeatRule } from './calendar.ts';
-import { SlotShares, Turns } from './slot-budget.ts';
+import { SlotShares, YieldBudget } from './slot-budget.ts';
 
 /** Schedules that are computed for one question, a tenth of a millisecond each where they are not in the cache. */
 export const MAX_PLANNED_SCHEDULES = 10_000;
@@ -100,7 +100,7 @@ export async function countPlanned(
     if (following !== null) addIn(following, tasks);
     completeUntil = Math.min(completeUntil, (following ?? next) + MINUTE);
   }
-  const turns = new Turns();
+  const turns = new YieldBudget();
   const shares = new SlotShares(MAX_PLANNED_SLOTS, computed.length);
   // From the rarest to the most frequent, which get what the others leave.
   for (const { time_zone, rules, next, tasks } of computed.toReversed()) {

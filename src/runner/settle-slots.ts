@@ -1,4 +1,4 @@
-// Turns the due slots of locked tasks into runs, jobs and events, and moves the tasks' pointers.
+// YieldBudget the due slots of locked tasks into runs, jobs and events, and moves the tasks' pointers.
 import { randomUUID } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type Kysely, sql } from 'kysely';

@@ -5,7 +5,7 @@ import { setImmediate as otherWork } from 'node:timers/promises';
 const SLICE_MS = 10;
 
 /** To be asked between two pieces of work of about a millisecond or less. */
-export class Turns {
+export class YieldBudget {
   #since = performance.now();
 
   async pass(): Promise<void> {

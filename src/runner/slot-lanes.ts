@@ -7,7 +7,7 @@ import type { RunState, SkipReason } from '../entities/run.ts';
 import { compileSchedule, type RepeatRule } from './calendar.ts';
 import { readLedgerFrom } from './ledger-begin.ts';
 import { scheduleHash } from './planned-slots.ts';
-import { Turns } from './slot-budget.ts';
+import { YieldBudget } from './slot-budget.ts';
 import type { SlotState } from './slot-load.ts';
 
 export interface LaneSlot {
@@ -88,7 +88,7 @@ async function dueSchedules(database: Kysely<ReadTables>, { from, to }: Range): 
     ) as alike join schedule_version v on v.id = version_id
   `.execute(database);
   if (rows.length > MAX_LANE_SCHEDULES) return null;
-  const turns = new Turns();
+  const turns = new YieldBudget();
   const found: Schedules = { hashes: [], timeZones: [] };
   for (const { hash, time_zone, rules } of rows) {
     await turns.pass();
@@ -169,7 +169,7 @@ async function addGaps(database: Kysely<ReadTables>, { from, to }: Range, ids: r
       ${epoch('gap.from_slot')} as first, ${epoch('gap.to_slot')} as last
     from ${gapsOf} where gap.task_id = any(${ids}) and ${isIn({ from, to })}
   `.execute(database);
-  const turns = new Turns();
+  const turns = new YieldBudget();
   for (const { task_id, time_zone, rules, first, last, reason } of rows) {
     await turns.pass();
     const until = new Date(Math.min(last, to.getTime() - 1));
@@ -186,7 +186,7 @@ async function addPlanned(database: Kysely<ReadTables>, { from, to }: Range, ids
     from task join schedule_version v on v.task_id = task.id and v.valid_to is null
     where task.id = any(${ids}) and task.next_run_at < ${to}
   `.execute(database);
-  const turns = new Turns();
+  const turns = new YieldBudget();
   for (const { id, time_zone, rules, next } of rows) {
     await turns.pass();
     const after = new Date(Math.max(next, from.getTime()) - 1);

@@ -8,7 +8,7 @@ import type { RunState, SkipReason } from '../entities/run.ts';
 import { compileSchedule, type RepeatRule } from './calendar.ts';
 import { readLedgerFrom } from './ledger-begin.ts';
 import { countPlanned, readPlanned, type SlotRange, scheduleHash } from './planned-slots.ts';
-import { Turns } from './slot-budget.ts';
+import { YieldBudget } from './slot-budget.ts';
 
 /** What may become of a slot: the states of its run, or that it has none yet. */
 export const SLOT_STATES = [
@@ -151,7 +151,7 @@ async function countGaps(
   { from, to }: SlotRange,
   add: (at: number, count: number) => void,
 ): Promise<number> {
-  const turns = new Turns();
+  const turns = new YieldBudget();
   let left = groups[0]?.all_gaps ?? 0;
   let room = MAX_GAP_SLOTS;
   for (const { time_zone, rules, from_slot, to_slot, gaps } of groups) {

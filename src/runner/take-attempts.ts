@@ -5,10 +5,10 @@ import type { Job } from 'pg-boss';
 import { PREPARED } from '../database/prepared.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { type Attempt, attemptOf, type TakenRow } from './attempt.ts';
-import { type ExclusiveClasses, isExclusiveConflict, TakesFewer } from './exclusive-classes.ts';
-import { type ForeignClasses, ForeignJobs } from './unsupported-classes.ts';
+import { type ExclusiveClasses, isExclusiveConflict, RetryWithFewer } from './exclusive-classes.ts';
 import { type AttemptJob, classOf, type Jobs, timeLimitOf } from './jobs.ts';
 import { type QueuedRun, sendNextAttempts } from './release.ts';
+import { type UnsupportedClasses, UnsupportedJobs } from './unsupported-classes.ts';
 
 /** What was taken. */
 export interface Taken {
@@ -21,7 +21,7 @@ export interface Taken {
 export interface Taker {
   /** As it is registered; null for one that is not. */
   runnerId: string | null;
-  foreign: ForeignClasses;
+  unsupported: UnsupportedClasses;
   exclusive: ExclusiveClasses;
 }
 
@@ -41,10 +41,10 @@ export async function takeAttempts(em: EntityManager, jobs: Jobs, count: number,
       return { attempts, more: fetched === fewer };
     } catch (error) {
       // Each turn learns of a class at least, and leaves it out in the next, or takes fewer.
-      if (error instanceof TakesFewer) {
+      if (error instanceof RetryWithFewer) {
         fewer = error.count;
         for (const name of error.without) without.add(name);
-      } else if (!(error instanceof ForeignJobs || isExclusiveConflict(error))) throw error;
+      } else if (!(error instanceof UnsupportedJobs || isExclusiveConflict(error))) throw error;
     }
   }
 }
@@ -54,13 +54,13 @@ export async function takeIn(
   em: EntityManager,
   jobs: Jobs,
   count: number,
-  { runnerId, foreign, exclusive }: Taker,
+  { runnerId, unsupported, exclusive }: Taker,
   without: ReadonlySet<string> = new Set(),
 ): Promise<{ fetched: number; attempts: Attempt[] }> {
-  const left = [...foreign.names, ...(await exclusive.busy(em)), ...without];
+  const left = [...unsupported.names, ...(await exclusive.busy(em)), ...without];
   const fetched = await jobs.fetch(em, count, left);
   if (fetched.length === 0) return { fetched: 0, attempts: [] };
-  foreign.refuse(fetched);
+  unsupported.refuse(fetched);
   await exclusive.refuse(em, fetched);
   const byJob = await startRuns(em, fetched, runnerId, exclusive.names);
   const attempts: Attempt[] = [];

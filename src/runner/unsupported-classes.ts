@@ -3,13 +3,13 @@ import { classOf, type Jobs } from './jobs.ts';
 type Job = Awaited<ReturnType<Jobs['fetch']>>[number];
 
 /** Undoes the transaction that fetched jobs of classes which this process turned out not to have. */
-export class ForeignJobs extends Error {}
+export class UnsupportedJobs extends Error {}
 
 /**
  * The classes that jobs were sent for and whose code this process does not have: its executor leaves their jobs to
  * others. It learns of them from the jobs, so it needs no list of what other processes have.
  */
-export class ForeignClasses {
+export class UnsupportedClasses {
   readonly #has: (className: string) => boolean;
   readonly #names = new Set<string>();
 
@@ -21,11 +21,11 @@ export class ForeignClasses {
     return [...this.#names];
   }
 
-  /** Throws ForeignJobs where one of the jobs is for a class that was not known to be foreign. */
+  /** Throws UnsupportedJobs where one of the jobs is for a class that was not known to be unsupported. */
   refuse(jobs: readonly Job[]): void {
     const found = jobs.flatMap((job) => classOf(job) ?? []).filter((name) => !this.#has(name));
     if (found.length === 0) return;
     for (const name of found) this.#names.add(name);
-    throw new ForeignJobs();
+    throw new UnsupportedJobs();
   }
 }

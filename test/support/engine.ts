@@ -6,14 +6,14 @@ import { inTransaction } from '../../src/database/transaction.ts';
 import { Task, User } from '../../src/entities/index.ts';
 import { Fault } from '../../src/lib/faults.ts';
 import type { Attempt, Outcome } from '../../src/runner/attempt.ts';
-import { takeAttempts, takeIn } from '../../src/runner/take-attempts.ts';
 import { ExclusiveClasses } from '../../src/runner/exclusive-classes.ts';
-import { ForeignClasses } from '../../src/runner/unsupported-classes.ts';
 import type { Jobs } from '../../src/runner/jobs.ts';
 import { computeFollowing, fireDue, lockAndSettle } from '../../src/runner/planner.ts';
 import { cancelRun, requestRun } from '../../src/runner/requests.ts';
 import { ScheduleFaults } from '../../src/runner/schedule-faults.ts';
 import { settleAttempts } from '../../src/runner/settle-attempts.ts';
+import { takeAttempts, takeIn } from '../../src/runner/take-attempts.ts';
+import { UnsupportedClasses } from '../../src/runner/unsupported-classes.ts';
 
 const log = pino({ level: 'silent' });
 const nothingLogged = { events: [], progress: null };
@@ -25,8 +25,8 @@ export const OWN_CLASSES = ['class'];
 
 export function engineOf(jobs: Jobs, exclusiveNames: readonly string[] = []) {
   const exclusive = new ExclusiveClasses(exclusiveNames);
-  const foreign = new ForeignClasses((name) => OWN_CLASSES.includes(name));
-  const taker = { runnerId: null, foreign, exclusive };
+  const unsupported = new UnsupportedClasses((name) => OWN_CLASSES.includes(name));
+  const taker = { runnerId: null, unsupported, exclusive };
   const fire = (by: EntityManager, faults = new ScheduleFaults(log)) =>
     fireDue(by, jobs, { ownClasses: OWN_CLASSES, faults });
   const take = (by: EntityManager, count: number) => takeAttempts(by, jobs, count, taker);
