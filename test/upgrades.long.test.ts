@@ -10,14 +10,20 @@ import { findBroken, rows } from './support/races.ts';
 import { overWebSocketStream } from './support/streams.ts';
 import { type Dump, dumpedVersions, readDump, restoreDump } from './upgrades/dump.ts';
 
-/** An answer whose cursors of the log say where they are alone; since 0.1.0 they also say which event is there. */
-function withPlaces(answer: unknown): unknown {
+/**
+ * An answer without what has changed rightly: cursors of the log say only where they are (since 0.1.0 they also say which
+ * event is there), and zone files do not say which serial they would be given today.
+ */
+function comparable(answer: unknown): unknown {
   return JSON.parse(JSON.stringify(answer), (key, value) => {
-    if (typeof value !== 'string' || !/cursor$/i.test(key)) return value;
+    if (typeof value !== 'string') return value;
+    if (key === 'zoneFile') return value.replaceAll(SERIAL_OF_A_DAY, 'SERIAL');
+    if (!/cursor$/i.test(key)) return value;
     return LOG_CURSOR.exec(Buffer.from(value, 'base64url').toString())?.[1] ?? value;
   });
 }
 
+const SERIAL_OF_A_DAY = /\b20\d{8}\b/g;
 const LOG_CURSOR = /^([0-9a-f-]{36}\.\d+)(?:\.[0-9a-f]+-[0-9a-f]+)?$/;
 
 describe.each(await dumpedVersions())('an installation of version %s', (version) => {
@@ -71,7 +77,7 @@ describe.each(await dumpedVersions())('an installation of version %s', (version)
     const gateway = await start('gateway');
     for (const { graphql, legacy = '', answer } of dump.answers) {
       const now = graphql === undefined ? await gateway.legacy(legacy) : await gateway.query(graphql);
-      expect(withPlaces(now), graphql ?? legacy).toEqual(withPlaces(answer));
+      expect(comparable(now), graphql ?? legacy).toEqual(comparable(answer));
     }
     expect(dump.answers.length).toBeGreaterThan(20);
   });

@@ -126,9 +126,20 @@ function includes(catalog: readonly Definition[], { kind, definition }: Definiti
   return catalog.some((other) => other.kind === kind && other.definition === definition);
 }
 
+/** The job engine has a partition for each day of its statistics, and makes only those of today and tomorrow. */
+async function makePartition(client: pg.Client, name: string): Promise<void> {
+  const [, parent, year, month, day] = /^(queue_stats)_(\d{4})(\d\d)(\d\d)$/.exec(name) ?? [];
+  if (parent === undefined) return;
+  const date = `${year}-${month}-${day}`;
+  await client.query(
+    `create table if not exists ${name} partition of ${parent} for values from ('${date}') to ('${date}'::date + 1)`,
+  );
+}
+
 async function fill(client: pg.Client, schema: string, tables: readonly TableDump[]): Promise<void> {
   await client.query(`set search_path to ${schema}`);
   for (const { name, columns, rows, next } of tables) {
+    await makePartition(client, name);
     // What the migrations made.
     await client.query(`delete from ${pg.escapeIdentifier(name)}`);
     await pipeline(Readable.from([rows]), client.query(copyFrom(copyIn(name, columns))));
