@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readRows } from '../src/database/rows.ts';
 import { inTransaction } from '../src/database/transaction.ts';
-import { settleZone } from '../src/dns/settle-zone.ts';
+import { settleZone } from '../src/dns/assign-serial.ts';
 import { PUSH, pushStage } from './support/dns-push.ts';
 import {
   HAS_NAME_SERVERS,

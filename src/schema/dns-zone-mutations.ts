@@ -1,6 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { withIdempotencyKey } from '../database/idempotency.ts';
+import { countChange, countRecords, EXPECTED_ZONE_VERSION, lockZone, readSeconds } from '../dns/lock-zone.ts';
 import { readTarget, readZoneName, shown } from '../dns/names.ts';
 import { isNewerSerial } from '../dns/serial.ts';
 import { badInput, conflict } from '../lib/faults.ts';
@@ -9,7 +10,6 @@ import { audit, differences } from './audit.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
 import { DnsZoneByInput, SOA_FIELDS } from './dns-zone.ts';
-import { countChange, countRecords, EXPECTED_ZONE_VERSION, lockZone, readSeconds } from './dns-zone-changes.ts';
 import { IDEMPOTENCY_KEY } from './idempotency-key.ts';
 import { DnsZoneRef, type DnsZoneRow } from './refs.ts';
 

@@ -1,8 +1,8 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { readRows } from '../database/rows.ts';
+import { renderZone, today } from '../dns/assign-serial.ts';
 import { normalName } from '../dns/names.ts';
-import { renderZone, today } from '../dns/settle-zone.ts';
 import { findZoneFaults } from '../dns/zone-rules.ts';
 import { readGlobalId, toGlobalId } from '../lib/global-id.ts';
 import { readText } from '../lib/input.ts';

@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { readRows } from '../../database/rows.ts';
+import { type SettledZone, settleZone } from '../../dns/assign-serial.ts';
 import { normalName } from '../../dns/names.ts';
 import { type ServerOutcome, ServerPush } from '../../dns/server-push.ts';
 import type { DnsServersSettings } from '../../dns/server-settings.ts';
 import { recordStates } from '../../dns/server-states.ts';
-import { type SettledZone, settleZone } from '../../dns/settle-zone.ts';
 import type { RenderedZone } from '../../dns/zone-folder.ts';
 import { reasonOf } from '../../lib/describe-error.ts';
 import { defineTaskClass, PermanentError, type TaskContext } from './task-class.ts';

@@ -2,13 +2,13 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { readRows } from '../database/rows.ts';
-import { readOwner } from '../dns/names.ts';
-import { type GivenFields, toData, toGiven } from '../dns/record-data.ts';
-import { checkOwner, refuseClash, type ZoneRecord } from '../dns/zone-rules.ts';
 import type { DnsRecordType } from '../entities/dns-record.ts';
 import { conflict } from '../lib/faults.ts';
-import { countRecords, readSeconds } from './dns-zone-changes.ts';
-import type { DnsRecordRow, DnsZoneRow } from './refs.ts';
+import type { DnsRecordRow, DnsZoneRow } from '../schema/refs.ts';
+import { countRecords, readSeconds } from './lock-zone.ts';
+import { readOwner } from './names.ts';
+import { type GivenFields, toData, toGiven } from './record-data.ts';
+import { checkOwner, refuseClash, type ZoneRecord } from './zone-rules.ts';
 
 /** As many as a push reads under the zone's lock in about a second. */
 const MAX_RECORDS = 50_000;

@@ -4,8 +4,8 @@ import { sql } from 'kysely';
 import { readRows } from '../database/rows.ts';
 import { MAX_SECONDS } from '../entities/dns-zone.ts';
 import { badInput, conflict, notFound } from '../lib/faults.ts';
-import { type DnsZoneBy, readZoneBy } from './dns-zone.ts';
-import type { DnsZoneRow } from './refs.ts';
+import { type DnsZoneBy, readZoneBy } from '../schema/dns-zone.ts';
+import type { DnsZoneRow } from '../schema/refs.ts';
 
 export const EXPECTED_ZONE_VERSION = { description: 'Refuse with CONFLICT unless the zone has this `version`.' };
 
