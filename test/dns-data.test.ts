@@ -112,6 +112,19 @@ describe('a zone', () => {
   });
 
   test.each([
+    [{ id: btoa('DnsServer:1') }, 'id', 'accepted is the id of a DnsZone'],
+    [{ name: 'x'.repeat(1_001) }, 'name', 'it has 1001 characters'],
+  ])('is not chosen by %j', async (by, field, message) => {
+    const found = await refused('query ($by: DnsZoneBy!) { dnsZone(by: $by) { id } }', { by });
+    expect(found).toMatchObject({ code: 'BAD_USER_INPUT', field: `by.${field}` });
+    expect(found.message).toMatch(new RegExp(`^by\\.${field}: .*${message}`));
+    const deletion = 'mutation ($input: DeleteDnsZoneInput!) { deleteDnsZone(input: $input) { deletedId } }';
+    const deleted = await refused(deletion, { input: { zone: by } });
+    expect(deleted).toMatchObject({ code: 'BAD_USER_INPUT', field: `input.zone.${field}` });
+    expect(deleted.message).toMatch(new RegExp(`^input\\.zone\\.${field}: .*${message}`));
+  });
+
+  test.each([
     ['bücher.example', 'xn--bcher-kva.example'],
     ['2.0.192.in-addr.arpa', '2.0.192.in-addr.arpa'],
     ['0/25.2.0.192.in-addr.arpa.', '0/25.2.0.192.in-addr.arpa'],
@@ -347,20 +360,21 @@ describe('records', () => {
   });
 
   test.each([
-    [[a('x'), a('x')], 'has this record already'],
-    [[a('x'), a('X.example.com.')], 'has this record already'],
-    [[cname('x', 'y'), cname('x', 'z')], 'must be the only record'],
-    [[cname('x', 'y'), a('x')], 'has a CNAME'],
-    [[a('x'), cname('x', 'y')], 'has a record of type A'],
-    [[a('x', '192.0.2.1', { ttl: 60 }), a('x', '192.0.2.2', { ttl: 61 })], 'have the TTL 60'],
-    [[a('x'), a('x', '192.0.2.2', { ttl: 60 })], 'have the TTL of the zone'],
-  ])('%j are a CONFLICT, in one call and in two', async (records, message) => {
+    [[a('x'), a('x')], 'has this record already', ''],
+    [[a('x'), a('X.example.com.')], 'has this record already', ''],
+    [[cname('x', 'y'), cname('x', 'z')], 'must be the only record', '.name'],
+    [[cname('x', 'y'), a('x')], 'has a CNAME', '.name'],
+    [[a('x'), cname('x', 'y')], 'has a record of type A', '.name'],
+    [[a('x', '192.0.2.1', { ttl: 60 }), a('x', '192.0.2.2', { ttl: 61 })], 'have the TTL 60', '.ttl'],
+    [[a('x'), a('x', '192.0.2.2', { ttl: 60 })], 'have the TTL of the zone', '.ttl'],
+  ])('%j are a CONFLICT, in one call and in two', async (records, text, field) => {
+    const message = expect.stringContaining(text);
     const together = await refuseAdd(records);
-    expect(together).toMatchObject({ code: 'CONFLICT', message: expect.stringContaining(message) });
+    expect(together).toMatchObject({ code: 'CONFLICT', message, field: `input.records.1${field}` });
     expect(await sql('select from dns_record')).toEqual([]);
     await add(records.slice(0, 1));
     const after = await refuseAdd(records.slice(1));
-    expect(after).toMatchObject({ code: 'CONFLICT', message: expect.stringContaining(message) });
+    expect(after).toMatchObject({ code: 'CONFLICT', message, field: `input.records.0${field}` });
   });
 
   test('without a TTL get that of the others of their name and type', async () => {
@@ -393,6 +407,7 @@ describe('records', () => {
     expect(await sql(`select ttl from dns_record where type = 'A'`)).toEqual([{ ttl: null }, { ttl: null }]);
     expect(await refused(update, { input: { id: second?.id, value: '192.0.2.1' } })).toMatchObject({
       code: 'CONFLICT',
+      field: 'input',
     });
     expect(await refused(update, { input: { id: second?.id, port: 1 } })).toMatchObject({ field: 'input.port' });
     expect(await refused(update, { input: { id: first?.id, expectedVersion: 2 } })).toMatchObject({ code: 'CONFLICT' });

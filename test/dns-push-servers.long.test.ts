@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readRows } from '../src/database/rows.ts';
 import { inTransaction } from '../src/database/transaction.ts';
-import { settleZone } from '../src/dns/settle-zone.ts';
+import { assignSerial } from '../src/dns/assign-serial.ts';
 import { PUSH, pushStage } from './support/dns-push.ts';
 import {
   HAS_NAME_SERVERS,
@@ -272,11 +272,11 @@ describe.skipIf(!HAS_NAME_SERVERS)(`a push to BIND and Knot${WITHOUT_NAME_SERVER
     await stage().push();
     const old = await stage().serialOf('example.com');
     await stage().add('example.com', [{ name: 'www', type: 'A', value: '192.0.2.80' }]);
-    const settled = await inTransaction(stage().database.orm.em.fork(), async (em) => {
+    const numbered = await inTransaction(stage().database.orm.em.fork(), async (em) => {
       const zone = await readRows(em).selectFrom('dns_zone').select('id').executeTakeFirstOrThrow();
-      return settleZone(em, zone.id);
+      return assignSerial(em, zone.id);
     });
-    expect(settled).toMatchObject({ changed: true, zone: { serial: old + 1 } });
+    expect(numbered).toMatchObject({ changed: true, zone: { serial: old + 1 } });
     expect(await stage().push()).toMatchObject({
       state: 'SUCCEEDED',
       message: 'DNS push: 1 of 1 zones on 2 of 2 servers; 0 zones changed.',

@@ -1,7 +1,7 @@
 // The files of a location: what they are called, which of them go, and how one gets its name.
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { syncToDisk } from '../database/embedded/files.ts';
+import { syncToDisk } from '../lib/sync-to-disk.ts';
 
 /** Told by its first characters in file names; two installations that share a folder leave each other's files alone. */
 const INSTALLATION_CHARACTERS = 8;

@@ -39,3 +39,10 @@ export async function recordAudit(
     order by place
   `.execute(em.getKysely());
 }
+
+/** The values that differ, as `{ field: { from, to } }`; undefined where none does. */
+export function differences<Values extends object>(before: Values, after: Values): object | undefined {
+  const changed = (Object.keys(after) as (keyof Values)[]).filter((key) => before[key] !== after[key]);
+  if (changed.length === 0) return undefined;
+  return Object.fromEntries(changed.map((key) => [key, { from: before[key], to: after[key] }]));
+}

@@ -1,8 +1,13 @@
 // Files that are whole at any moment, whoever is killed when.
+// Not by write-file-atomic 8.0 or atomically 2.1: when a disk fills up, both put the part that fitted into the place of the
+// old file and report no error, since they ignore how much one fs.write wrote. Neither syncs the folder, so that a power cut
+// may bring back the old name; what a killed process leaves has names that the next one cannot know for its own; and each
+// follows a symbolic link where this replaces it.
 import { randomBytes } from 'node:crypto';
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf } from '../lib/describe-error.ts';
+import { syncToDisk } from '../lib/sync-to-disk.ts';
 
 /** Of files that are written and not renamed yet; what a killed process leaves is removed by the next push. */
 export const TEMPORARY = /^\.slotkeeper-[0-9a-f]{16}\.tmp$/;
@@ -24,16 +29,7 @@ export async function writeAtomically(file: string, text: string): Promise<void>
     await rm(temporary, { force: true });
     throw error;
   }
-  await syncFolder(dirname(file));
-}
-
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  await syncToDisk(dirname(file));
 }
 
 /** The text of a file; null where there is none. */

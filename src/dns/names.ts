@@ -2,7 +2,7 @@
 // ASCII as A-labels (`xn--…`), without the dot at the end.
 import { isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
-import { badInput } from '../lib/faults.ts';
+import { badInput, type FieldPath } from '../lib/faults.ts';
 
 const MAX_NAME = 253;
 /** Room for what is put around a zone's name in the names of its files. */
@@ -42,7 +42,7 @@ interface Kind {
 }
 
 /** `text` without a dot at its end, spelled and checked; `whole` makes the whole name of it. */
-function readName(text: string, path: string, kind: Kind, whole: (name: string) => string = (name) => name): string {
+function readName(text: string, path: FieldPath, kind: Kind, whole: (name: string) => string = (name) => name): string {
   const refuse = (why: string) => badInput(path, `${shown(text)} is no name: ${why}`);
   if (text === '') throw refuse('it is empty; accepted is a domain name');
   if (text.length > MAX_NAME * 4) throw refuse(`it is too long; accepted are ${MAX_NAME} characters`);
@@ -59,12 +59,12 @@ function readName(text: string, path: string, kind: Kind, whole: (name: string) 
   return name;
 }
 
-/** The name of a zone. Slashes are taken in reverse zones alone. */
-export function readZoneName(text: string, path: string): string {
-  const name = readName(text, path, { label: ANY_LABEL, accepted: ANY, most: MAX_ZONE_NAME });
+/** The name of a zone, given as `name`. Slashes are taken in reverse zones alone. */
+export function readZoneName(text: string): string {
+  const name = readName(text, ['name'], { label: ANY_LABEL, accepted: ANY, most: MAX_ZONE_NAME });
   if (name.includes('/') && !ADDRESS_TREES.test(name)) {
     throw badInput(
-      path,
+      'name',
       `${shown(text)} is no name: a slash is accepted in reverse zones (in-addr.arpa, ip6.arpa) alone`,
     );
   }
@@ -75,15 +75,15 @@ export function isWithin(name: string, zone: string): boolean {
   return name === zone || name.endsWith(`.${zone}`);
 }
 
-/** The whole name of a record: `@` and a name that does not end with the zone's are of the zone. */
-export function readOwner(text: string, zone: string, path: string): string {
+/** The whole name of a record, given as `name`: `@` and a name that does not end with the zone's are of the zone. */
+export function readOwner(text: string, zone: string): string {
   if (text === '@') return zone;
   const absolute = text.endsWith('.');
-  const name = readName(text, path, { label: ANY_LABEL, accepted: ANY, wildcard: true }, (spelled) =>
+  const name = readName(text, ['name'], { label: ANY_LABEL, accepted: ANY, wildcard: true }, (spelled) =>
     absolute || isWithin(spelled, zone) ? spelled : `${spelled}.${zone}`,
   );
   if (!isWithin(name, zone)) {
-    throw badInput(path, `${shown(text)} is outside the zone; accepted are ${zone} and names that end with .${zone}`);
+    throw badInput('name', `${shown(text)} is outside the zone; accepted are ${zone} and names that end with .${zone}`);
   }
   return name;
 }
@@ -92,7 +92,7 @@ export function readOwner(text: string, zone: string, path: string): string {
  * The whole name of what a record points to: one label is of the zone, anything with a dot is whole already. `host` is
  * for targets that name servers take as host names alone.
  */
-export function readTarget(text: string, zone: string, path: string, { host }: { host: boolean }): string {
+export function readTarget(text: string, zone: string, path: FieldPath, { host }: { host: boolean }): string {
   if (isIP(text) !== 0) throw badInput(path, `${shown(text)} is an address; accepted is the name of a host`);
   if (text === '@') return zone;
   const kind = host ? { label: HOST_LABEL, accepted: HOST } : { label: ANY_LABEL, accepted: ANY };

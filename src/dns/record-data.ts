@@ -47,38 +47,37 @@ const TYPE_FIELDS: Record<DnsRecordType, readonly (keyof RecordFields)[]> = {
 const MAX_TEXT = 65_535;
 const MAX_CAA = 255;
 
-/** The text of the data; BAD_USER_INPUT names the field at fault below `path`. `zone` is what relative names belong to. */
-export function toData(type: DnsRecordType, given: GivenFields, zone: string, path: string): string {
+/** The text of the data; BAD_USER_INPUT names the field at fault. `zone` is what relative names belong to. */
+export function toData(type: DnsRecordType, given: GivenFields, zone: string): string {
   for (const field of FIELDS) {
     if (given[field] != null && !TYPE_FIELDS[type].includes(field)) {
       const accepted = TYPE_FIELDS[type].join(', ');
-      throw badInput(`${path}.${field}`, `it is given for a record of type ${type}; accepted are ${accepted}`);
+      throw badInput(field, `it is given for a record of type ${type}; accepted are ${accepted}`);
     }
   }
-  if (type === 'TXT') return quoteAll(readBytes(given, path));
+  if (type === 'TXT') return quoteAll(readBytes(given));
   const value = given.value;
-  if (value == null) throw badInput(`${path}.value`, `it is missing; accepted is ${ACCEPTED[type]}`);
-  const at = `${path}.value`;
-  const number = (field: Numbered, most = 65_535) => readNumber(given[field], `${path}.${field}`, type, most);
+  if (value == null) throw badInput('value', `it is missing; accepted is ${ACCEPTED[type]}`);
+  const number = (field: Numbered, most = 65_535) => readNumber(given[field], field, type, most);
   switch (type) {
     case 'A':
-      if (!isIPv4(value)) throw badInput(at, `${shown(value)} is no IPv4 address; accepted is ${ACCEPTED.A}`);
+      if (!isIPv4(value)) throw badInput('value', `${shown(value)} is no IPv4 address; accepted is ${ACCEPTED.A}`);
       return value;
     case 'AAAA':
-      return readIpv6(value, at);
+      return readIpv6(value);
     case 'CNAME':
-      return `${readTarget(value, zone, at, { host: false })}.`;
+      return `${readTarget(value, zone, ['value'], { host: false })}.`;
     case 'NS':
-      return `${readTarget(value, zone, at, { host: true })}.`;
+      return `${readTarget(value, zone, ['value'], { host: true })}.`;
     case 'PTR':
       // In the trees of addresses a name server wants a host; elsewhere services are found by names with underscores.
-      return `${readTarget(value, zone, at, { host: ADDRESS_TREES.test(zone) })}.`;
+      return `${readTarget(value, zone, ['value'], { host: ADDRESS_TREES.test(zone) })}.`;
     case 'MX':
-      return `${number('priority')} ${readHostOrNone(value, zone, at)}`;
+      return `${number('priority')} ${readHostOrNone(value, zone)}`;
     case 'SRV':
-      return `${number('priority')} ${number('weight')} ${number('port')} ${readHostOrNone(value, zone, at)}`;
+      return `${number('priority')} ${number('weight')} ${number('port')} ${readHostOrNone(value, zone)}`;
     case 'CAA':
-      return `${number('flags', 255)} ${readTag(given.tag, `${path}.tag`)} ${readCaaValue(value, at)}`;
+      return `${number('flags', 255)} ${readTag(given.tag)} ${readCaaValue(value)}`;
   }
 }
 
@@ -94,48 +93,48 @@ const ACCEPTED: Record<DnsRecordType, string> = {
   TXT: 'text, or bytes in valueBase64',
 };
 
-function readNumber(given: number | null | undefined, path: string, type: DnsRecordType, most: number): number {
-  if (given == null) throw badInput(path, `it is missing; a record of type ${type} has one from 0 to ${most}`);
-  if (given < 0 || given > most) throw badInput(path, `it is ${given}; accepted are 0 to ${most}`);
+function readNumber(given: number | null | undefined, field: Numbered, type: DnsRecordType, most: number): number {
+  if (given == null) throw badInput(field, `it is missing; a record of type ${type} has one from 0 to ${most}`);
+  if (given < 0 || given > most) throw badInput(field, `it is ${given}; accepted are 0 to ${most}`);
   return given;
 }
 
-function readIpv6(value: string, path: string): string {
+function readIpv6(value: string): string {
   if (!isIPv6(value) || value.includes('%')) {
-    throw badInput(path, `${shown(value)} is no IPv6 address; accepted is ${ACCEPTED.AAAA}`);
+    throw badInput('value', `${shown(value)} is no IPv6 address; accepted is ${ACCEPTED.AAAA}`);
   }
   return new SocketAddress({ address: value, family: 'ipv6' }).address;
 }
 
-function readHostOrNone(value: string, zone: string, path: string): string {
-  return value === '.' ? '.' : `${readTarget(value, zone, path, { host: true })}.`;
+function readHostOrNone(value: string, zone: string): string {
+  return value === '.' ? '.' : `${readTarget(value, zone, ['value'], { host: true })}.`;
 }
 
-function readTag(given: string | null | undefined, path: string): string {
-  if (given == null) throw badInput(path, 'it is missing; accepted is a tag such as issue, issuewild or iodef');
+function readTag(given: string | null | undefined): string {
+  if (given == null) throw badInput('tag', 'it is missing; accepted is a tag such as issue, issuewild or iodef');
   if (/^[a-z0-9]{1,15}$/i.test(given)) return given.toLowerCase();
-  throw badInput(path, `${shown(given)} is no tag; accepted are 1 to 15 letters and digits, such as issue`);
+  throw badInput('tag', `${shown(given)} is no tag; accepted are 1 to 15 letters and digits, such as issue`);
 }
 
-function readCaaValue(value: string, path: string): string {
+function readCaaValue(value: string): string {
   if (value.length > MAX_CAA || !/^[\x20-\x7e]*$/.test(value)) {
-    throw badInput(path, `${shown(value)} is no value; accepted are up to ${MAX_CAA} characters of printable ASCII`);
+    throw badInput('value', `${shown(value)} is no value; accepted are up to ${MAX_CAA} characters of printable ASCII`);
   }
   return quote(Buffer.from(value));
 }
 
-function readBytes({ value, valueBase64 }: GivenFields, path: string): Buffer {
+function readBytes({ value, valueBase64 }: GivenFields): Buffer {
   if ((value == null) === (valueBase64 == null)) {
     const came = value == null ? 'it is missing' : 'it came together with valueBase64';
-    throw badInput(`${path}.value`, `${came}; accepted is either text in value or bytes in valueBase64`);
+    throw badInput('value', `${came}; accepted is either text in value or bytes in valueBase64`);
   }
   const field = value == null ? 'valueBase64' : 'value';
   const bytes = value == null ? Buffer.from(valueBase64 ?? '', 'base64') : Buffer.from(value);
   if (value == null && bytes.toString('base64').replace(/=+$/, '') !== valueBase64?.replace(/=+$/, '')) {
-    throw badInput(`${path}.valueBase64`, `${shown(valueBase64 ?? '')} is no base64; accepted is standard base64`);
+    throw badInput('valueBase64', `${shown(valueBase64 ?? '')} is no base64; accepted is standard base64`);
   }
   if (bytes.length > MAX_TEXT_BYTES) {
-    throw badInput(`${path}.${field}`, `it has ${bytes.length} bytes; accepted are ${MAX_TEXT_BYTES}`);
+    throw badInput(field, `it has ${bytes.length} bytes; accepted are ${MAX_TEXT_BYTES}`);
   }
   return bytes;
 }

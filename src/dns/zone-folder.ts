@@ -3,7 +3,8 @@
 // that a push that is killed at any moment leaves what the next one needs to know.
 import { readdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { readIfThere, syncFolder, TEMPORARY, writeAtomically } from './atomic-file.ts';
+import { syncToDisk } from '../lib/sync-to-disk.ts';
+import { readIfThere, TEMPORARY, writeAtomically } from './atomic-file.ts';
 import { readMark } from './zone-file.ts';
 
 const EXTENSION = '.zone';
@@ -82,7 +83,7 @@ export class ZoneFolder {
   async putBack(zone: string, answered: number | null): Promise<'PUT_BACK' | 'REMOVED' | 'KEPT'> {
     if ((await readIfThere(this.#formerOf(zone))) !== null) {
       await rename(this.#formerOf(zone), this.fileOf(zone));
-      await syncFolder(this.#directory);
+      await syncToDisk(this.#directory);
       return 'PUT_BACK';
     }
     if (answered !== null) return 'KEPT';
@@ -93,6 +94,6 @@ export class ZoneFolder {
   async remove(zone: string): Promise<void> {
     await rm(this.#formerOf(zone), { force: true });
     await rm(this.fileOf(zone), { force: true });
-    await syncFolder(this.#directory);
+    await syncToDisk(this.#directory);
   }
 }

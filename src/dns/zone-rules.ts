@@ -1,7 +1,7 @@
 // What holds between the records of a zone. `refuseClash` keeps it at every change, under the zone's row lock;
 // `findZoneFaults` says what can only be judged of the whole zone, before it is pushed.
 import type { DnsRecordType } from '../entities/dns-record.ts';
-import { badInput, conflict } from '../lib/faults.ts';
+import { badInput, conflict, type FieldPath } from '../lib/faults.ts';
 import { isHostOwner, isWithin, sortKey } from './names.ts';
 import { hostOf } from './record-data.ts';
 
@@ -15,34 +15,37 @@ export interface ZoneRecord {
 
 const HOST_OWNERS: readonly DnsRecordType[] = ['A', 'AAAA', 'MX'];
 
-/** That a record may be where it is, whatever else the zone holds. `path` is that of the record. */
-export function checkOwner({ name, type }: Pick<ZoneRecord, 'name' | 'type'>, zone: string, path: string): void {
+/** That a record may be where it is, whatever else the zone holds; BAD_USER_INPUT names the field of the record. */
+export function checkOwner({ name, type }: Pick<ZoneRecord, 'name' | 'type'>, zone: string): void {
   if (type === 'CNAME' && name === zone) {
-    throw badInput(`${path}.type`, `it is CNAME at ${zone} itself, which has the zone's SOA; accepted are other names`);
+    throw badInput('type', `it is CNAME at ${zone} itself, which has the zone's SOA; accepted are other names`);
   }
   if (type === 'NS' && name.startsWith('*.')) {
-    throw badInput(`${path}.name`, `it is the wildcard ${name}; accepted for NS are names without one`);
+    throw badInput('name', `it is the wildcard ${name}; accepted for NS are names without one`);
   }
   if (HOST_OWNERS.includes(type) && !isHostOwner(name)) {
     throw badInput(
-      `${path}.name`,
+      'name',
       `${name} is no host name; accepted for ${type} are labels of letters, digits and inner hyphens`,
     );
   }
 }
 
-/** CONFLICT where `record` cannot be beside the others of its name: a CNAME, the same record, or another TTL. */
-export function refuseClash(record: ZoneRecord, others: readonly ZoneRecord[], path: string): void {
+/**
+ * CONFLICT where `record` cannot be beside the others of its name: a CNAME, the same record, or another TTL.
+ * `path` is where the record was given; the same record is a conflict of all of it.
+ */
+export function refuseClash(record: ZoneRecord, others: readonly ZoneRecord[], path: FieldPath): void {
   const { name, type, ttl, data } = record;
   const [other] = others;
   if (type === 'CNAME' && other !== undefined) {
-    throw conflict(
-      `${name} has a record of type ${other.type}; a CNAME must be the only record of its name`,
-      `${path}.name`,
-    );
+    throw conflict(`${name} has a record of type ${other.type}; a CNAME must be the only record of its name`, [
+      ...path,
+      'name',
+    ]);
   }
   if (others.some((one) => one.type === 'CNAME')) {
-    throw conflict(`${name} has a CNAME, which must be the only record of its name`, `${path}.name`);
+    throw conflict(`${name} has a CNAME, which must be the only record of its name`, [...path, 'name']);
   }
   const set = others.filter((one) => one.type === type);
   if (set.some((one) => one.data === data)) {
@@ -52,7 +55,7 @@ export function refuseClash(record: ZoneRecord, others: readonly ZoneRecord[], p
   if (odd !== undefined) {
     throw conflict(
       `the records ${name} ${type} have the TTL ${odd.ttl ?? 'of the zone'}; all of one name and type have the same`,
-      `${path}.ttl`,
+      [...path, 'ttl'],
     );
   }
 }

@@ -1,23 +1,15 @@
-import type { EntityManager } from '@mikro-orm/postgresql';
-import { sql } from 'kysely';
 import { withIdempotencyKey } from '../database/idempotency.ts';
-import { readRows } from '../database/rows.ts';
-import type { ZoneRecord } from '../dns/zone-rules.ts';
-import { notFound } from '../lib/faults.ts';
+import { addRecords, findAdded } from '../dns/add-records.ts';
+import { deleteRecord, updateRecord } from '../dns/change-record.ts';
+import { conflict, Fault } from '../lib/faults.ts';
 import { readGlobalId, toGlobalId } from '../lib/global-id.ts';
-import { readList } from '../lib/input.ts';
-import { audit } from './audit.ts';
+import { auditedBy } from './audit.ts';
 import { builder } from './builder.ts';
 import { RECORD_FIELDS } from './dns-record.ts';
-import { addRecords, findRecordIds, type GivenRecord, readRecord, updateRecord } from './dns-record-changes.ts';
-import { DnsZoneByInput } from './dns-zone.ts';
-import { countChange, EXPECTED_ZONE_VERSION, lockZone } from './dns-zone-changes.ts';
+import { DnsZoneByInput, EXPECTED_ZONE_VERSION, readChosenZone } from './dns-zone.ts';
 import { DnsRecordTypeEnum } from './enums.ts';
 import { IDEMPOTENCY_KEY } from './idempotency-key.ts';
-import { DnsRecordRef, type DnsRecordRow, DnsZoneRef, type DnsZoneRow } from './refs.ts';
-
-const MAX_ADDED = 1_000;
-const MAX_SHOWN = 300;
+import { DnsRecordRef, DnsZoneRef } from './refs.ts';
 
 const NAME =
   'Its name: whole, or relative to the zone; `@` is the zone itself, `*` the wildcard. A name that does not end with that of the zone is relative.';
@@ -54,21 +46,12 @@ builder.relayMutationField(
     description:
       'Adds records to a zone: all of them, or none where one is at fault or cannot be beside the others. Servers get them with the next push.',
     authScopes: { operator: true },
-    resolve: async (_root, { input }, context) => {
-      const zoneId = await withIdempotencyKey(context, 'addDnsRecords', input, async (em) => {
-        const zone = await lockZone(em, input.zone, input.expectedVersion);
-        const added = await addRecords(em, zone, readRecords(input.records, zone.name), 'input.records');
-        await countChange(em, zone.id);
-        const entries = added.map((record) => ({
-          action: 'addDnsRecords',
-          target: zone.name,
-          change: shortOf(record),
-        }));
-        await audit(em, context, ...entries);
-        return zone.id;
-      });
-      return { zoneId, records: input.records };
-    },
+    resolve: async (_root, { input }, context) => ({
+      zoneId: await withIdempotencyKey(context, 'addDnsRecords', input, (em) =>
+        addRecords(em, auditedBy(context), { ...input, zone: readChosenZone(input) }),
+      ),
+      records: input.records,
+    }),
   },
   {
     description: 'What was added.',
@@ -82,25 +65,11 @@ builder.relayMutationField(
       dnsRecords: t.field({
         type: [DnsRecordRef],
         description: 'The records, in the order given; of a call that is repeated those that are still there.',
-        resolve: async ({ zoneId, records }, _args, { em }) => {
-          const zone = await readRows(em)
-            .selectFrom('dns_zone')
-            .select('name')
-            .where('id', '=', zoneId)
-            .executeTakeFirst();
-          return zone === undefined ? [] : findRecordIds(em, zoneId, readRecords(records, zone.name));
-        },
+        resolve: ({ zoneId, records }, _args, { em }) => findAdded(em, zoneId, records),
       }),
     }),
   },
 );
-
-function readRecords(records: readonly GivenRecord[], zone: string) {
-  const path = 'input.records';
-  return readList(records, path, { least: 1, most: MAX_ADDED }).map((record, index) =>
-    readRecord(record, zone, `${path}.${index}`),
-  );
-}
 
 builder.relayMutationField(
   'updateDnsRecord',
@@ -125,14 +94,10 @@ builder.relayMutationField(
     description: 'Changes a record. Servers get it with the next push.',
     authScopes: { operator: true },
     resolve: async (_root, { input }, context) => ({
-      recordId: await withIdempotencyKey(context, 'updateDnsRecord', input, async (em) => {
-        const { zone, record } = await lockRecord(em, input.id, input.expectedVersion);
-        const { id: _id, expectedVersion: _version, idempotencyKey: _key, ...change } = input;
-        const after = await updateRecord(em, zone, record, change);
-        await countChange(em, zone.id);
-        const fromTo = { from: shortOf(record), to: shortOf(after) };
-        await audit(em, context, { action: 'updateDnsRecord', target: zone.name, change: fromTo });
-        return record.id;
+      recordId: await withIdempotencyKey(context, 'updateDnsRecord', input, (em) => {
+        const { idempotencyKey: _, ...change } = input;
+        const id = readGlobalId('DnsRecord', input.id, 'id');
+        return clashesAtInput(() => updateRecord(em, auditedBy(context), { ...change, id }));
       }),
     }),
   },
@@ -149,28 +114,14 @@ builder.relayMutationField(
   },
 );
 
-/** A record for the record of changes: the value as a zone file has it, and of a long text its beginning. */
-function shortOf({ name, type, ttl, data }: ZoneRecord): object {
-  const value = data.length > MAX_SHOWN ? `${data.slice(0, MAX_SHOWN)}…` : data;
-  return { name, type, ttl, value };
-}
-
-/** A record and its zone, whose row is locked. */
-async function lockRecord(
-  em: EntityManager,
-  globalId: string,
-  expectedVersion: number | null | undefined,
-): Promise<{ zone: DnsZoneRow; record: DnsRecordRow }> {
-  const id = readGlobalId('DnsRecord', globalId, 'input.id');
-  const find = () => readRows(em).selectFrom('dns_record').selectAll().where('id', '=', id).executeTakeFirst();
-  const missing = () => notFound('there is no such record', 'input.id');
-  const found = await find();
-  if (found === undefined) throw missing();
-  const zone = await lockZone(em, { id: toGlobalId('DnsZone', found.zone_id) }, expectedVersion);
-  // Another change may have come before the lock.
-  const record = await find();
-  if (record === undefined) throw missing();
-  return { zone, record };
+/** A record that is there already is a CONFLICT of all that was given: its field is `input` itself. */
+async function clashesAtInput<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    const isWhole = error instanceof Fault && error.code === 'CONFLICT' && error.field.length === 0;
+    throw isWhole ? conflict(error.reason, 'input') : error;
+  }
 }
 
 builder.relayMutationField(
@@ -187,13 +138,9 @@ builder.relayMutationField(
     description: 'Deletes a record. Servers lose it with the next push.',
     authScopes: { operator: true },
     resolve: async (_root, { input }, context) => ({
-      recordId: await withIdempotencyKey(context, 'deleteDnsRecord', input, async (em) => {
-        const { zone, record } = await lockRecord(em, input.id, input.expectedVersion);
-        await sql`delete from dns_record where id = ${record.id}`.execute(em.getKysely());
-        await countChange(em, zone.id);
-        await audit(em, context, { action: 'deleteDnsRecord', target: zone.name, change: shortOf(record) });
-        return record.id;
-      }),
+      recordId: await withIdempotencyKey(context, 'deleteDnsRecord', input, (em) =>
+        deleteRecord(em, auditedBy(context), { ...input, id: readGlobalId('DnsRecord', input.id, 'id') }),
+      ),
     }),
   },
   {

@@ -1,9 +1,8 @@
-import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { readRows } from '../database/rows.ts';
-import { normalName } from '../dns/names.ts';
-import { renderZone, today } from '../dns/settle-zone.ts';
-import { findZoneFaults } from '../dns/zone-rules.ts';
+import { findZone, type ZoneBy } from '../dns/find-zone.ts';
+import { findFaultsOfZones, renderZoneFiles } from '../dns/whole-zones.ts';
+import { faultsWithin, faultsWithinSync } from '../lib/faults.ts';
 import { readGlobalId, toGlobalId } from '../lib/global-id.ts';
 import { readText } from '../lib/input.ts';
 import { builder } from './builder.ts';
@@ -54,10 +53,7 @@ DnsZoneRef.implement({
       type: 'String',
       description: 'What keeps it from being pushed; empty where nothing does.',
       complexity: WHOLE_ZONE_COST,
-      load: async (ids: number[], { em }) => {
-        const zones = await loadWholeZones(em, ids);
-        return zones.map((zone) => (zone === null ? [] : findZoneFaults(zone.row.name, zone.records)));
-      },
+      load: (ids: number[], { em }) => findFaultsOfZones(em, ids),
       loaderOptions: { cache: false },
       resolve: ({ id }) => id,
     }),
@@ -65,10 +61,7 @@ DnsZoneRef.implement({
       type: 'String',
       description: 'The text of the file that a push would write now.',
       complexity: WHOLE_ZONE_COST,
-      load: async (ids: number[], { em }) => {
-        const [zones, day] = [await loadWholeZones(em, ids), await today(em)];
-        return zones.map((zone) => (zone === null ? '' : renderZone(zone.row, zone.records, day).text));
-      },
+      load: (ids: number[], { em }) => renderZoneFiles(em, ids),
       loaderOptions: { cache: false },
       resolve: ({ id }) => id,
     }),
@@ -95,18 +88,7 @@ DnsZoneRef.implement({
   }),
 });
 
-/** Zones with all their records, in the order of the ids. */
-async function loadWholeZones(em: EntityManager, ids: readonly number[]) {
-  const rows = readRows(em);
-  const among = (column: string) => sql<boolean>`${sql.ref(column)} = any(${[...ids]}::int[])`;
-  const zones = await rows.selectFrom('dns_zone').selectAll().where(among('id')).execute();
-  const records = await rows.selectFrom('dns_record').selectAll().where(among('zone_id')).execute();
-  const recordsByZone = Map.groupBy(records, ({ zone_id }) => zone_id);
-  const byId = new Map(zones.map((row) => [row.id, { row, records: recordsByZone.get(row.id) ?? [] }]));
-  return ids.map((id) => byId.get(id) ?? null);
-}
-
-export type DnsZoneBy = { id: string; name?: never } | { name: string; id?: never };
+export const EXPECTED_ZONE_VERSION = { description: 'Refuse with CONFLICT unless the zone has this `version`.' };
 
 export const DnsZoneByInput = builder.inputType('DnsZoneBy', {
   description: 'Which zone, by its id or its name.',
@@ -117,10 +99,13 @@ export const DnsZoneByInput = builder.inputType('DnsZoneBy', {
   }),
 });
 
-/** The column and the value that `by` says; BAD_USER_INPUT at `path` for an id of another type. */
-export function readZoneBy(by: DnsZoneBy, path: string) {
-  if (by.id !== undefined) return { column: 'id', value: readGlobalId('DnsZone', by.id, `${path}.id`) } as const;
-  return { column: 'name', value: normalName(readText(by.name, `${path}.name`, { most: 1_000 })) } as const;
+function readZoneBy(by: typeof DnsZoneByInput.$inferInput): ZoneBy {
+  return by.id === undefined ? by : { id: readGlobalId('DnsZone', by.id, 'id') };
+}
+
+/** The zone that the input of a mutation chooses. */
+export function readChosenZone({ zone }: { zone: typeof DnsZoneByInput.$inferInput }): ZoneBy {
+  return faultsWithinSync('zone', () => readZoneBy(zone));
 }
 
 const DnsZoneFilter = builder.inputType('DnsZoneFilter', {
@@ -148,10 +133,7 @@ builder.queryFields((t) => ({
     nullable: true,
     description: 'A zone by its id or name; null when there is none.',
     args: { by: t.arg({ type: DnsZoneByInput, required: true, description: 'Which one.' }) },
-    resolve: async (_root, { by }, { em }) => {
-      const { column, value } = readZoneBy(by, 'by');
-      return readRows(em).selectFrom('dns_zone').selectAll().where(column, '=', value).executeTakeFirst();
-    },
+    resolve: (_root, { by }, { em }) => faultsWithin('by', async () => findZone(em, readZoneBy(by))),
   }),
   dnsZones: t.connection(
     {

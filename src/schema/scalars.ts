@@ -1,9 +1,9 @@
 // The scalars; their errors say what came and what is accepted.
 import { GraphQLError } from 'graphql';
+import { findCidrFault } from '../addresses/cidr.ts';
 import { toIso } from '../database/timestamp.ts';
 import { parseDay } from '../runner/repeat-rule.ts';
 import { builder } from './builder.ts';
-import { findCidrFault } from './cidr.ts';
 
 const SHOWN = 80;
 

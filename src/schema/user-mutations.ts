@@ -1,13 +1,14 @@
 // Users are added, and get another name or role.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
+import { differences } from '../credentials/audit.ts';
 import { checkAdminLeft, insertUser, lockUsers, MAX_USER_ID, type NewUser } from '../credentials/users.ts';
 import { withIdempotencyKey } from '../database/idempotency.ts';
 import type { Role } from '../entities/user.ts';
 import { badInput, conflict, notFound } from '../lib/faults.ts';
 import { readGlobalId } from '../lib/global-id.ts';
 import { readText } from '../lib/input.ts';
-import { audit, differences } from './audit.ts';
+import { audit } from './audit.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
 import { RoleEnum } from './enums.ts';

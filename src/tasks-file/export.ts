@@ -6,11 +6,11 @@ import { pipeline } from 'node:stream/promises';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Kysely } from 'kysely';
 import { isConnectionLost } from '../database/connection-lost.ts';
-import { syncToDisk } from '../database/embedded/files.ts';
 import type { ReadTables } from '../database/rows.ts';
 import { readSnapshot } from '../database/snapshot.ts';
 import { codeOf, reasonOf } from '../lib/describe-error.ts';
 import { OperatorError } from '../lib/operator-error.ts';
+import { syncToDisk } from '../lib/sync-to-disk.ts';
 import { FORMAT, toFile } from './definition.ts';
 import { readStoredTasks } from './stored-tasks.ts';
 

@@ -6,7 +6,7 @@ import { chown, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from '
 import { basename, dirname, join } from 'node:path';
 import { codeOf, reasonOf } from '../../lib/describe-error.ts';
 import { OperatorError } from '../../lib/operator-error.ts';
-import { syncToDisk } from './files.ts';
+import { syncToDisk } from '../../lib/sync-to-disk.ts';
 import type { Place } from './place.ts';
 import { isRunning } from './process.ts';
 import { lastLine, run } from './run.ts';

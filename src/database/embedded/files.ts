@@ -1,5 +1,5 @@
 // The few things about files that node:fs has no call for.
-import { chmod, lchown, lstat, open, readdir } from 'node:fs/promises';
+import { chmod, lchown, lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Whoever an account's files belong to. */
@@ -24,17 +24,5 @@ export async function giveTo(owner: Owner, folder: string): Promise<void> {
 export async function letEveryoneRead(folder: string): Promise<void> {
   for await (const { path, mode, isLink } of walk(folder)) {
     if (!isLink) await chmod(path, mode | (mode & 0o111 ? 0o555 : 0o444));
-  }
-}
-
-/** Makes what was written to a file, or the names in a folder, survive a power cut. */
-export async function syncToDisk(path: string): Promise<void> {
-  // Windows cannot open a folder; its file system journals names by itself.
-  if (process.platform === 'win32') return;
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { readRows } from '../../database/rows.ts';
+import { assignSerial, type NumberedZone } from '../../dns/assign-serial.ts';
 import { normalName } from '../../dns/names.ts';
 import { type ServerOutcome, ServerPush } from '../../dns/server-push.ts';
 import type { DnsServersSettings } from '../../dns/server-settings.ts';
 import { recordStates } from '../../dns/server-states.ts';
-import { type SettledZone, settleZone } from '../../dns/settle-zone.ts';
 import type { RenderedZone } from '../../dns/zone-folder.ts';
 import { reasonOf } from '../../lib/describe-error.ts';
 import { defineTaskClass, PermanentError, type TaskContext } from './task-class.ts';
@@ -145,7 +145,7 @@ class Push {
   }
 
   async batch(ids: readonly number[]): Promise<void> {
-    const rendered = await this.#settle(ids);
+    const rendered = await this.#assignSerials(ids);
     const unserved = new Set<number>();
     // The servers do not wait for each other, and one that fails does not stop the others.
     const ends = await Promise.allSettled(this.#targets.map((target) => this.#pushTo(target, rendered, unserved)));
@@ -159,29 +159,29 @@ class Push {
   }
 
   /** The zones that can be pushed, each with the serial of its content. */
-  async #settle(ids: readonly number[]): Promise<RenderedZone[]> {
+  async #assignSerials(ids: readonly number[]): Promise<RenderedZone[]> {
     const { signal } = this.#context;
     const rendered: RenderedZone[] = [];
     for (const id of ids) {
       signal.throwIfAborted();
-      const settled = await this.#settleOne(id);
-      if (settled === null) continue;
+      const numbered = await this.#assignSerial(id);
+      if (numbered === null) continue;
       this.#zones += 1;
-      if (settled.changed) this.#changed += 1;
-      if (settled.zone === null) this.#fail(`${settled.name}: ${settled.faults.join('; ')}`);
-      else rendered.push(settled.zone);
+      if (numbered.changed) this.#changed += 1;
+      if (numbered.zone === null) this.#fail(`${numbered.name}: ${numbered.faults.join('; ')}`);
+      else rendered.push(numbered.zone);
     }
     return rendered;
   }
 
   /** Null for a zone that was deleted since the run began. */
-  async #settleOne(id: number): Promise<SettledZone | null> {
-    const settled: { zone: SettledZone | null } = { zone: null };
+  async #assignSerial(id: number): Promise<NumberedZone | null> {
+    const numbered: { zone: NumberedZone | null } = { zone: null };
     await this.#context.checkpoint(async (transaction) => {
-      settled.zone = await settleZone(transaction, id);
-      return settled.zone?.changed ? { changed: this.#changed + 1 } : undefined;
+      numbered.zone = await assignSerial(transaction, id);
+      return numbered.zone?.changed ? { changed: this.#changed + 1 } : undefined;
     });
-    return settled.zone;
+    return numbered.zone;
   }
 
   async #pushTo(target: Target, zones: readonly RenderedZone[], unserved: Set<number>): Promise<void> {

@@ -1,13 +1,12 @@
-// Which serial a zone's content has.
+// Which serial a zone's content has: each content that was pushed has one of its own.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
-import { type Row, readRows } from '../database/rows.ts';
+import { readRows } from '../database/rows.ts';
+import type { ZoneRow } from './find-zone.ts';
 import { nextSerial } from './serial.ts';
 import { renderContent, renderZoneFile } from './zone-file.ts';
 import type { RenderedZone } from './zone-folder.ts';
 import { findZoneFaults, type ZoneRecord } from './zone-rules.ts';
-
-type ZoneRow = Row<'dns_zone'>;
 
 /** What a push would write for a zone that has these records. `day` is today in UTC, `YYYY-MM-DD`. */
 export function renderZone(zone: ZoneRow, records: readonly ZoneRecord[], day: string) {
@@ -26,8 +25,8 @@ export async function today(em: EntityManager): Promise<string> {
   return row.day;
 }
 
-/** A zone that is ready to be pushed, or what keeps it from that. */
-export type SettledZone = { name: string; faults: string[] } & (
+/** A zone that is ready to be pushed, or what keeps it from that; `changed` where it has a new serial. */
+export type NumberedZone = { name: string; faults: string[] } & (
   | { zone: RenderedZone; changed: boolean }
   | { zone: null; changed: false }
 );
@@ -37,7 +36,7 @@ export type SettledZone = { name: string; faults: string[] } & (
  * Works in the caller's transaction under the zone's row lock, which every change of the zone or its records takes too:
  * two pushes at once agree on one serial, and a serial stands for one content. Null for a zone that there is not.
  */
-export async function settleZone(em: EntityManager, id: number): Promise<SettledZone | null> {
+export async function assignSerial(em: EntityManager, id: number): Promise<NumberedZone | null> {
   const rows = readRows(em);
   const row = await rows.selectFrom('dns_zone').selectAll().where('id', '=', id).forNoKeyUpdate().executeTakeFirst();
   if (row === undefined) return null;

@@ -2,30 +2,28 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { readRows } from '../database/rows.ts';
-import { MAX_SECONDS } from '../entities/dns-zone.ts';
-import { badInput, conflict, notFound } from '../lib/faults.ts';
-import { type DnsZoneBy, readZoneBy } from './dns-zone.ts';
-import type { DnsZoneRow } from './refs.ts';
+import { conflict, faultsWithinSync, notFound } from '../lib/faults.ts';
+import { type ZoneBy, type ZoneRow, zoneKey } from './find-zone.ts';
 
-export const EXPECTED_ZONE_VERSION = { description: 'Refuse with CONFLICT unless the zone has this `version`.' };
+/** The zone to change, and the version that the caller has seen of it, where that matters. */
+export interface ZoneChoice {
+  zone: ZoneBy;
+  expectedVersion?: number | null | undefined;
+}
 
 /**
  * The zone, its row locked until the transaction ends: changes of one zone follow each other, so that each sees all
- * records which its own have to fit. NOT_FOUND and CONFLICT are at `input.zone` and `input.expectedVersion`.
+ * records which its own have to fit. NOT_FOUND and CONFLICT are at `zone` and `expectedVersion`.
  */
-export async function lockZone(
-  em: EntityManager,
-  by: DnsZoneBy,
-  expectedVersion: number | null | undefined,
-): Promise<DnsZoneRow> {
-  const { column, value } = readZoneBy(by, 'input.zone');
+export async function lockZone(em: EntityManager, { zone: by, expectedVersion }: ZoneChoice): Promise<ZoneRow> {
+  const { column, value } = faultsWithinSync('zone', () => zoneKey(by));
   const rows = readRows(em);
   const zone = await rows.selectFrom('dns_zone').selectAll().where(column, '=', value).forUpdate().executeTakeFirst();
-  if (zone === undefined) throw notFound(`there is no zone ${value}`, 'input.zone');
+  if (zone === undefined) throw notFound(`there is no zone ${value}`, 'zone');
   if (expectedVersion != null && expectedVersion !== zone.version) {
     throw conflict(
       `the zone has version ${zone.version}, not ${expectedVersion}: somebody changed it`,
-      'input.expectedVersion',
+      'expectedVersion',
     );
   }
   return zone;
@@ -35,14 +33,9 @@ export async function countChange(em: EntityManager, zoneId: number): Promise<vo
   await sql`update dns_zone set version = version + 1, updated_at = now() where id = ${zoneId}`.execute(em.getKysely());
 }
 
-export async function countRecords(em: EntityManager, { id }: DnsZoneRow): Promise<number> {
+export async function countRecords(em: EntityManager, { id }: ZoneRow): Promise<number> {
   const { rows } = await sql<{ count: number }>`
     select count(*)::int as count from dns_record where zone_id = ${id}
   `.execute(em.getKysely());
   return rows[0]?.count ?? 0;
-}
-
-export function readSeconds(value: number, path: string): number {
-  if (value >= 0) return value;
-  throw badInput(path, `it is ${value}; accepted are 0 to ${MAX_SECONDS} seconds`);
 }

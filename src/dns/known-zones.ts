@@ -1,0 +1,76 @@
+// Which zones one name server is to know: those that have a file in its folder and are not to go, which its list names
+// where the settings give it one.
+import type { LoadCommands } from './load-commands.ts';
+import type { PushReport } from './push-report.ts';
+import type { DnsServerSettings } from './server-settings.ts';
+import type { ZoneFolder } from './zone-folder.ts';
+import { ZoneList } from './zone-list.ts';
+
+export interface KnownZonesOptions {
+  settings: DnsServerSettings;
+  /** The names of all zones that there are, pushed or not. */
+  knownZones: ReadonlySet<string>;
+  /** Whether zones that there are no longer are taken off the server. */
+  removesDeleted: boolean;
+  signal: AbortSignal;
+}
+
+/** What became of the list. */
+export interface Listing {
+  /** Whether the server has read it. */
+  loaded: boolean;
+  fault: string | null;
+}
+
+export class KnownZones {
+  readonly #options: KnownZonesOptions;
+  readonly #folder: ZoneFolder;
+  readonly #commands: LoadCommands;
+  readonly #report: PushReport;
+
+  constructor(options: KnownZonesOptions, folder: ZoneFolder, commands: LoadCommands, report: PushReport) {
+    this.#options = options;
+    this.#folder = folder;
+    this.#commands = commands;
+    this.#report = report;
+  }
+
+  /** Zones to take off the server: they were deleted, and Slotkeeper wrote their files. Throws what the folder does. */
+  async findGone(): Promise<string[]> {
+    const { knownZones, removesDeleted } = this.#options;
+    const unknown = (await this.#folder.zones()).filter((zone) => !knownZones.has(zone));
+    const gone: string[] = [];
+    for (const zone of removesDeleted ? unknown : []) if (await this.#folder.isOurs(zone)) gone.push(zone);
+    return gone;
+  }
+
+  /** Makes the list say which zones have files, and has the server read it where it changed or `needed`. */
+  async loadList(needed: boolean): Promise<Listing> {
+    const { settings, signal } = this.#options;
+    if (settings.zoneList === undefined) return { loaded: false, fault: null };
+    signal.throwIfAborted();
+    try {
+      const undo = await new ZoneList(settings.directory, settings.zoneList).write(await this.#listed());
+      if (undo === null && !needed) return { loaded: false, fault: null };
+      const { fault, output } = await this.#commands.run(settings.zoneList.load);
+      const did = undo === null ? 'read again' : 'changed';
+      this.#report.log(`the list of zones is ${did}${fault ? `, but ${fault}` : ''}`, { output });
+      // The server must be able to start with what it has read last.
+      if (fault !== null) await undo?.();
+      return { loaded: fault === null, fault: fault && `its list of zones was not loaded: ${fault}` };
+    } catch (error) {
+      const fault = `its list of zones could not be written: ${this.#report.publicMessage(error)}`;
+      return { loaded: false, fault };
+    }
+  }
+
+  async #listed(): Promise<{ zone: string; file: string }[]> {
+    const { knownZones, removesDeleted } = this.#options;
+    const listed: { zone: string; file: string }[] = [];
+    for (const zone of await this.#folder.zones()) {
+      const belongs = knownZones.has(zone) || (!removesDeleted && (await this.#folder.isOurs(zone)));
+      if (belongs) listed.push({ zone, file: this.#folder.fileOf(zone) });
+    }
+    return listed;
+  }
+}
