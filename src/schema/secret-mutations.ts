@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
+import { parseSecretHost, SECRET_HOST_RULE } from '../credentials/secret-hosts.ts';
 import { MAX_SECRET_LENGTH, SECRET_NAME, SECRET_NAME_RULE, SECRET_VALUE, storeSecret } from '../credentials/secrets.ts';
 import { withIdempotencyKey } from '../database/idempotency.ts';
 import { badInput, notFound } from '../lib/faults.ts';
 import { readList } from '../lib/input.ts';
-import { parseSecretHost, SECRET_HOST_RULE } from '../runner/http-request/secret-hosts.ts';
 import { audit } from './audit.ts';
 import { builder } from './builder.ts';
 import { IDEMPOTENCY_KEY } from './idempotency-key.ts';
