@@ -60,7 +60,7 @@ export async function importApiKey(
 async function findOrMakeUser(em: EntityManager, { id, name, role }: KeyToImport['user']): Promise<number> {
   if (name !== null) {
     await lockUsers(em);
-    await insertUser(em, { id, name, role });
+    await insertUser(em, { legacyId: id, name, role });
   }
   const { rows } = await sql<{ id: number; name: string }>`
     select id, name from app_user where id = ${id} or name = ${name}

@@ -1,6 +1,6 @@
 // Who changed what belongs to all (see `src/credentials/audit.ts`), as it is asked for.
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { type Audited, recordAudit } from '../credentials/audit.ts';
+import { type Audited, type AuditedUser, recordAudit } from '../credentials/audit.ts';
 import { type Row, readRows } from '../database/rows.ts';
 import { readGlobalId } from '../lib/global-id.ts';
 import { builder } from './builder.ts';
@@ -9,20 +9,14 @@ import type { Context } from './context.ts';
 import { keysetConnection, keysetPage, type Ordering } from './keyset.ts';
 import { UserRef } from './refs.ts';
 
-/** Records what the caller of an operation changes, in its transaction. */
-export function audit(
-  em: EntityManager,
-  { viewer, apiKey, origin }: Context,
-  ...audited: readonly Audited[]
-): Promise<void> {
-  return recordAudit(em, { actorId: viewer.id, apiKey, origin }, ...audited);
+/** Who the caller of an operation is, for what it changes. */
+export function auditedBy({ viewer, apiKey, origin }: Context): AuditedUser {
+  return { actorId: viewer.id, apiKey, origin };
 }
 
-/** The values that differ, as `{ field: { from, to } }`; undefined where none does. */
-export function differences<Values extends object>(before: Values, after: Values): object | undefined {
-  const changed = (Object.keys(after) as (keyof Values)[]).filter((key) => before[key] !== after[key]);
-  if (changed.length === 0) return undefined;
-  return Object.fromEntries(changed.map((key) => [key, { from: before[key], to: after[key] }]));
+/** Records what the caller of an operation changes, in its transaction. */
+export function audit(em: EntityManager, context: Context, ...audited: readonly Audited[]): Promise<void> {
+  return recordAudit(em, auditedBy(context), ...audited);
 }
 
 const AuditEntryRef = builder.objectRef<Row<'audit_entry'>>('AuditEntry').implement({

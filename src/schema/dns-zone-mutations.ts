@@ -1,11 +1,12 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
+import { differences } from '../credentials/audit.ts';
 import { withIdempotencyKey } from '../database/idempotency.ts';
 import { readTarget, readZoneName, shown } from '../dns/names.ts';
 import { isNewerSerial } from '../dns/serial.ts';
 import { badInput, conflict } from '../lib/faults.ts';
 import { toGlobalId } from '../lib/global-id.ts';
-import { audit, differences } from './audit.ts';
+import { audit } from './audit.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
 import { DnsZoneByInput, SOA_FIELDS } from './dns-zone.ts';
