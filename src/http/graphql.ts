@@ -6,6 +6,7 @@ import type { Identity } from '../credentials/credentials.ts';
 import type { User } from '../entities/index.ts';
 import type { Context, Opening } from '../schema/context.ts';
 import { schema } from '../schema/index.ts';
+import { ownAuthorization, type Refusal } from './credential-throttle.ts';
 import { type LimitOptions, useLimits } from './document-limits.ts';
 import { type Asker, hideError, maskError, tellHidden, UNEXPECTED, withCode } from './errors.ts';
 import { type GraphiQL, graphiqlPlugin } from './graphiql.ts';
@@ -13,7 +14,6 @@ import { countOperation, type Told, useOperationNames } from './operation-names.
 import type { Parts } from './parts.ts';
 import { usePersistedOperations } from './persisted-operations.ts';
 import { QuickQueries } from './quick-queries.ts';
-import { ownAuthorization, type Refusal } from './refusals.ts';
 import { answerRequestIds } from './request-ids.ts';
 import { useServerSentEvents } from './server-sent-events.ts';
 import { closeSockets, sayGoodbye, writeTogether } from './sockets.ts';
@@ -175,7 +175,7 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
   // Before the body, of which nobody is to make us keep ten megabytes who may not call.
   const admitted = new WeakMap<FastifyRequest, Identity | Refusal>();
   const admit = (request: FastifyRequest) =>
-    parts.refusals.checkHeader(request, parts.credentials, ownAuthorization(request));
+    parts.credentialThrottle.checkHeader(request, parts.credentials, ownAuthorization(request));
   app.addHook('preParsing', async (request, _reply, payload) => {
     if (request.method !== 'POST') return payload;
     const identity = await admit(request);

@@ -3,12 +3,12 @@ import type { Logger } from 'pino';
 import type { Credentials } from '../credentials/credentials.ts';
 import { FailureLog } from '../lib/failure-log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import { ownAuthorization, type Refusals } from './refusals.ts';
+import { type CredentialThrottle, ownAuthorization } from './credential-throttle.ts';
 import { answerRequestIds } from './request-ids.ts';
 
 export interface MetricsParts {
   credentials: Credentials;
-  refusals: Refusals;
+  credentialThrottle: CredentialThrottle;
   metrics: Metrics;
   log: Logger;
   /** Reads what is not counted by the way. */
@@ -17,7 +17,7 @@ export interface MetricsParts {
 
 /** `/metrics` for Prometheus, with the credentials of any user. */
 export async function metricsPlugin(app: FastifyInstance, parts: MetricsParts): Promise<void> {
-  const { credentials, refusals, metrics } = parts;
+  const { credentials, credentialThrottle, metrics } = parts;
   answerRequestIds(app);
   const failures = new FailureLog('tell the metrics', parts.log);
   app.setErrorHandler((error: { message: string; statusCode?: number }, request, reply) => {
@@ -27,7 +27,7 @@ export async function metricsPlugin(app: FastifyInstance, parts: MetricsParts): 
     return reply.code(503).send('The database does not answer.');
   });
   app.get('/metrics', async (request, reply) => {
-    const identity = await refusals.checkHeader(request, credentials, ownAuthorization(request));
+    const identity = await credentialThrottle.checkHeader(request, credentials, ownAuthorization(request));
     if ('status' in identity) return reply.code(identity.status).headers(identity.headers).send(identity.message);
     await parts.readMetrics();
     const { type, text } = await metrics.print();

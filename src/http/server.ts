@@ -4,6 +4,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { legacyPlugin } from '../legacy/plugin.ts';
 import { codeOf } from '../lib/describe-error.ts';
 import { OperatorError } from '../lib/operator-error.ts';
+import { createCredentialThrottle } from './credential-throttle.ts';
 import { dashboardPlugin } from './dashboard.ts';
 import { createGateway, graphqlPlugin } from './graphql.ts';
 import { healthPlugin } from './health.ts';
@@ -12,7 +13,6 @@ import { KeptTaskList } from './kept-task-list.ts';
 import { LegacyUsage } from './legacy-usage.ts';
 import { metricsPlugin } from './metrics.ts';
 import type { Parts } from './parts.ts';
-import { createRefusals } from './refusals.ts';
 import { requestIdOf } from './request-ids.ts';
 import { securityHeaders } from './security-headers.ts';
 import { readTls, watchTls } from './tls.ts';
@@ -28,7 +28,7 @@ const LAST_ANSWERS_MS = 3_000;
 const LOOK_MS = 50;
 
 /** The HTTP host: each door of the product is one plugin of it. */
-export async function createServer(parts: Omit<Parts, 'refusals'>): Promise<FastifyInstance> {
+export async function createServer(parts: Omit<Parts, 'credentialThrottle'>): Promise<FastifyInstance> {
   const loggerInstance: FastifyBaseLogger = parts.log;
   const { TLS_CERT: cert, TLS_KEY: key, TRUST_PROXY } = parts.settings;
   const tls = cert !== undefined && key !== undefined ? { cert, key } : null;
@@ -59,7 +59,10 @@ export async function createServer(parts: Omit<Parts, 'refusals'>): Promise<Fast
     reply.headers(headers);
     done();
   });
-  const shared: Parts = { ...parts, refusals: await createRefusals(app, parts.metrics, parts.keyUse) };
+  const shared: Parts = {
+    ...parts,
+    credentialThrottle: await createCredentialThrottle(app, parts.metrics, parts.keyUse),
+  };
   const gateway = createGateway(shared);
   await app.register((scope) => graphqlPlugin(scope, { ...shared, gateway }));
   const usage = new LegacyUsage(parts.orm.em, parts.log);

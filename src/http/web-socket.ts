@@ -8,12 +8,12 @@ import type { Identity } from '../credentials/credentials.ts';
 import { Fault, unauthenticated } from '../lib/faults.ts';
 import { toGraphQLError } from '../schema/errors.ts';
 import type { Tracing } from '../tracing/tracing.ts';
+import { ownAuthorization } from './credential-throttle.ts';
 import { withCode } from './errors.ts';
 import type { Caller, Gateway } from './graphql.ts';
 import { countOperation, type Told } from './operation-names.ts';
 import type { Parts } from './parts.ts';
 import { operationIdOf } from './persisted-operations.ts';
-import { ownAuthorization } from './refusals.ts';
 import { CLOSE_WITHIN_MS } from './sockets.ts';
 import { setOperation } from './traced.ts';
 
@@ -37,7 +37,7 @@ export function webSocketHandler(parts: Parts, gateway: Gateway) {
       onConnect: async ({ connectionParams, extra }) => {
         const given = connectionParams?.authorization ?? ownAuthorization(extra.request);
         const header = typeof given === 'string' ? given : undefined;
-        const identity = await parts.refusals.checkHeader(extra.request, parts.credentials, header);
+        const identity = await parts.credentialThrottle.checkHeader(extra.request, parts.credentials, header);
         if ('status' in identity) return false;
         introductions.get(extra.socket)?.();
         watchSocket(parts, extra, identity);

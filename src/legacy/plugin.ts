@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type DocumentNode, parse } from 'graphql';
 import type { Identity } from '../credentials/credentials.ts';
+import { ownAuthorization, type Refusal } from '../http/credential-throttle.ts';
 import { UNEXPECTED } from '../http/errors.ts';
 import type { Caller, Gateway } from '../http/graphql.ts';
 import type { Parts } from '../http/parts.ts';
-import { ownAuthorization, type Refusal } from '../http/refusals.ts';
 import { traced } from '../http/traced.ts';
 import { readHead, unread, withHead } from '../http/unread-body.ts';
 import { BoundedCache } from '../lib/bounded-cache.ts';
@@ -186,12 +186,12 @@ function readCall(request: FastifyRequest): LegacyRequest {
 
 /** Where there is a hash it alone decides; the Authorization header is then not looked at. */
 async function findCaller(
-  { credentials, refusals }: Parts,
+  { credentials, credentialThrottle }: Parts,
   request: FastifyRequest,
   { apiKey, hash, signed }: LegacyCredentials,
 ): Promise<Identity | Refusal> {
-  if (hash === null) return refusals.checkHeader(request, credentials, ownAuthorization(request));
-  return refusals.checkSignature(request, apiKey, async () =>
+  if (hash === null) return credentialThrottle.checkHeader(request, credentials, ownAuthorization(request));
+  return credentialThrottle.checkSignature(request, apiKey, async () =>
     apiKey === null ? null : credentials.ofSignature(apiKey, signed, hash),
   );
 }

@@ -20,10 +20,14 @@ export interface Refusal {
   message: string;
 }
 
-/** For all doors of a server. */
-export async function createRefusals(app: FastifyInstance, metrics: Metrics, keyUse: KeyUse): Promise<Refusals> {
+/** One for all doors of a server. */
+export async function createCredentialThrottle(
+  app: FastifyInstance,
+  metrics: Metrics,
+  keyUse: KeyUse,
+): Promise<CredentialThrottle> {
   await app.register(rateLimit, { global: false, cache: MAX_COUNTED });
-  return new Refusals(app, metrics, keyUse);
+  return new CredentialThrottle(app, metrics, keyUse);
 }
 
 type Limit = ReturnType<FastifyInstance['createRateLimit']>;
@@ -34,7 +38,7 @@ type Limit = ReturnType<FastifyInstance['createRateLimit']>;
  * apart from both, by its own failures there: many may call from one address, keys are no secret, and whoever sends wrong
  * ones must not be able to lock out those who send right ones. Each process counts for itself.
  */
-export class Refusals {
+export class CredentialThrottle {
   readonly #byAddress: Limit;
   readonly #byKey: Limit;
   readonly #byBoth: Limit;
