@@ -10,7 +10,7 @@ import { ownAuthorization, type Refusal } from './credential-throttle.ts';
 import { type LimitOptions, useLimits } from './document-limits.ts';
 import { type Asker, hideError, maskError, tellHidden, UNEXPECTED, withCode } from './errors.ts';
 import { type GraphiQL, graphiqlPlugin } from './graphiql.ts';
-import { countOperation, type Told, useOperationNames } from './operation-names.ts';
+import { countOperation, type OperationInfo, useOperationNames } from './operation-names.ts';
 import type { Parts } from './parts.ts';
 import { usePersistedOperations } from './persisted-operations.ts';
 import { QuickQueries } from './quick-queries.ts';
@@ -36,7 +36,7 @@ export interface Caller extends Asker {
   /** Breaks the connection off, where the transport is HTTP. */
   cutOff?: () => void;
   /** Takes what becomes known of the operation. */
-  told?: Told;
+  operationInfo?: OperationInfo;
 }
 
 export type Gateway = YogaServerInstance<Caller, Context>;
@@ -189,9 +189,9 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
     if ('status' in identity) return refuse(reply, identity);
     if (request.method === 'POST') checkContentType(request.headers['content-type']);
     const lastEventId = request.headers['last-event-id'];
-    const told: Told = {};
+    const operationInfo: OperationInfo = {};
     const caller: Caller = {
-      told,
+      operationInfo,
       requestId: request.id,
       log: request.log,
       span,
@@ -207,14 +207,14 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
     };
     const quick = request.method === 'POST' ? await quickQueries.answer(request, caller) : null;
     if (quick !== null) {
-      countOperation(parts.metrics, quick.told, begin);
-      if (span !== null) setOperation(span, quick.told);
+      countOperation(parts.metrics, quick.operationInfo, begin);
+      if (span !== null) setOperation(span, quick.operationInfo);
       return reply.type(quick.type).send(quick.body);
     }
     if (Buffer.isBuffer(request.body)) request.body = new Body(request.body);
     const response = await gateway.handleNodeRequestAndResponse(request, reply, { ...caller });
-    countOperation(parts.metrics, told, begin);
-    if (span !== null) setOperation(span, told);
+    countOperation(parts.metrics, operationInfo, begin);
+    if (span !== null) setOperation(span, operationInfo);
     return response;
   };
   const handler = traced(parts.tracing, '/graphql', answer);

@@ -6,7 +6,7 @@ import type { Context } from '../schema/context.ts';
 import { schema } from '../schema/index.ts';
 import { type LimitOptions, parserOf, rulesOf, weigh } from './document-limits.ts';
 import type { Caller } from './graphql.ts';
-import { nameOf, type Told, tellKind } from './operation-names.ts';
+import { nameOf, type OperationInfo, setKind } from './operation-names.ts';
 
 /** What GraphQL over HTTP asks for in a body of JSON. */
 interface Posted {
@@ -26,7 +26,7 @@ const REPLY_TYPES: Readonly<Record<string, string>> = {
 export interface QuickReply {
   type: string;
   body: string;
-  told: Told;
+  operationInfo: OperationInfo;
 }
 
 /** Documents that are kept; what clients send are few. */
@@ -44,7 +44,7 @@ const MAX_WEIGHED_LENGTH = 500;
 
 interface Compiled {
   document: DocumentNode;
-  told: Told;
+  operationInfo: OperationInfo;
   run: CompiledQuery;
   /** Whether it may be asked, by its variables. */
   allowed: BoundedCache<string, boolean>;
@@ -87,7 +87,7 @@ export class QuickQueries {
     const result = await known.compiled.run.query({}, this.#contextOf(caller, true), variables);
     // Yoga's executor decides what an error is called, and whether it may be shown.
     if (result.errors !== undefined) return null;
-    return { type, body: JSON.stringify(result), told: known.compiled.told };
+    return { type, body: JSON.stringify(result), operationInfo: known.compiled.operationInfo };
   }
 }
 
@@ -101,9 +101,9 @@ function compile({ query, operationName }: Posted, limits: LimitOptions): Compil
     if (validate(schema, document, rulesOf(limits)).length > 0) return null;
     const run = compileQuery(schema, document, operationName);
     if (!isCompiledQuery(run)) return null;
-    const told: Told = { operation: nameOf(document), hasErrors: false };
-    tellKind(told, document);
-    return { document, told, run, allowed: new BoundedCache(MAX_WEIGHED) };
+    const operationInfo: OperationInfo = { operation: nameOf(document), hasErrors: false };
+    setKind(operationInfo, document);
+    return { document, operationInfo, run, allowed: new BoundedCache(MAX_WEIGHED) };
   } catch {
     return null;
   }

@@ -11,7 +11,7 @@ import type { Tracing } from '../tracing/tracing.ts';
 import { ownAuthorization } from './credential-throttle.ts';
 import { withCode } from './errors.ts';
 import type { Caller, Gateway } from './graphql.ts';
-import { countOperation, type Told } from './operation-names.ts';
+import { countOperation, type OperationInfo } from './operation-names.ts';
 import type { Parts } from './parts.ts';
 import { operationIdOf } from './persisted-operations.ts';
 import { CLOSE_WITHIN_MS } from './sockets.ts';
@@ -45,8 +45,8 @@ export function webSocketHandler(parts: Parts, gateway: Gateway) {
       },
       onSubscribe: async ({ extra }, _id, { query, variables, operationName, extensions }) => {
         if (extra.caller === undefined) return [toGraphQLError(unauthenticated('the key was revoked'))];
-        const told: Told = {};
-        const caller = { ...extra.caller, told };
+        const operationInfo: OperationInfo = {};
+        const caller = { ...extra.caller, operationInfo };
         const enveloped = gateway.getEnveloped(caller as never);
         const document = parseOperation(enveloped.parse, () => {
           const id = operationIdOf({ extensions });
@@ -68,7 +68,7 @@ export function webSocketHandler(parts: Parts, gateway: Gateway) {
             execute: async (args) => {
               const begin = performance.now();
               const result = await enveloped.execute(args);
-              countOperation(parts.metrics, told, begin);
+              countOperation(parts.metrics, operationInfo, begin);
               endOperation(caller);
               return result;
             },
@@ -113,9 +113,9 @@ function beginOperation(tracing: Tracing, caller: Caller, { id, headers }: Fasti
   caller.log = caller.log.child({ traceId: caller.span.traceId });
 }
 
-function endOperation({ span, told }: Caller): void {
+function endOperation({ span, operationInfo }: Caller): void {
   if (span === null) return;
-  setOperation(span, told ?? {});
+  setOperation(span, operationInfo ?? {});
   span.end();
 }
 
