@@ -4,11 +4,11 @@ import { GraphQLError } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import type { Identity } from '../credentials/credentials.ts';
 import type { User } from '../entities/index.ts';
-import type { Context, Opening } from '../schema/context.ts';
+import type { Context, Opening, RequestScope } from '../schema/context.ts';
 import { schema } from '../schema/index.ts';
 import { ownAuthorization, type Refusal } from './credential-throttle.ts';
 import { type LimitOptions, useLimits } from './document-limits.ts';
-import { type Asker, hideError, maskError, tellHidden, UNEXPECTED, withCode } from './errors.ts';
+import { hideError, maskError, tellHidden, UNEXPECTED, withCode } from './errors.ts';
 import { type GraphiQL, graphiqlPlugin } from './graphiql.ts';
 import { countOperation, type OperationInfo, useOperationNames } from './operation-names.ts';
 import type { Parts } from './parts.ts';
@@ -23,7 +23,7 @@ import { unread } from './unread-body.ts';
 import { boundUnknown, SOCKET_OPTIONS, webSocketHandler } from './web-socket.ts';
 
 /** What a transport knows of a call. */
-export interface Caller extends Asker {
+export interface Caller extends RequestScope {
   log: FastifyBaseLogger;
   viewer: User;
   /** The key that the call came with, and its public half. */
