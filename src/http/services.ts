@@ -16,7 +16,7 @@ import type { PersistedOperations } from './persisted-operations.ts';
 import type { StreamGuard } from './stream-guard.ts';
 
 /** What the HTTP plugins share. */
-export interface Parts {
+export interface Services {
   orm: Orm;
   credentials: Credentials;
   keyUse: KeyUse;
