@@ -1,8 +1,8 @@
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { LRUCache } from 'lru-cache';
 import { type Credentials, type Identity, parseAuthorization } from '../credentials/credentials.ts';
 import type { KeyUse } from '../credentials/key-use.ts';
-import { BoundedCache } from '../lib/bounded-cache.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 
 /** Calls with wrong credentials that an address, or a key wherever they come from, may have in a minute. */
@@ -43,7 +43,7 @@ export class CredentialThrottle {
   readonly #byKey: Limit;
   readonly #byBoth: Limit;
   readonly #keys = new WeakMap<FastifyRequest, string>();
-  readonly #known = new BoundedCache<string, true>(MAX_KNOWN);
+  readonly #known = new LRUCache<string, true>({ max: MAX_KNOWN });
   readonly #metrics: Metrics;
   readonly #keyUse: KeyUse;
   /** While nobody was refused lately, there is nothing to look up. */
@@ -94,7 +94,7 @@ export class CredentialThrottle {
   }
 
   #letIn(request: FastifyRequest, key: string | null, identity: Identity): Identity {
-    if (key !== null) this.#known.get(placeOf(request, key), () => true);
+    if (key !== null) this.#known.set(placeOf(request, key), true);
     this.#keyUse.note(identity.apiKeyId);
     return identity;
   }

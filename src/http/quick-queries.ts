@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { type DocumentNode, Kind, OperationTypeNode, validate } from 'graphql';
 import { type CompiledQuery, compileQuery, isCompiledQuery } from 'graphql-jit';
-import { BoundedCache } from '../lib/bounded-cache.ts';
+import { LRUCache } from 'lru-cache';
 import type { Context } from '../schema/context.ts';
 import { schema } from '../schema/index.ts';
 import { type LimitOptions, parserOf, rulesOf, weigh } from './document-limits.ts';
@@ -46,8 +46,8 @@ interface Compiled {
   document: DocumentNode;
   operationInfo: OperationInfo;
   run: CompiledQuery;
-  /** Whether it may be asked, by its variables. */
-  allowed: BoundedCache<string, boolean>;
+  /** Whether it may be asked, by its variables as JSON. */
+  allowed: LRUCache<string, boolean>;
 }
 
 /** A query that is sent again and again. */
@@ -65,7 +65,10 @@ interface KnownQuery {
 export class QuickQueries {
   readonly #contextOf: (caller: Caller, isWeighed: boolean) => Context;
   readonly #limits: LimitOptions;
-  readonly #known = new BoundedCache<string, KnownQuery>(MAX_DOCUMENTS);
+  readonly #known = new LRUCache<string, KnownQuery>({
+    max: MAX_DOCUMENTS,
+    memoMethod: () => ({ seen: 0, compiled: undefined }),
+  });
 
   constructor(contextOf: (caller: Caller, isWeighed: boolean) => Context, limits: LimitOptions) {
     this.#contextOf = contextOf;
@@ -79,7 +82,7 @@ export class QuickQueries {
     const posted = readPosted(request.body);
     if (posted === null) return null;
     const { query, variables, operationName } = posted;
-    const known = this.#known.get(`${operationName ?? ''}\n${query}`, () => ({ seen: 0, compiled: undefined }));
+    const known = this.#known.memo(`${operationName ?? ''}\n${query}`);
     known.seen += 1;
     if (known.seen < COMPILE_AFTER) return null;
     if (known.compiled === undefined) known.compiled = compile(posted, this.#limits);
@@ -103,7 +106,11 @@ function compile({ query, operationName }: Posted, limits: LimitOptions): Compil
     if (!isCompiledQuery(run)) return null;
     const operationInfo: OperationInfo = { operation: nameOf(document), hasErrors: false };
     setKind(operationInfo, document);
-    return { document, operationInfo, run, allowed: new BoundedCache(MAX_WEIGHED) };
+    const allowed = new LRUCache<string, boolean>({
+      max: MAX_WEIGHED,
+      memoMethod: (variables) => isLight(document, JSON.parse(variables) as Record<string, unknown>),
+    });
+    return { document, operationInfo, run, allowed };
   } catch {
     return null;
   }
@@ -112,8 +119,7 @@ function compile({ query, operationName }: Posted, limits: LimitOptions): Compil
 /** The same limits as everywhere; the plugin cannot read the variables of compiled queries by itself. */
 function mayAsk({ document, allowed }: Compiled, variables: Record<string, unknown>): boolean {
   const key = JSON.stringify(variables);
-  if (key.length > MAX_WEIGHED_LENGTH) return isLight(document, variables);
-  return allowed.get(key, () => isLight(document, variables));
+  return key.length > MAX_WEIGHED_LENGTH ? isLight(document, variables) : allowed.memo(key);
 }
 
 function isLight(document: DocumentNode, variables: Record<string, unknown>): boolean {

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type DocumentNode, parse } from 'graphql';
+import { LRUCache } from 'lru-cache';
 import type { Identity } from '../credentials/credentials.ts';
 import { ownAuthorization, type Refusal } from '../http/credential-throttle.ts';
 import { UNEXPECTED } from '../http/errors.ts';
@@ -7,7 +8,6 @@ import type { Caller, Gateway } from '../http/graphql.ts';
 import type { Services } from '../http/services.ts';
 import { traced } from '../http/traced.ts';
 import { readHead, unread, withHead } from '../http/unread-body.ts';
-import { BoundedCache } from '../lib/bounded-cache.ts';
 import type { Span } from '../tracing/tracing.ts';
 import {
   handleLegacyCall,
@@ -198,14 +198,14 @@ async function findCaller(
 }
 
 /** The documents of the actions, which are ours. */
-const documents = new BoundedCache<string, DocumentNode>(100);
+const documents = new LRUCache<string, DocumentNode>({ max: 100, memoMethod: (text) => parse(text) });
 
 /** In process, through the envelope that every other operation goes through. */
 async function execute(gateway: Gateway, caller: Caller, document: string, variables: Record<string, unknown>) {
   const enveloped = gateway.getEnveloped(caller as never);
   const result = await enveloped.execute({
     schema: enveloped.schema,
-    document: documents.get(document, () => parse(document)),
+    document: documents.memo(document),
     variableValues: variables,
     contextValue: await enveloped.contextFactory(),
   });
