@@ -28,13 +28,6 @@ export interface AuditedUser extends AuditedBy {
   apiKey: string;
 }
 
-/** The values that differ, as `{ field: { from, to } }`; undefined where none does. */
-export function differences<Values extends object>(before: Values, after: Values): object | undefined {
-  const changed = (Object.keys(after) as (keyof Values)[]).filter((key) => before[key] !== after[key]);
-  if (changed.length === 0) return undefined;
-  return Object.fromEntries(changed.map((key) => [key, { from: before[key], to: after[key] }]));
-}
-
 /** Records changes in their transaction: there are entries if and only if the changes were made. */
 export async function recordAudit(
   em: EntityManager,
@@ -51,4 +44,11 @@ export async function recordAudit(
       with ordinality as audited (action, target, change, place)
     order by place
   `.execute(em.getKysely());
+}
+
+/** The values that differ, as `{ field: { from, to } }`; undefined where none does. */
+export function differences<Values extends object>(before: Values, after: Values): object | undefined {
+  const changed = (Object.keys(after) as (keyof Values)[]).filter((key) => before[key] !== after[key]);
+  if (changed.length === 0) return undefined;
+  return Object.fromEntries(changed.map((key) => [key, { from: before[key], to: after[key] }]));
 }

@@ -9,7 +9,7 @@ import type { Context } from './context.ts';
 import { keysetConnection, keysetPage, type Ordering } from './keyset.ts';
 import { UserRef } from './refs.ts';
 
-/** Who the caller of an operation is, for what it changes. */
+/** The caller of an operation, for the record of what they change. */
 export function auditedBy({ viewer, apiKey, origin }: Context): AuditedUser {
   return { actorId: viewer.id, apiKey, origin };
 }
