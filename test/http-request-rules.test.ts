@@ -2,9 +2,9 @@
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { hostMatches, hostOf, parseHostPattern } from '../src/lib/host-pattern.ts';
 import { findPrivateRange, parseAddress } from '../src/runner/http-request/address.ts';
 import { describeExpected, isExpected, parseExpectedStatus } from '../src/runner/http-request/expected-status.ts';
-import { hostMatches, hostOf, parseHostPattern } from '../src/runner/http-request/host-pattern.ts';
 import { PrivateTargets } from '../src/runner/http-request/private-targets.ts';
 import { Redactor } from '../src/runner/http-request/redactor.ts';
 

@@ -179,13 +179,13 @@ test('a value that was sealed for one name opens under no other, and under no ot
 
 test('of admins who set a secret at once, one is last and its hosts and value belong together', async () => {
   const vault = new Vault(Buffer.alloc(32, 7));
-  const by = { id: 1, name: 'admin', role: 'ADMIN' as const, createdAt: new Date() };
+  const adminId = 1;
   await Promise.all(
     Array.from({ length: 8 }, (_, n) =>
       database.orm.em
         .fork()
         .transactional((em) =>
-          storeSecret(em, vault, { name: 'RACED', value: `value-${n}`, allowedHosts: [`h${n}.example`] }, by as never),
+          storeSecret(em, vault, { name: 'RACED', value: `value-${n}`, allowedHosts: [`h${n}.example`] }, adminId),
         ),
     ),
   );

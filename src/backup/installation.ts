@@ -2,6 +2,7 @@
 // says that it is the real one now.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
+import { type AuditedBy, recordAudit } from '../credentials/audit.ts';
 
 export interface InstallationState {
   uuid: string;
@@ -25,6 +26,12 @@ export async function releaseInstallation(em: EntityManager): Promise<boolean> {
     update installation set held_since = null, held_because = null where held_since is not null returning id
   `.execute(em.getKysely());
   return rows.length > 0;
+}
+
+/** The same for a user who says that this installation is the real one now, who is recorded whether or not it was held. */
+export async function resumeInstallation(em: EntityManager, by: AuditedBy): Promise<void> {
+  await releaseInstallation(em);
+  await recordAudit(em, by, { action: 'resumeInstallation', target: 'installation' });
 }
 
 /**

@@ -22,6 +22,12 @@ export interface AuditedBy {
   origin: string;
 }
 
+/** A user who calls with a key of theirs. */
+export interface AuditedUser extends AuditedBy {
+  actorId: number;
+  apiKey: string;
+}
+
 /** Records changes in their transaction: there are entries if and only if the changes were made. */
 export async function recordAudit(
   em: EntityManager,

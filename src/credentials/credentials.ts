@@ -1,12 +1,12 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import DataLoader from 'dataloader';
 import { CompiledQuery } from 'kysely';
+import { LRUCache } from 'lru-cache';
 import type { EntityManager } from '../database/orm.ts';
 import { PREPARED_MARK, readOften } from '../database/prepared.ts';
 import { User } from '../entities/index.ts';
 import type { Role } from '../entities/user.ts';
 import { signatureMatches } from '../legacy/signature.ts';
-import { BoundedCache } from '../lib/bounded-cache.ts';
 import type { Vault } from './vault.ts';
 
 export interface KeyAndSecret {
@@ -96,7 +96,10 @@ export class Credentials {
   readonly #vault: Vault;
   readonly #keys: DataLoader<string, StoredKey | null>;
   /** Of opened secrets, by what was sealed. */
-  readonly #digests = new BoundedCache<string, Buffer>(MAX_DIGESTS);
+  readonly #digests = new LRUCache<string, Buffer>({
+    max: MAX_DIGESTS,
+    memoMethod: (sealed) => digest(this.#vault.open(Buffer.from(sealed, 'latin1'))),
+  });
 
   constructor(em: EntityManager, vault: Vault) {
     this.#em = em;
@@ -123,7 +126,7 @@ export class Credentials {
   }
 
   #digestOf({ sealed_secret: sealed }: StoredKey): Buffer {
-    return this.#digests.get(sealed.toString('latin1'), () => digest(this.#vault.open(sealed)));
+    return this.#digests.memo(sealed.toString('latin1'));
   }
 
   async #find(key: string): Promise<StoredKey | null> {

@@ -6,14 +6,13 @@ import { ROLES, type Role } from '../entities/user.ts';
 import { readSettings } from '../env.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { Releasers } from '../lib/releasers.ts';
-import { recordAudit } from './audit.ts';
 import { importApiKey, type KeyToImport } from './import-key.ts';
 import { openInstallation } from './open-installation.ts';
 import { readSecretInput } from './secret-input.ts';
+import { MAX_USER_ID } from './users.ts';
 
 const USAGE =
   'npm run -s import-key -- --key KEY --user-id 31 [--user-name NAME] [--role OPERATOR] < file-with-the-secret';
-const MAX_ID = 2_147_483_647;
 
 function readArguments(args: string[]): Omit<KeyToImport, 'secret'> {
   const { values } = parseArgs({
@@ -27,9 +26,10 @@ function readArguments(args: string[]): Omit<KeyToImport, 'secret'> {
   });
   const { key, role } = values;
   const id = Number(values['user-id']);
-  if (key === undefined || !Number.isInteger(id) || id < 1 || id > MAX_ID) throw new OperatorError(`Usage: ${USAGE}`);
+  if (key === undefined || !Number.isInteger(id) || id < 1 || id > MAX_USER_ID)
+    throw new OperatorError(`Usage: ${USAGE}`);
   if (!isRole(role)) throw new OperatorError(`--role is ${JSON.stringify(role)}; accepted is ${ROLES.join(', ')}.`);
-  return { key, user: { id, name: values['user-name'] ?? null, role } };
+  return { key, userLegacyId: id, userName: values['user-name'] ?? null, role };
 }
 
 function isRole(role: string): role is Role {
@@ -38,19 +38,15 @@ function isRole(role: string): role is Role {
 
 async function store(key: KeyToImport, releasers: Releasers): Promise<void> {
   const { orm, vault } = await openInstallation(readSettings(), releasers, () => undefined);
-  await inTransaction(orm.em, async (em) => {
-    const { isNew } = await importApiKey(em, vault, key);
-    const by = { actorId: null, apiKey: null, origin: 'npm run import-key' };
-    const change = { userLegacyId: key.user.id };
-    if (isNew) await recordAudit(em, by, { action: 'importApiKey', target: key.key, change });
-  });
+  const by = { actorId: null, apiKey: null, origin: 'npm run import-key' };
+  await inTransaction(orm.em, (em) => importApiKey(em, vault, by, key));
 }
 
 const releasers = new Releasers();
 try {
   const wanted = readArguments(process.argv.slice(2));
   await store({ ...wanted, secret: await readSecretInput(USAGE) }, releasers);
-  process.stdout.write(`Stored the key ${wanted.key} of user ${wanted.user.id}.\n`);
+  process.stdout.write(`Stored the key ${wanted.key} of user ${wanted.userLegacyId}.\n`);
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error);
   process.stderr.write(`${message}\n`);

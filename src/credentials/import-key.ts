@@ -2,19 +2,19 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { Role } from '../entities/user.ts';
 import { badInput, conflict } from '../lib/faults.ts';
+import { type AuditedBy, recordAudit } from './audit.ts';
 import type { KeyAndSecret } from './credentials.ts';
-import { insertUser, lockUsers } from './users.ts';
+import { checkUserId, insertUser, lockUsers, readUserName } from './users.ts';
 import type { Vault } from './vault.ts';
 
+/** A key and secret that callers have already, and whose they are. */
 export interface KeyToImport extends KeyAndSecret {
-  user: {
-    /** The id by which old callers know the user. */
-    id: number;
-    /** Needed for a user that there is not yet; null takes the name that the user has. */
-    name: string | null;
-    /** For a user that there is not yet. */
-    role: Role;
-  };
+  /** The id by which old callers know the user. */
+  userLegacyId: number;
+  /** Needed for a user that there is not yet; null takes the name that the user has. */
+  userName: string | null;
+  /** For a user that there is not yet. */
+  role: Role;
 }
 
 const MAX_LENGTH = 255;
@@ -30,17 +30,29 @@ function readPart(text: string, path: string): string {
 
 /**
  * Stores a key and secret that callers have already, for a user whom it makes where there is none, in the caller's
- * transaction; returns the id of the key, and whether it was not there yet. Done again with the same values it changes nothing. CONFLICT where the key,
- * the user's id or the name is another's; the unique indexes decide between two that import at once.
+ * transaction; returns the id of the key. Done again with the same values it changes nothing. CONFLICT where the key, the
+ * user's id or the name is another's; the unique indexes decide between two that import at once.
  */
 export async function importApiKey(
   em: EntityManager,
   vault: Vault,
+  by: AuditedBy,
   imported: KeyToImport,
-): Promise<{ keyId: number; isNew: boolean }> {
+): Promise<number> {
+  const { keyId, isNew } = await storeKey(em, vault, imported);
+  if (isNew) {
+    const change = { userLegacyId: imported.userLegacyId };
+    await recordAudit(em, by, { action: 'importApiKey', target: imported.key, change });
+  }
+  return keyId;
+}
+
+async function storeKey(em: EntityManager, vault: Vault, imported: KeyToImport) {
+  checkUserId(imported.userLegacyId, 'userLegacyId');
+  if (imported.userName !== null) readUserName(imported.userName, 'userName');
   const key = readPart(imported.key, 'key');
   const secret = readPart(imported.secret, 'secret');
-  const userId = await findOrMakeUser(em, imported.user);
+  const userId = await findOrMakeUser(em, imported);
   const database = em.getKysely();
   const { rows: inserted } = await sql<{ id: number }>`
     insert into api_key (key, sealed_secret, user_id) values (${key}, ${vault.seal(secret)}, ${userId})
@@ -57,10 +69,13 @@ export async function importApiKey(
   throw conflict('the key is stored already, with another secret or user, or revoked', 'key');
 }
 
-async function findOrMakeUser(em: EntityManager, { id, name, role }: KeyToImport['user']): Promise<number> {
+async function findOrMakeUser(
+  em: EntityManager,
+  { userLegacyId: id, userName: name, role }: KeyToImport,
+): Promise<number> {
   if (name !== null) {
     await lockUsers(em);
-    await insertUser(em, { id, name, role });
+    await insertUser(em, { legacyId: id, name, role });
   }
   const { rows } = await sql<{ id: number; name: string }>`
     select id, name from app_user where id = ${id} or name = ${name}

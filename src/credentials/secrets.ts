@@ -1,7 +1,6 @@
 // Secrets that tasks send to receivers: set by admins, opened only by the code that sends them.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
-import type { User } from '../entities/index.ts';
 import type { Vault } from './vault.ts';
 
 export const SECRET_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,99}$/;
@@ -13,15 +12,16 @@ export const SECRET_VALUE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 export interface NewSecret {
   name: string;
   value: string;
+  /** As `parseSecretHost` reads them. */
   allowedHosts: readonly string[];
 }
 
 /** Stores a secret or replaces the one of its name, in one statement, so that of two at once the later one stays. Returns its id. */
-export async function storeSecret(em: EntityManager, vault: Vault, secret: NewSecret, by: User): Promise<number> {
+export async function storeSecret(em: EntityManager, vault: Vault, secret: NewSecret, userId: number): Promise<number> {
   const { name, value, allowedHosts } = secret;
   const { rows } = await sql<{ id: number }>`
     insert into secret (name, sealed_value, allowed_hosts, updated_by_id)
-    values (${name}, ${vault.seal(value, contextOf(name))}, ${allowedHosts}::text[], ${by.id})
+    values (${name}, ${vault.seal(value, contextOf(name))}, ${allowedHosts}::text[], ${userId})
     on conflict (name) do update set sealed_value = excluded.sealed_value, allowed_hosts = excluded.allowed_hosts,
       updated_by_id = excluded.updated_by_id, updated_at = now()
     returning id

@@ -3,13 +3,28 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { Role } from '../entities/user.ts';
 import { badInput, conflict } from '../lib/faults.ts';
+import { readText } from '../lib/input.ts';
 
 /** As wide as the column. */
 export const MAX_USER_ID = 2_147_483_647;
 
+/** BAD_USER_INPUT at `field` for what cannot be the id of a user. The columns and GraphQL's Int keep larger ones out. */
+export function checkUserId(id: number, field: string): void {
+  if (id < 1) throw badInput(field, `it is ${id}; accepted is 1 to ${MAX_USER_ID}`);
+}
+
+export function readUserName(name: string, field: string): string {
+  return readText(name, field, { least: 1 });
+}
+
+/** To others a user is a name, at what they own and did: who has which rights helps whoever looks for a way in. */
+export function maySeeRights(viewer: { id: number; role: Role }, userId: number): boolean {
+  return viewer.role === 'ADMIN' || viewer.id === userId;
+}
+
 export interface NewUser {
-  /** The id by which old callers know the user; null for the next after the highest. */
-  id: number | null;
+  /** The user's id, by which old callers know them too; null for the next after the highest. */
+  legacyId: number | null;
   name: string;
   role: Role;
 }
@@ -29,7 +44,7 @@ export async function lockUsers(em: EntityManager): Promise<void> {
  */
 export async function insertUser(em: EntityManager, user: NewUser): Promise<number | null> {
   const database = em.getKysely();
-  const id = user.id ?? (await nextUserId(em));
+  const id = user.legacyId ?? (await nextUserId(em));
   const { rows } = await sql`
     insert into app_user (id, name, role) values (${id}, ${user.name}, ${user.role}) on conflict do nothing returning id
   `.execute(database);

@@ -10,7 +10,7 @@ const SecretSchema = defineEntity({
     name: p.text().unique(),
     /** Sealed with the master key for this name (see `src/credentials/vault.ts`); never stored in clear. */
     sealedValue: p.blob(),
-    /** Where it may be sent: by https to host names, or by plain http to `http://host:port` (see `src/runner/http-request/secret-hosts.ts`). */
+    /** Where it may be sent: by https to host names, or by plain http to `http://host:port` (see `src/credentials/secret-hosts.ts`). */
     allowedHosts: p.array(),
     createdAt: p.datetime().defaultRaw('now()'),
     updatedAt: p.datetime().defaultRaw('now()'),

@@ -1,28 +1,18 @@
 import { GraphQLError } from 'graphql';
-import type { Logger } from 'pino';
 import { Fault } from '../lib/faults.ts';
+import type { RequestScope } from '../schema/context.ts';
 import { toGraphQLError } from '../schema/errors.ts';
-import type { Span } from '../tracing/tracing.ts';
 
 export const UNEXPECTED = 'Something went wrong on our side; the log says what.';
-
-/** Who is told of an error, and where it is logged. */
-export interface Asker {
-  requestId: string;
-  /** Its lines carry the request's id. */
-  log: Pick<Logger, 'error'>;
-  /** Of the request; null where traces are off. */
-  span: Span | null;
-}
 
 /**
  * What a caller sees of an error: our own errors with their code, what the GraphQL library says of a malformed or ill-typed
  * operation as BAD_USER_INPUT, and of everything else nothing but that it went wrong and the id of the request, under which
  * the log says more.
  */
-export function maskError(error: unknown, asker: Asker): GraphQLError {
+export function maskError(error: unknown, scope: RequestScope): GraphQLError {
   const masked = hideError(error);
-  tellHidden(masked, asker);
+  tellHidden(masked, scope);
   return masked;
 }
 
@@ -46,7 +36,7 @@ export function hideError(error: unknown): GraphQLError {
 }
 
 /** Logs what was hidden behind the error and gives it the id of its request, once; nothing where it hides nothing. */
-export function tellHidden(error: unknown, { log, requestId, span }: Asker): void {
+export function tellHidden(error: unknown, { log, requestId, span }: RequestScope): void {
   if (!(error instanceof GraphQLError && hidden.has(error))) return;
   log.error({ err: hidden.get(error) }, 'an operation failed unexpectedly');
   hidden.delete(error);

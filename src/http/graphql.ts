@@ -4,18 +4,18 @@ import { GraphQLError } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import type { Identity } from '../credentials/credentials.ts';
 import type { User } from '../entities/index.ts';
-import type { Context, Opening } from '../schema/context.ts';
+import type { Context, Opening, RequestScope } from '../schema/context.ts';
 import { schema } from '../schema/index.ts';
+import { ownAuthorization, type Refusal } from './credential-throttle.ts';
 import { type LimitOptions, useLimits } from './document-limits.ts';
-import { type Asker, hideError, maskError, tellHidden, UNEXPECTED, withCode } from './errors.ts';
+import { hideError, maskError, tellHidden, UNEXPECTED, withCode } from './errors.ts';
 import { type GraphiQL, graphiqlPlugin } from './graphiql.ts';
-import { countOperation, type Told, useOperationNames } from './operation-names.ts';
-import type { Parts } from './parts.ts';
+import { countOperation, type OperationInfo, useOperationNames } from './operation-names.ts';
 import { usePersistedOperations } from './persisted-operations.ts';
 import { QuickQueries } from './quick-queries.ts';
-import { ownAuthorization, type Refusal } from './refusals.ts';
 import { answerRequestIds } from './request-ids.ts';
 import { useServerSentEvents } from './server-sent-events.ts';
+import type { Services } from './services.ts';
 import { closeSockets, sayGoodbye, writeTogether } from './sockets.ts';
 import { useSubscriptions } from './subscriptions.ts';
 import { type SpannedHandler, setOperation, traced } from './traced.ts';
@@ -23,7 +23,7 @@ import { unread } from './unread-body.ts';
 import { boundUnknown, SOCKET_OPTIONS, webSocketHandler } from './web-socket.ts';
 
 /** What a transport knows of a call. */
-export interface Caller extends Asker {
+export interface Caller extends RequestScope {
   log: FastifyBaseLogger;
   viewer: User;
   /** The key that the call came with, and its public half. */
@@ -36,14 +36,14 @@ export interface Caller extends Asker {
   /** Breaks the connection off, where the transport is HTTP. */
   cutOff?: () => void;
   /** Takes what becomes known of the operation. */
-  told?: Told;
+  operationInfo?: OperationInfo;
 }
 
 export type Gateway = YogaServerInstance<Caller, Context>;
 
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
 /** What the resolvers of an operation are given. */
-function contextFor({ orm, tail, taskFeed, jobs, vault, notifications, taskClasses, settings }: Parts) {
+function contextFor({ orm, tail, taskFeed, jobs, vault, notifications, taskClasses, settings }: Services) {
   return (caller: Caller, isWeighed = false): Context => ({
     em: orm.em.fork(),
     requestId: caller.requestId,
@@ -69,15 +69,15 @@ function contextFor({ orm, tail, taskFeed, jobs, vault, notifications, taskClass
   });
 }
 
-function limitsOf({ settings, operations }: Parts): LimitOptions {
+function limitsOf({ settings, operations }: Services): LimitOptions {
   return { introspection: settings.INTROSPECTION === 'on', operations };
 }
 
 /** The one envelope through which every operation goes: HTTP, SSE, WebSocket and the old API. */
-export function createGateway(parts: Parts): Gateway {
-  const { tail, guard } = parts;
-  const limits = limitsOf(parts);
-  const operationContext = contextFor(parts);
+export function createGateway(services: Services): Gateway {
+  const { tail, guard } = services;
+  const limits = limitsOf(services);
+  const operationContext = contextFor(services);
   return createYoga<Caller, Context>({
     schema,
     graphqlEndpoint: '/graphql',
@@ -143,16 +143,16 @@ function useReadableQueries(): Plugin {
 }
 
 /** `/graphql` over HTTP, Server-Sent Events and WebSocket (graphql-transport-ws). */
-export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gateway: Gateway }): Promise<void> {
-  const { gateway } = parts;
+export async function graphqlPlugin(app: FastifyInstance, services: Services & { gateway: Gateway }): Promise<void> {
+  const { gateway } = services;
   answerRequestIds(app);
   await app.register(websocket, {
     options: SOCKET_OPTIONS,
     // In this order: a subscription that ends by itself would be over for its client, one whose socket closes is resumed.
     preClose(done) {
       closeSockets(app.websocketServer.clients)
-        .then(() => parts.tail.stop())
-        .then(() => parts.taskFeed.stop())
+        .then(() => services.tail.stop())
+        .then(() => services.taskFeed.stop())
         .then(() => done(), done);
     },
   });
@@ -175,23 +175,23 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
   // Before the body, of which nobody is to make us keep ten megabytes who may not call.
   const admitted = new WeakMap<FastifyRequest, Identity | Refusal>();
   const admit = (request: FastifyRequest) =>
-    parts.refusals.checkHeader(request, parts.credentials, ownAuthorization(request));
+    services.credentialThrottle.checkHeader(request, services.credentials, ownAuthorization(request));
   app.addHook('preParsing', async (request, _reply, payload) => {
     if (request.method !== 'POST') return payload;
     const identity = await admit(request);
     admitted.set(request, identity);
     return 'status' in identity ? unread(request, payload) : payload;
   });
-  const quickQueries = new QuickQueries(contextFor(parts), limitsOf(parts));
+  const quickQueries = new QuickQueries(contextFor(services), limitsOf(services));
   const answer: SpannedHandler = async (request, reply, span) => {
     const begin = performance.now();
     const identity = admitted.get(request) ?? (await admit(request));
     if ('status' in identity) return refuse(reply, identity);
     if (request.method === 'POST') checkContentType(request.headers['content-type']);
     const lastEventId = request.headers['last-event-id'];
-    const told: Told = {};
+    const operationInfo: OperationInfo = {};
     const caller: Caller = {
-      told,
+      operationInfo,
       requestId: request.id,
       log: request.log,
       span,
@@ -207,26 +207,26 @@ export async function graphqlPlugin(app: FastifyInstance, parts: Parts & { gatew
     };
     const quick = request.method === 'POST' ? await quickQueries.answer(request, caller) : null;
     if (quick !== null) {
-      countOperation(parts.metrics, quick.told, begin);
-      if (span !== null) setOperation(span, quick.told);
+      countOperation(services.metrics, quick.operationInfo, begin);
+      if (span !== null) setOperation(span, quick.operationInfo);
       return reply.type(quick.type).send(quick.body);
     }
     if (Buffer.isBuffer(request.body)) request.body = new Body(request.body);
     const response = await gateway.handleNodeRequestAndResponse(request, reply, { ...caller });
-    countOperation(parts.metrics, told, begin);
-    if (span !== null) setOperation(span, told);
+    countOperation(services.metrics, operationInfo, begin);
+    if (span !== null) setOperation(span, operationInfo);
     return response;
   };
-  const handler = traced(parts.tracing, '/graphql', answer);
+  const handler = traced(services.tracing, '/graphql', answer);
   app.route({ method: 'POST', url: '/graphql', handler });
-  const onSocket = webSocketHandler(parts, gateway);
-  const graphiql = parts.settings.GRAPHIQL === 'on' ? await graphiqlPlugin(app) : null;
+  const onSocket = webSocketHandler(services, gateway);
+  const graphiql = services.settings.GRAPHIQL === 'on' ? await graphiqlPlugin(app) : null;
   app.route({
     method: 'GET',
     url: '/graphql',
     handler: graphiql === null ? handler : pageOr(graphiql, handler),
     wsHandler(socket, request) {
-      if (parts.tail.isStopped) sayGoodbye(socket);
+      if (services.tail.isStopped) sayGoodbye(socket);
       else {
         boundUnknown(socket, request.raw.socket);
         writeTogether(socket, request.raw.socket);

@@ -2,14 +2,14 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import type { FastifyInstance } from 'fastify';
 import { sql } from 'kysely';
 import { FailureLog } from '../lib/failure-log.ts';
-import type { Parts } from './parts.ts';
 import { answerRequestIds } from './request-ids.ts';
+import type { Services } from './services.ts';
 
 /** Whoever asks waits no longer than this. */
 const ANSWER_WITHIN_MS = 2_000;
 
 /** `/healthz`: the process is up. `/readyz`: it can serve, that is, the database answers. Both need no credentials. */
-export async function healthPlugin(app: FastifyInstance, { orm, log }: Pick<Parts, 'orm' | 'log'>): Promise<void> {
+export async function healthPlugin(app: FastifyInstance, { orm, log }: Pick<Services, 'orm' | 'log'>): Promise<void> {
   answerRequestIds(app);
   const failures = new FailureLog('get an answer of the database', log);
   let asking: Promise<void> | undefined;

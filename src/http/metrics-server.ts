@@ -1,14 +1,14 @@
 import Fastify, { type FastifyInstance } from 'fastify';
+import { createCredentialThrottle } from './credential-throttle.ts';
 import { healthPlugin } from './health.ts';
-import { type MetricsParts, metricsPlugin } from './metrics.ts';
-import type { Parts } from './parts.ts';
-import { createRefusals } from './refusals.ts';
+import { type MetricsServices, metricsPlugin } from './metrics.ts';
 import { requestIdOf } from './request-ids.ts';
 import { securityHeaders } from './security-headers.ts';
+import type { Services } from './services.ts';
 
 /** A server that tells of the process and does nothing else: `/healthz`, `/readyz` and `/metrics`. */
 export async function createMetricsServer(
-  parts: Omit<MetricsParts, 'refusals'> & Pick<Parts, 'orm' | 'log' | 'keyUse'>,
+  services: Omit<MetricsServices, 'credentialThrottle'> & Pick<Services, 'orm' | 'log' | 'keyUse'>,
 ): Promise<FastifyInstance> {
   const app = Fastify({ forceCloseConnections: true, genReqId: requestIdOf });
   const headers = securityHeaders();
@@ -16,8 +16,8 @@ export async function createMetricsServer(
     reply.headers(headers);
     done();
   });
-  const refusals = await createRefusals(app, parts.metrics, parts.keyUse);
-  await app.register((scope) => healthPlugin(scope, parts));
-  await app.register((scope) => metricsPlugin(scope, { ...parts, refusals }));
+  const credentialThrottle = await createCredentialThrottle(app, services.metrics, services.keyUse);
+  await app.register((scope) => healthPlugin(scope, services));
+  await app.register((scope) => metricsPlugin(scope, { ...services, credentialThrottle }));
   return app;
 }

@@ -3,12 +3,12 @@ import type { Logger } from 'pino';
 import type { Credentials } from '../credentials/credentials.ts';
 import { FailureLog } from '../lib/failure-log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import { ownAuthorization, type Refusals } from './refusals.ts';
+import { type CredentialThrottle, ownAuthorization } from './credential-throttle.ts';
 import { answerRequestIds } from './request-ids.ts';
 
-export interface MetricsParts {
+export interface MetricsServices {
   credentials: Credentials;
-  refusals: Refusals;
+  credentialThrottle: CredentialThrottle;
   metrics: Metrics;
   log: Logger;
   /** Reads what is not counted by the way. */
@@ -16,10 +16,10 @@ export interface MetricsParts {
 }
 
 /** `/metrics` for Prometheus, with the credentials of any user. */
-export async function metricsPlugin(app: FastifyInstance, parts: MetricsParts): Promise<void> {
-  const { credentials, refusals, metrics } = parts;
+export async function metricsPlugin(app: FastifyInstance, services: MetricsServices): Promise<void> {
+  const { credentials, credentialThrottle, metrics } = services;
   answerRequestIds(app);
-  const failures = new FailureLog('tell the metrics', parts.log);
+  const failures = new FailureLog('tell the metrics', services.log);
   app.setErrorHandler((error: { message: string; statusCode?: number }, request, reply) => {
     const { statusCode = 500, message } = error;
     if (statusCode < 500) return reply.code(statusCode).send(message);
@@ -27,9 +27,9 @@ export async function metricsPlugin(app: FastifyInstance, parts: MetricsParts): 
     return reply.code(503).send('The database does not answer.');
   });
   app.get('/metrics', async (request, reply) => {
-    const identity = await refusals.checkHeader(request, credentials, ownAuthorization(request));
+    const identity = await credentialThrottle.checkHeader(request, credentials, ownAuthorization(request));
     if ('status' in identity) return reply.code(identity.status).headers(identity.headers).send(identity.message);
-    await parts.readMetrics();
+    await services.readMetrics();
     const { type, text } = await metrics.print();
     failures.worked();
     return reply.header('content-type', type).send(text);

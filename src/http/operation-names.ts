@@ -2,8 +2,8 @@ import { type DocumentNode, Kind, type OperationDefinitionNode } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import type { Metrics } from '../metrics/metrics.ts';
 
-/** What becomes known of an operation on its way, for those who measure and log it. */
-export interface Told {
+/** What becomes known of an operation on its way, for metrics and traces. */
+export interface OperationInfo {
   /** See `nameOf`; undefined where it was refused before it was executed. */
   operation?: string;
   isSubscription?: boolean;
@@ -30,40 +30,40 @@ export function operationOf(document: DocumentNode, name?: string | null): Opera
 }
 
 /** Tells of each operation that is executed, where its caller has a place for it. */
-export function useOperationNames(): Plugin<{ told?: Told }> {
+export function useOperationNames(): Plugin<{ operationInfo?: OperationInfo }> {
   return {
     onExecute({ args: { document, operationName, contextValue } }) {
-      const { told } = contextValue;
-      if (told === undefined) return;
-      told.operation = nameOf(document, operationName);
-      tellKind(told, document, operationName);
+      const { operationInfo } = contextValue;
+      if (operationInfo === undefined) return;
+      operationInfo.operation = nameOf(document, operationName);
+      setKind(operationInfo, document, operationName);
       return {
         onExecuteDone({ result }) {
-          told.hasErrors = (result as { errors?: unknown }).errors !== undefined;
+          operationInfo.hasErrors = (result as { errors?: unknown }).errors !== undefined;
         },
       };
     },
     onSubscribe({ args: { document, operationName, contextValue } }) {
-      const { told } = contextValue;
-      if (told === undefined) return;
-      told.isSubscription = true;
-      tellKind(told, document, operationName);
+      const { operationInfo } = contextValue;
+      if (operationInfo === undefined) return;
+      operationInfo.isSubscription = true;
+      setKind(operationInfo, document, operationName);
     },
   };
 }
 
 const MAX_NAME_LENGTH = 100;
 
-export function tellKind(told: Told, document: DocumentNode, operationName?: string | null): void {
+export function setKind(operationInfo: OperationInfo, document: DocumentNode, operationName?: string | null): void {
   const operation = operationOf(document, operationName);
-  told.operationType = operation?.operation;
-  told.operationName = operation?.name?.value.slice(0, MAX_NAME_LENGTH);
+  operationInfo.operationType = operation?.operation;
+  operationInfo.operationName = operation?.name?.value.slice(0, MAX_NAME_LENGTH);
 }
 
 /** Counts an operation that was answered; subscriptions last as long as their clients like. */
 export function countOperation(
   metrics: Metrics,
-  { operation = REFUSED, isSubscription, hasErrors = true }: Told,
+  { operation = REFUSED, isSubscription, hasErrors = true }: OperationInfo,
   begin: number,
 ): void {
   if (!isSubscription) metrics.request('graphql', operation, hasErrors, begin);

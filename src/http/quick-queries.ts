@@ -1,12 +1,12 @@
 import type { FastifyRequest } from 'fastify';
 import { type DocumentNode, Kind, OperationTypeNode, validate } from 'graphql';
 import { type CompiledQuery, compileQuery, isCompiledQuery } from 'graphql-jit';
-import { BoundedCache } from '../lib/bounded-cache.ts';
+import { LRUCache } from 'lru-cache';
 import type { Context } from '../schema/context.ts';
 import { schema } from '../schema/index.ts';
 import { type LimitOptions, parserOf, rulesOf, weigh } from './document-limits.ts';
 import type { Caller } from './graphql.ts';
-import { nameOf, type Told, tellKind } from './operation-names.ts';
+import { nameOf, type OperationInfo, setKind } from './operation-names.ts';
 
 /** What GraphQL over HTTP asks for in a body of JSON. */
 interface Posted {
@@ -26,7 +26,7 @@ const REPLY_TYPES: Readonly<Record<string, string>> = {
 export interface QuickReply {
   type: string;
   body: string;
-  told: Told;
+  operationInfo: OperationInfo;
 }
 
 /** Documents that are kept; what clients send are few. */
@@ -44,10 +44,10 @@ const MAX_WEIGHED_LENGTH = 500;
 
 interface Compiled {
   document: DocumentNode;
-  told: Told;
+  operationInfo: OperationInfo;
   run: CompiledQuery;
-  /** Whether it may be asked, by its variables. */
-  allowed: BoundedCache<string, boolean>;
+  /** Whether it may be asked, by its variables as JSON. */
+  allowed: LRUCache<string, boolean>;
 }
 
 /** A query that is sent again and again. */
@@ -65,7 +65,10 @@ interface KnownQuery {
 export class QuickQueries {
   readonly #contextOf: (caller: Caller, isWeighed: boolean) => Context;
   readonly #limits: LimitOptions;
-  readonly #known = new BoundedCache<string, KnownQuery>(MAX_DOCUMENTS);
+  readonly #known = new LRUCache<string, KnownQuery>({
+    max: MAX_DOCUMENTS,
+    memoMethod: () => ({ seen: 0, compiled: undefined }),
+  });
 
   constructor(contextOf: (caller: Caller, isWeighed: boolean) => Context, limits: LimitOptions) {
     this.#contextOf = contextOf;
@@ -79,7 +82,7 @@ export class QuickQueries {
     const posted = readPosted(request.body);
     if (posted === null) return null;
     const { query, variables, operationName } = posted;
-    const known = this.#known.get(`${operationName ?? ''}\n${query}`, () => ({ seen: 0, compiled: undefined }));
+    const known = this.#known.memo(`${operationName ?? ''}\n${query}`);
     known.seen += 1;
     if (known.seen < COMPILE_AFTER) return null;
     if (known.compiled === undefined) known.compiled = compile(posted, this.#limits);
@@ -87,7 +90,7 @@ export class QuickQueries {
     const result = await known.compiled.run.query({}, this.#contextOf(caller, true), variables);
     // Yoga's executor decides what an error is called, and whether it may be shown.
     if (result.errors !== undefined) return null;
-    return { type, body: JSON.stringify(result), told: known.compiled.told };
+    return { type, body: JSON.stringify(result), operationInfo: known.compiled.operationInfo };
   }
 }
 
@@ -101,9 +104,13 @@ function compile({ query, operationName }: Posted, limits: LimitOptions): Compil
     if (validate(schema, document, rulesOf(limits)).length > 0) return null;
     const run = compileQuery(schema, document, operationName);
     if (!isCompiledQuery(run)) return null;
-    const told: Told = { operation: nameOf(document), hasErrors: false };
-    tellKind(told, document);
-    return { document, told, run, allowed: new BoundedCache(MAX_WEIGHED) };
+    const operationInfo: OperationInfo = { operation: nameOf(document), hasErrors: false };
+    setKind(operationInfo, document);
+    const allowed = new LRUCache<string, boolean>({
+      max: MAX_WEIGHED,
+      memoMethod: (variables) => isLight(document, JSON.parse(variables) as Record<string, unknown>),
+    });
+    return { document, operationInfo, run, allowed };
   } catch {
     return null;
   }
@@ -112,8 +119,7 @@ function compile({ query, operationName }: Posted, limits: LimitOptions): Compil
 /** The same limits as everywhere; the plugin cannot read the variables of compiled queries by itself. */
 function mayAsk({ document, allowed }: Compiled, variables: Record<string, unknown>): boolean {
   const key = JSON.stringify(variables);
-  if (key.length > MAX_WEIGHED_LENGTH) return isLight(document, variables);
-  return allowed.get(key, () => isLight(document, variables));
+  return key.length > MAX_WEIGHED_LENGTH ? isLight(document, variables) : allowed.memo(key);
 }
 
 function isLight(document: DocumentNode, variables: Record<string, unknown>): boolean {

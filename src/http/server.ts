@@ -4,6 +4,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { legacyPlugin } from '../legacy/plugin.ts';
 import { codeOf } from '../lib/describe-error.ts';
 import { OperatorError } from '../lib/operator-error.ts';
+import { createCredentialThrottle } from './credential-throttle.ts';
 import { dashboardPlugin } from './dashboard.ts';
 import { createGateway, graphqlPlugin } from './graphql.ts';
 import { healthPlugin } from './health.ts';
@@ -11,10 +12,9 @@ import { keptReplies } from './kept-replies.ts';
 import { KeptTaskList } from './kept-task-list.ts';
 import { LegacyUsage } from './legacy-usage.ts';
 import { metricsPlugin } from './metrics.ts';
-import type { Parts } from './parts.ts';
-import { createRefusals } from './refusals.ts';
 import { requestIdOf } from './request-ids.ts';
 import { securityHeaders } from './security-headers.ts';
+import type { Services } from './services.ts';
 import { readTls, watchTls } from './tls.ts';
 
 const TCP_KEEP_ALIVE_MS = 30_000;
@@ -28,9 +28,9 @@ const LAST_ANSWERS_MS = 3_000;
 const LOOK_MS = 50;
 
 /** The HTTP host: each door of the product is one plugin of it. */
-export async function createServer(parts: Omit<Parts, 'refusals'>): Promise<FastifyInstance> {
-  const loggerInstance: FastifyBaseLogger = parts.log;
-  const { TLS_CERT: cert, TLS_KEY: key, TRUST_PROXY } = parts.settings;
+export async function createServer(services: Omit<Services, 'credentialThrottle'>): Promise<FastifyInstance> {
+  const loggerInstance: FastifyBaseLogger = services.log;
+  const { TLS_CERT: cert, TLS_KEY: key, TRUST_PROXY } = services.settings;
   const tls = cert !== undefined && key !== undefined ? { cert, key } : null;
   const app = Fastify({
     loggerInstance,
@@ -50,7 +50,7 @@ export async function createServer(parts: Omit<Parts, 'refusals'>): Promise<Fast
     },
   }) as FastifyInstance;
   if (tls !== null) {
-    const unwatch = watchTls(tls, app.server as unknown as HttpsServer, parts.log);
+    const unwatch = watchTls(tls, app.server as unknown as HttpsServer, services.log);
     app.addHook('onClose', async () => unwatch());
   }
   closeInTime(app);
@@ -59,22 +59,25 @@ export async function createServer(parts: Omit<Parts, 'refusals'>): Promise<Fast
     reply.headers(headers);
     done();
   });
-  const shared: Parts = { ...parts, refusals: await createRefusals(app, parts.metrics, parts.keyUse) };
+  const shared: Services = {
+    ...services,
+    credentialThrottle: await createCredentialThrottle(app, services.metrics, services.keyUse),
+  };
   const gateway = createGateway(shared);
   await app.register((scope) => graphqlPlugin(scope, { ...shared, gateway }));
-  const usage = new LegacyUsage(parts.orm.em, parts.log);
+  const usage = new LegacyUsage(services.orm.em, services.log);
   app.addHook('onClose', () => usage.stop());
-  const taskList = new KeptTaskList(parts.orm.em);
+  const taskList = new KeptTaskList(services.orm.em);
   await app.register((scope) =>
     legacyPlugin(scope, {
       ...shared,
       gateway,
       taskList: (build) => taskList.reply(build),
-      repliesOf: (userId) => keptReplies(parts.orm.em, userId),
+      repliesOf: (userId) => keptReplies(services.orm.em, userId),
       countCall: (apiKeyId, action) => usage.count(apiKeyId, action),
     }),
   );
-  app.addHook('onClose', () => parts.guard.stop());
+  app.addHook('onClose', () => services.guard.stop());
   await app.register((scope) => healthPlugin(scope, shared));
   await app.register((scope) => metricsPlugin(scope, shared));
   await app.register(dashboardPlugin);

@@ -122,9 +122,9 @@ function resultsOf(
   };
 }
 
-function masked(result: ExecutionResult, asker: Context): ExecutionResult {
+function masked(result: ExecutionResult, scope: Context): ExecutionResult {
   if (result.errors === undefined) return result;
-  return { ...result, errors: result.errors.map((error) => maskError(error, asker)) };
+  return { ...result, errors: result.errors.map((error) => maskError(error, scope)) };
 }
 
 function toGraphQLError(error: unknown): GraphQLError {

@@ -1,7 +1,7 @@
 // The spans of requests. Where traces are off the handlers are those of the doors themselves, so that they cost nothing.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Span, Tracing } from '../tracing/tracing.ts';
-import type { Told } from './operation-names.ts';
+import type { OperationInfo } from './operation-names.ts';
 
 /** A handler that is told the span of its request; null where traces are off. */
 export type SpannedHandler = (request: FastifyRequest, reply: FastifyReply, span: Span | null) => Promise<unknown>;
@@ -37,7 +37,7 @@ export function beginRequest(tracing: Tracing, name: string, request: FastifyReq
 }
 
 /** What may be told of an operation: its kind, the root field that it asks for, and what its author calls it. */
-export function setOperation(span: Span, { operation, operationName, operationType }: Told): void {
+export function setOperation(span: Span, { operation, operationName, operationType }: OperationInfo): void {
   if (operationType !== undefined) span.set({ 'graphql.operation.type': operationType });
   if (operationName !== undefined) span.set({ 'graphql.operation.name': operationName });
   if (operation !== undefined) span.set({ 'slotkeeper.operation': operation });

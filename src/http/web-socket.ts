@@ -8,12 +8,12 @@ import type { Identity } from '../credentials/credentials.ts';
 import { Fault, unauthenticated } from '../lib/faults.ts';
 import { toGraphQLError } from '../schema/errors.ts';
 import type { Tracing } from '../tracing/tracing.ts';
+import { ownAuthorization } from './credential-throttle.ts';
 import { withCode } from './errors.ts';
 import type { Caller, Gateway } from './graphql.ts';
-import { countOperation, type Told } from './operation-names.ts';
-import type { Parts } from './parts.ts';
+import { countOperation, type OperationInfo } from './operation-names.ts';
 import { operationIdOf } from './persisted-operations.ts';
-import { ownAuthorization } from './refusals.ts';
+import type { Services } from './services.ts';
 import { CLOSE_WITHIN_MS } from './sockets.ts';
 import { setOperation } from './traced.ts';
 
@@ -29,7 +29,7 @@ export const SOCKET_OPTIONS: object = { maxPayload: MAX_MESSAGE_BYTES, closeTime
 type SocketExtra = { caller?: Caller };
 
 /** Serves the sockets of `/graphql` (graphql-transport-ws). */
-export function webSocketHandler(parts: Parts, gateway: Gateway) {
+export function webSocketHandler(services: Services, gateway: Gateway) {
   return makeHandler<{ authorization?: unknown }, SocketExtra>(
     {
       connectionInitWaitTimeout: INIT_TIMEOUT_MS,
@@ -37,27 +37,27 @@ export function webSocketHandler(parts: Parts, gateway: Gateway) {
       onConnect: async ({ connectionParams, extra }) => {
         const given = connectionParams?.authorization ?? ownAuthorization(extra.request);
         const header = typeof given === 'string' ? given : undefined;
-        const identity = await parts.refusals.checkHeader(extra.request, parts.credentials, header);
+        const identity = await services.credentialThrottle.checkHeader(extra.request, services.credentials, header);
         if ('status' in identity) return false;
         introductions.get(extra.socket)?.();
-        watchSocket(parts, extra, identity);
+        watchSocket(services, extra, identity);
         return true;
       },
       onSubscribe: async ({ extra }, _id, { query, variables, operationName, extensions }) => {
         if (extra.caller === undefined) return [toGraphQLError(unauthenticated('the key was revoked'))];
-        const told: Told = {};
-        const caller = { ...extra.caller, told };
+        const operationInfo: OperationInfo = {};
+        const caller = { ...extra.caller, operationInfo };
         const enveloped = gateway.getEnveloped(caller as never);
         const document = parseOperation(enveloped.parse, () => {
           const id = operationIdOf({ extensions });
-          const { operations } = parts;
+          const { operations } = services;
           return query === '' && id !== undefined && operations !== undefined ? operations.textOf(id) : query;
         });
         if (document instanceof GraphQLError) return [document];
         const errors = enveloped.validate(enveloped.schema, document);
         if (errors.length > 0) return errors.map(withCode);
         // The context is made of the caller as they are by then.
-        if (parts.tracing !== null) beginOperation(parts.tracing, caller, extra.request);
+        if (services.tracing !== null) beginOperation(services.tracing, caller, extra.request);
         return {
           schema: enveloped.schema,
           document,
@@ -68,7 +68,7 @@ export function webSocketHandler(parts: Parts, gateway: Gateway) {
             execute: async (args) => {
               const begin = performance.now();
               const result = await enveloped.execute(args);
-              countOperation(parts.metrics, told, begin);
+              countOperation(services.metrics, operationInfo, begin);
               endOperation(caller);
               return result;
             },
@@ -113,14 +113,14 @@ function beginOperation(tracing: Tracing, caller: Caller, { id, headers }: Fasti
   caller.log = caller.log.child({ traceId: caller.span.traceId });
 }
 
-function endOperation({ span, told }: Caller): void {
+function endOperation({ span, operationInfo }: Caller): void {
   if (span === null) return;
-  setOperation(span, told ?? {});
+  setOperation(span, operationInfo ?? {});
   span.end();
 }
 
 /** Lets a socket be its caller's until their rights change; closes one that is one too many. */
-function watchSocket({ guard }: Parts, extra: SocketExtra & Extra, { viewer, apiKeyId, apiKey }: Identity): void {
+function watchSocket({ guard }: Services, extra: SocketExtra & Extra, { viewer, apiKeyId, apiKey }: Identity): void {
   const { socket } = extra;
   try {
     const release = guard.watch({ apiKeyId, role: viewer.role }, () => {

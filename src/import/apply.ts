@@ -84,7 +84,7 @@ async function addUser(em: EntityManager, id: number, name: string | undefined):
     `user ${id} of the old server`,
   ];
   for (const each of names) {
-    if ((await insertUser(em, { id, name: each, role: 'OPERATOR' })) !== null) return;
+    if ((await insertUser(em, { legacyId: id, name: each, role: 'OPERATOR' })) !== null) return;
   }
   throw new Error(`no name is free for user ${id}`);
 }

@@ -1,13 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type DocumentNode, parse } from 'graphql';
+import { LRUCache } from 'lru-cache';
 import type { Identity } from '../credentials/credentials.ts';
+import { ownAuthorization, type Refusal } from '../http/credential-throttle.ts';
 import { UNEXPECTED } from '../http/errors.ts';
 import type { Caller, Gateway } from '../http/graphql.ts';
-import type { Parts } from '../http/parts.ts';
-import { ownAuthorization, type Refusal } from '../http/refusals.ts';
+import type { Services } from '../http/services.ts';
 import { traced } from '../http/traced.ts';
 import { readHead, unread, withHead } from '../http/unread-body.ts';
-import { BoundedCache } from '../lib/bounded-cache.ts';
 import type { Span } from '../tracing/tracing.ts';
 import {
   handleLegacyCall,
@@ -27,7 +27,7 @@ import { errorReply } from './reply.ts';
 /** PHP's post_max_size on the old server. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
 
-export interface LegacyParts extends Parts {
+export interface LegacyServices extends Services {
   gateway: Gateway;
   repliesOf(userId: number): KeptReplies;
   /** The reply of getTasks: what `build` builds, or the last one where that would be the same. */
@@ -37,7 +37,7 @@ export interface LegacyParts extends Parts {
 }
 
 /** The old endpoint, under its path and every prefix of LEGACY_PREFIX. It never redirects: the old client does not follow. */
-export async function legacyPlugin(app: FastifyInstance, parts: LegacyParts): Promise<void> {
+export async function legacyPlugin(app: FastifyInstance, services: LegacyServices): Promise<void> {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES }, (_request, body, done) =>
     done(null, body),
@@ -46,12 +46,12 @@ export async function legacyPlugin(app: FastifyInstance, parts: LegacyParts): Pr
   app.setErrorHandler((error: { message: string; statusCode?: number }, request, reply) => {
     const known = error.statusCode !== undefined && error.statusCode < 500;
     if (!known) request.log.error({ err: error }, 'an old call failed unexpectedly');
-    return send(reply, parts, known ? error.message : UNEXPECTED);
+    return send(reply, services, known ? error.message : UNEXPECTED);
   });
-  readCallersFirst(app, parts);
-  describe(app, parts);
-  const handler = traced(parts.tracing, 'api.php', (request, reply, span) => answer(parts, request, reply, span));
-  for (const prefix of ['', ...parts.settings.LEGACY_PREFIX]) {
+  readCallersFirst(app, services);
+  describe(app, services);
+  const handler = traced(services.tracing, 'api.php', (request, reply, span) => answer(services, request, reply, span));
+  for (const prefix of ['', ...services.settings.LEGACY_PREFIX]) {
     const path = `${prefix}${LEGACY_PATH}`;
     for (const url of [path, `${path}/`, `/${path}`, `/${path}/`]) {
       app.route({
@@ -67,13 +67,13 @@ export async function legacyPlugin(app: FastifyInstance, parts: LegacyParts): Pr
 const MAX_UNKNOWN_BODY_BYTES = 64 * 1024;
 
 /** Of a longer body the caller is known before, by the query or the header: nobody else makes us keep and read megabytes. */
-function readCallersFirst(app: FastifyInstance, parts: LegacyParts): void {
+function readCallersFirst(app: FastifyInstance, services: LegacyServices): void {
   app.addHook('preParsing', async (request, _reply, payload) => {
     if (request.method === 'GET' || request.method === 'HEAD') return payload;
     // Too long for anybody, which Fastify tells by what the request states.
     if (Number(request.headers['content-length']) > MAX_BODY_BYTES) return payload;
     const head = await readHead(payload, MAX_UNKNOWN_BODY_BYTES);
-    if (head.isAll || !('status' in (await admit(parts, request)))) return withHead(request, head, payload);
+    if (head.isAll || !('status' in (await admit(services, request)))) return withHead(request, head, payload);
     return unread(request, payload);
   });
 }
@@ -81,8 +81,8 @@ function readCallersFirst(app: FastifyInstance, parts: LegacyParts): void {
 /** Callers of long bodies. */
 const admitted = new WeakMap<FastifyRequest, Identity | Refusal>();
 
-async function admit(parts: LegacyParts, request: FastifyRequest): Promise<Identity | Refusal> {
-  const identity = await findCaller(parts, request, readQueryCredentials(readCall(request).rawQuery));
+async function admit(services: LegacyServices, request: FastifyRequest): Promise<Identity | Refusal> {
+  const identity = await findCaller(services, request, readQueryCredentials(readCall(request).rawQuery));
   admitted.set(request, identity);
   return identity;
 }
@@ -90,28 +90,29 @@ async function admit(parts: LegacyParts, request: FastifyRequest): Promise<Ident
 const SIGN_FOR_DESCRIPTION = 'Authentication failed: an address of the description is signed with target=docs.';
 
 /** What the API is, for machines and for people; a signed address lets a browser in, which sends no header by itself. */
-function describe(app: FastifyInstance, parts: LegacyParts): void {
+function describe(app: FastifyInstance, services: LegacyServices): void {
   const serve = (url: string, type: string, text: string) =>
     app.get(url, async (request, reply) => {
       const credentials = readQueryCredentials(readCall(request).rawQuery);
-      if (!mayReadDescription(credentials)) return sendBody(reply.code(401), parts, errorReply(SIGN_FOR_DESCRIPTION));
-      const identity = await findCaller(parts, request, credentials);
-      return 'status' in identity ? refuse(parts, reply, identity) : reply.type(type).send(text);
+      if (!mayReadDescription(credentials))
+        return sendBody(reply.code(401), services, errorReply(SIGN_FOR_DESCRIPTION));
+      const identity = await findCaller(services, request, credentials);
+      return 'status' in identity ? refuse(services, reply, identity) : reply.type(type).send(text);
     });
   serve('/api/v1/openapi.json', 'application/json', JSON.stringify(describeLegacyApi(), null, 2));
   serve('/api/v1/', 'text/html; charset=utf-8', legacyApiPage());
 }
 
-async function answer(parts: LegacyParts, request: FastifyRequest, reply: FastifyReply, span: Span | null) {
+async function answer(services: LegacyServices, request: FastifyRequest, reply: FastifyReply, span: Span | null) {
   // A page of another site can make a browser send this request; a script or an old client sends no such header.
   if (request.headers['sec-fetch-site'] === 'cross-site') {
-    return send(reply, parts, 'Calls from pages of other sites are refused.');
+    return send(reply, services, 'Calls from pages of other sites are refused.');
   }
   const begin = performance.now();
   const call = readCall(request);
   const known = admitted.get(request);
   const credentials = known === undefined ? await readLegacyCredentials(call) : readQueryCredentials(call.rawQuery);
-  const identity = known ?? (await findCaller(parts, request, credentials));
+  const identity = known ?? (await findCaller(services, request, credentials));
   const log = (action: string | null, outcome: string, apiKey = credentials.apiKey?.slice(0, SHOWN_KEY_LENGTH)) => {
     const milliseconds = Math.round(performance.now() - begin);
     if (span !== null) nameCall(span, action, outcome);
@@ -119,18 +120,18 @@ async function answer(parts: LegacyParts, request: FastifyRequest, reply: Fastif
   };
   if ('status' in identity) {
     log(null, 'unauthenticated');
-    return refuse(parts, reply, identity);
+    return refuse(services, reply, identity);
   }
   const { apiKey } = identity;
   try {
-    const { body, action, isSuccess } = await answerCaller(parts, identity, request, call, span);
-    parts.countCall(identity.apiKeyId, action ?? UNKNOWN_ACTION);
+    const { body, action, isSuccess } = await answerCaller(services, identity, request, call, span);
+    services.countCall(identity.apiKeyId, action ?? UNKNOWN_ACTION);
     log(action, isSuccess ? 'success' : 'error', apiKey);
-    parts.metrics.request('legacy', action ?? UNKNOWN_ACTION, !isSuccess, begin);
-    return sendBody(reply, parts, body);
+    services.metrics.request('legacy', action ?? UNKNOWN_ACTION, !isSuccess, begin);
+    return sendBody(reply, services, body);
   } catch (error) {
     log(null, 'fault', apiKey);
-    parts.metrics.request('legacy', UNKNOWN_ACTION, true, begin);
+    services.metrics.request('legacy', UNKNOWN_ACTION, true, begin);
     throw error;
   }
 }
@@ -147,7 +148,7 @@ const SHOWN_KEY_LENGTH = 64;
 const UNKNOWN_ACTION = 'unknown';
 
 function answerCaller(
-  parts: LegacyParts,
+  services: LegacyServices,
   { viewer, apiKeyId, apiKey }: Identity,
   request: FastifyRequest,
   call: LegacyRequest,
@@ -157,20 +158,20 @@ function answerCaller(
   const { id: requestId, log, ip: origin } = request;
   return handleLegacyCall({
     ...call,
-    timeZone: parts.settings.TIME_ZONE,
-    executeTimeoutSeconds: parts.settings.LEGACY_EXECUTE_TIMEOUT,
+    timeZone: services.settings.TIME_ZONE,
+    executeTimeoutSeconds: services.settings.LEGACY_EXECUTE_TIMEOUT,
     idempotencyKey: typeof key === 'string' ? key : undefined,
-    replies: parts.repliesOf(viewer.id),
-    taskList: parts.taskList,
+    replies: services.repliesOf(viewer.id),
+    taskList: services.taskList,
     execute: (document, variables) =>
-      execute(parts.gateway, { requestId, log, span, viewer, apiKeyId, apiKey, origin }, document, variables),
+      execute(services.gateway, { requestId, log, span, viewer, apiKeyId, apiKey, origin }, document, variables),
   });
 }
 
 /** 401 is the one status but 200 that the old client understands. */
-function refuse(parts: Parts, reply: FastifyReply, { status, headers, message }: Refusal) {
+function refuse(services: Services, reply: FastifyReply, { status, headers, message }: Refusal) {
   const why = status === 429 ? message : 'apiKey and hash are missing or wrong.';
-  return sendBody(reply.code(401).headers(headers), parts, errorReply(`Authentication failed: ${why}`));
+  return sendBody(reply.code(401).headers(headers), services, errorReply(`Authentication failed: ${why}`));
 }
 
 function readCall(request: FastifyRequest): LegacyRequest {
@@ -186,36 +187,36 @@ function readCall(request: FastifyRequest): LegacyRequest {
 
 /** Where there is a hash it alone decides; the Authorization header is then not looked at. */
 async function findCaller(
-  { credentials, refusals }: Parts,
+  { credentials, credentialThrottle }: Services,
   request: FastifyRequest,
   { apiKey, hash, signed }: LegacyCredentials,
 ): Promise<Identity | Refusal> {
-  if (hash === null) return refusals.checkHeader(request, credentials, ownAuthorization(request));
-  return refusals.checkSignature(request, apiKey, async () =>
+  if (hash === null) return credentialThrottle.checkHeader(request, credentials, ownAuthorization(request));
+  return credentialThrottle.checkSignature(request, apiKey, async () =>
     apiKey === null ? null : credentials.ofSignature(apiKey, signed, hash),
   );
 }
 
 /** The documents of the actions, which are ours. */
-const documents = new BoundedCache<string, DocumentNode>(100);
+const documents = new LRUCache<string, DocumentNode>({ max: 100, memoMethod: (text) => parse(text) });
 
 /** In process, through the envelope that every other operation goes through. */
 async function execute(gateway: Gateway, caller: Caller, document: string, variables: Record<string, unknown>) {
   const enveloped = gateway.getEnveloped(caller as never);
   const result = await enveloped.execute({
     schema: enveloped.schema,
-    document: documents.get(document, () => parse(document)),
+    document: documents.memo(document),
     variableValues: variables,
     contextValue: await enveloped.contextFactory(),
   });
   return result as { data?: unknown; errors?: readonly GraphQLErrorLike[] };
 }
 
-function send(reply: FastifyReply, parts: Parts, message: string) {
-  return sendBody(reply.code(200), parts, errorReply(message));
+function send(reply: FastifyReply, services: Services, message: string) {
+  return sendBody(reply.code(200), services, errorReply(message));
 }
 
 /** As a buffer, so that the content type gets no charset and the content length is exact. */
-function sendBody(reply: FastifyReply, { settings }: Parts, body: string) {
+function sendBody(reply: FastifyReply, { settings }: Services, body: string) {
   return reply.header('content-type', settings.LEGACY_CONTENT_TYPE).send(Buffer.from(body));
 }

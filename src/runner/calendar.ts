@@ -1,5 +1,5 @@
 // When a task is due: its repeat rules and its zone turned into slots. Pure: no clock, no database.
-import { BoundedCache } from '../lib/bounded-cache.ts';
+import { LRUCache } from 'lru-cache';
 import { FIRST_DAY, LAST_DAY, MINUTES_PER_DAY, type RepeatRule } from './repeat-rule.ts';
 import { type DstNote, type RuleSlots, ruleSlots } from './rule-slots.ts';
 import { zoneClock } from './zone-clock.ts';
@@ -41,7 +41,7 @@ export interface Schedule {
 }
 
 const MAX_SCHEDULES = 20_000;
-const schedules = new BoundedCache<string, Schedule>(MAX_SCHEDULES);
+const schedules = new LRUCache<string, Schedule>({ max: MAX_SCHEDULES });
 
 /**
  * Compiled once for the same rules and zone, then kept; the order of the rules and other keys on them make no
@@ -49,11 +49,13 @@ const schedules = new BoundedCache<string, Schedule>(MAX_SCHEDULES);
  */
 export function compileSchedule(rules: readonly RepeatRule[], timeZone: string): Schedule {
   const distinct = new Map(rules.map((rule) => [ruleKey(rule), rule]));
-  const key = [...distinct.keys()].sort().join(';');
-  return schedules.get(`${timeZone};${key}`, () => {
-    const clock = zoneClock(timeZone);
-    return new CompiledSchedule([...distinct.values()].map((rule) => ruleSlots(rule, clock)));
-  });
+  const key = `${timeZone};${[...distinct.keys()].sort().join(';')}`;
+  const known = schedules.get(key);
+  if (known !== undefined) return known;
+  const clock = zoneClock(timeZone);
+  const schedule = new CompiledSchedule([...distinct.values()].map((rule) => ruleSlots(rule, clock)));
+  schedules.set(key, schedule);
+  return schedule;
 }
 
 function ruleKey(rule: RepeatRule): string {

@@ -1,6 +1,6 @@
 // The dates of a rule, as day numbers: calendar only, no clock and no zone.
 import { Cron } from 'croner';
-import { BoundedCache } from '../lib/bounded-cache.ts';
+import { LRUCache } from 'lru-cache';
 import { dayNumber, FIRST_DAY, LAST_DAY, parseDay, type RepeatRule } from './repeat-rule.ts';
 
 export interface RuleDates {
@@ -70,15 +70,17 @@ const CYCLE_START = dayNumber(2000, 1, 1);
 
 // There are about 4,000 patterns; constructing one takes longer than searching with it.
 const MAX_PATTERNS = 4_000;
-const crons = new BoundedCache<string, Cron>(MAX_PATTERNS);
+const crons = new LRUCache<string, Cron>({
+  max: MAX_PATTERNS,
+  memoMethod: (pattern) => new Cron(pattern, { mode: '6-part', domAndDow: true, utcOffset: 0, paused: true }),
+});
 
 /**
  * croner finds nothing from the year 3000 on for a pattern without a year, and a pattern with years costs 80 kB; so it
  * is asked about 2000-2399, and the answer moved back. It looks no further than 400 years, so an impossible pattern ends.
  */
 function cronDates(pattern: string): RuleDates {
-  const options = { mode: '6-part', domAndDow: true, utcOffset: 0, paused: true } as const;
-  const cron = crons.get(pattern, () => new Cron(pattern, options));
+  const cron = crons.memo(pattern);
   const search = (day: number, find: (day: number) => Date | null | undefined): number | null => {
     const shift = Math.floor((day - CYCLE_START) / CYCLE_DAYS) * CYCLE_DAYS;
     const found = find(day - shift);

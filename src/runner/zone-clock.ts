@@ -1,6 +1,6 @@
 // The wall clock of a time zone. An instant and a wall time are both whole minutes since 1970-01-01T00:00, the one in
 // UTC, the other as the zone's clock shows it; so wall = instant + offset.
-import { BoundedCache } from '../lib/bounded-cache.ts';
+import { LRUCache } from 'lru-cache';
 import { MINUTES_PER_DAY } from './repeat-rule.ts';
 
 /** A stretch of instants, from `from` up to but not including `to`, with one offset. It may end where no change is. */
@@ -20,7 +20,10 @@ const MEMORY = 2 * MINUTES_PER_DAY;
 
 export class ZoneClock {
   readonly #format: Intl.DateTimeFormat;
-  readonly #chunks = new BoundedCache<number, Stretch[]>(MAX_CHUNKS);
+  readonly #chunks = new LRUCache<number, Stretch[]>({
+    max: MAX_CHUNKS,
+    memoMethod: (index) => this.#readChunk(index),
+  });
   #current: Stretch = { from: 0, to: 0, offset: 0 };
 
   /** Throws a RangeError for a zone that isTimeZone refuses. */
@@ -32,7 +35,7 @@ export class ZoneClock {
   stretchAt(instant: number): Stretch {
     if (instant >= this.#current.from && instant < this.#current.to) return this.#current;
     const index = Math.floor(instant / CHUNK);
-    const stretches = this.#chunks.get(index, () => this.#readChunk(index));
+    const stretches = this.#chunks.memo(index);
     const found = stretches.find((stretch) => instant < stretch.to);
     if (found === undefined) throw new RangeError(`instant ${instant} is outside of time`);
     this.#current = found;
@@ -111,15 +114,18 @@ export class ZoneClock {
 }
 
 const MAX_CLOCKS = 200;
-const clocks = new BoundedCache<string, ZoneClock>(MAX_CLOCKS);
+const clocks = new LRUCache<string, ZoneClock>({
+  max: MAX_CLOCKS,
+  memoMethod: (timeZone) => new ZoneClock(timeZone),
+});
 
 /** Throws a RangeError for a zone that isTimeZone refuses. */
 export function zoneClock(timeZone: string): ZoneClock {
-  return clocks.get(timeZone, () => new ZoneClock(timeZone));
+  return clocks.memo(timeZone);
 }
 
 /** Names that were looked at; making a format takes a tenth of a millisecond or more. */
-const areZones = new BoundedCache<string, boolean>(MAX_NAMES);
+const areZones = new LRUCache<string, boolean>({ max: MAX_NAMES, memoMethod: hasFormat });
 
 /**
  * Whether `name` is an IANA zone, aliases (Asia/Calcutta, EST5EDT) included, in any case as PostgreSQL has it. A bare
@@ -127,14 +133,16 @@ const areZones = new BoundedCache<string, boolean>(MAX_NAMES);
  */
 export function isTimeZone(name: string): boolean {
   if (!/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/.test(name)) return false;
-  return areZones.get(name, () => {
-    try {
-      offsetFormat(name);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+  return areZones.memo(name);
+}
+
+function hasFormat(timeZone: string): boolean {
+  try {
+    offsetFormat(timeZone);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function offsetFormat(timeZone: string): Intl.DateTimeFormat {

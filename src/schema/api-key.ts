@@ -1,6 +1,6 @@
 // API keys: whose they are and whether they open anything. No field has a secret.
 import { sql } from 'kysely';
-import { type ReadTables, readRows } from '../database/rows.ts';
+import { type ApiKeyRow, apiKeyRows, whereRevoked } from '../credentials/api-key-rows.ts';
 import { readGlobalId } from '../lib/global-id.ts';
 import { builder } from './builder.ts';
 import { connectionComplexity } from './complexity.ts';
@@ -9,15 +9,6 @@ import type { Context } from './context.ts';
 import { keysetConnection, keysetPage, type Ordering } from './keyset.ts';
 import { pagesOfParents } from './lateral.ts';
 import { UserRef } from './refs.ts';
-
-/** Without the sealed secret, which nothing here reads. */
-export type ApiKeyRow = Omit<ReadTables['api_key'], 'sealed_secret'>;
-
-export function apiKeyRows(em: Context['em']) {
-  return readRows(em)
-    .selectFrom('api_key')
-    .select(['id', 'key', 'user_id', 'created_at', 'revoked_at', 'last_used_at']);
-}
 
 export const ApiKeyRef = builder.objectRef<ApiKeyRow>('ApiKey').implement({
   description: 'The public half of a key and secret pair with which a user proves who they are.',
@@ -53,15 +44,6 @@ const ApiKeyFilter = builder.inputType('ApiKeyFilter', {
     revoked: t.boolean({ description: 'Whether they open nothing any more.' }),
   }),
 });
-
-type ApiKeyQuery = ReturnType<typeof apiKeyRows>;
-
-function whereRevoked(query: ApiKeyQuery, revoked: boolean | null | undefined): ApiKeyQuery {
-  if (revoked == null) return query;
-  return query.where(
-    revoked ? sql<boolean>`revoked_at <= now()` : sql<boolean>`(revoked_at is null or revoked_at > now())`,
-  );
-}
 
 builder.queryField('apiKeys', (t) =>
   t.connection(

@@ -1,6 +1,6 @@
 // Who changed what belongs to all (see `src/credentials/audit.ts`), as it is asked for.
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { type Audited, type AuditedBy, recordAudit } from '../credentials/audit.ts';
+import { type Audited, type AuditedUser, recordAudit } from '../credentials/audit.ts';
 import { type Row, readRows } from '../database/rows.ts';
 import { readGlobalId } from '../lib/global-id.ts';
 import { builder } from './builder.ts';
@@ -10,7 +10,7 @@ import { keysetConnection, keysetPage, type Ordering } from './keyset.ts';
 import { UserRef } from './refs.ts';
 
 /** The caller of an operation, for the record of what they change. */
-export function auditedBy({ viewer, apiKey, origin }: Context): AuditedBy {
+export function auditedBy({ viewer, apiKey, origin }: Context): AuditedUser {
   return { actorId: viewer.id, apiKey, origin };
 }
 

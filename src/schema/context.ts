@@ -1,11 +1,12 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
+import type { Logger } from 'pino';
 import type { Vault } from '../credentials/vault.ts';
 import type { Notifications } from '../database/notifications.ts';
 import type { User } from '../entities/index.ts';
 import type { EventTail } from '../events/tail.ts';
-import type { Asker } from '../http/errors.ts';
 import type { Jobs } from '../runner/jobs.ts';
 import type { KnownClasses } from '../runner/tasks/known-classes.ts';
+import type { Span } from '../tracing/tracing.ts';
 import type { TaskFeed } from './task-feed-hub.ts';
 
 /** What a subscription tells the transport before its first result. */
@@ -14,8 +15,17 @@ export interface Opening {
   startCursor?: string;
 }
 
+/** The request that an operation belongs to: its id, log and trace. */
+export interface RequestScope {
+  requestId: string;
+  /** Its lines carry the request's id. */
+  log: Pick<Logger, 'error'>;
+  /** Of the request; null where traces are off. */
+  span: Span | null;
+}
+
 /** What one GraphQL operation works with. */
-export interface Context extends Asker {
+export interface Context extends RequestScope {
   /** Forked for this operation alone: nothing nested or parallel flushes it. */
   em: EntityManager;
   viewer: User;

@@ -1,7 +1,7 @@
 // Whether a restored installation waits for the word that it is the real one now.
-import { type InstallationState, readInstallation, releaseInstallation } from '../backup/installation.ts';
+import { type InstallationState, readInstallation, resumeInstallation } from '../backup/installation.ts';
 import { withIdempotencyKey } from '../database/idempotency.ts';
-import { audit } from './audit.ts';
+import { auditedBy } from './audit.ts';
 import { builder } from './builder.ts';
 import { IDEMPOTENCY_KEY } from './idempotency-key.ts';
 
@@ -45,7 +45,7 @@ const ResumeInstallationPayload = builder
     }),
   });
 
-/** There is one installation; it stands for what `once` remembers. */
+/** There is one installation; it stands for what `withIdempotencyKey` remembers. */
 const THE_INSTALLATION = 1;
 
 builder.mutationField('resumeInstallation', (t) =>
@@ -61,8 +61,7 @@ builder.mutationField('resumeInstallation', (t) =>
     resolve: async (_root, { input }, context) => {
       const { em, notifications } = context;
       await withIdempotencyKey(context, 'resumeInstallation', input, async (transaction) => {
-        await releaseInstallation(transaction);
-        await audit(transaction, context, { action: 'resumeInstallation', target: 'installation' });
+        await resumeInstallation(transaction, auditedBy(context));
         return THE_INSTALLATION;
       });
       notifications.notify('slotkeeper_installation');

@@ -1,8 +1,9 @@
 // Pages by key instead of by offset: a page costs the same wherever it lies, and rows that come or go while a client
 // pages are neither doubled nor passed over.
+
 import { CompiledQuery, type RawBuilder, type SelectQueryBuilder, sql } from 'kysely';
+import { LRUCache } from 'lru-cache';
 import { isTimestamp } from '../database/timestamp.ts';
-import { BoundedCache } from '../lib/bounded-cache.ts';
 import { badInput } from '../lib/faults.ts';
 import { fetchSize, type Page, toConnection } from './connection.ts';
 import type { OrderDirection } from './enums.ts';
@@ -108,7 +109,7 @@ const MAX_TEXTS = 100;
  */
 export class KeyPages<Database, Table extends keyof Database & string, Output> {
   readonly #table: Table;
-  readonly #texts = new BoundedCache<string, string>(MAX_TEXTS);
+  readonly #texts = new LRUCache<string, string>({ max: MAX_TEXTS });
 
   constructor(table: Table) {
     this.#table = table;
@@ -118,11 +119,13 @@ export class KeyPages<Database, Table extends keyof Database & string, Output> {
   page(name: string, query: () => SelectQueryBuilder<Database, Table, Output>, ordering: Ordering, page: Page) {
     const values = [...idsOf(page, ordering), fetchSize(page)];
     const kind = [name, orderingName(ordering), page.backward, page.after !== null, page.before !== null].join();
-    const text = this.#texts.get(kind, () => {
+    let text = this.#texts.get(kind);
+    if (text === undefined) {
       const built = keysetPage(query(), this.#table, ordering, page).compile();
       if (String(built.parameters) !== String(values)) throw new Error('the statement has other values than its page');
-      return built.sql;
-    });
+      text = built.sql;
+      this.#texts.set(kind, text);
+    }
     return CompiledQuery.raw(text, values) as CompiledQuery<Output>;
   }
 }

@@ -1,7 +1,8 @@
 // Who still uses the old API.
 import { sql } from 'kysely';
+import type { ApiKeyRow } from '../credentials/api-key-rows.ts';
 import { badInput } from '../lib/faults.ts';
-import { ApiKeyRef, type ApiKeyRow } from './api-key.ts';
+import { ApiKeyRef } from './api-key.ts';
 import { builder } from './builder.ts';
 
 interface LegacyCallerRow extends ApiKeyRow {

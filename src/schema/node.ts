@@ -1,10 +1,10 @@
 import { brandWithType } from '@pothos/core';
+import { maySeeRights } from '../credentials/users.ts';
 import { type NodeType, parseGlobalId } from '../lib/global-id.ts';
 import { readList } from '../lib/input.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
 import { loadRows, type NodeTable } from './refs.ts';
-import { isOpenTo } from './user.ts';
 
 const TABLES: Record<NodeType, NodeTable> = {
   Task: 'task',
@@ -23,8 +23,7 @@ interface NodeId {
 }
 
 /** In the order of the ids, one query for each type among them. The rows say their type to the interface. */
-async function loadNodes(ids: readonly NodeId[], context: Context): Promise<(object | null)[]> {
-  const { em } = context;
+async function loadNodes(ids: readonly NodeId[], { em, viewer }: Context): Promise<(object | null)[]> {
   const idsByType = Map.groupBy(ids, ({ type }) => type);
   const found = new Map<string, object>();
   for (const [type, wanted] of idsByType) {
@@ -33,7 +32,7 @@ async function loadNodes(ids: readonly NodeId[], context: Context): Promise<(obj
       TABLES[type],
       wanted.map(({ id }) => id),
     )) {
-      if (row === null || (type === 'User' && !isOpenTo(row, context))) continue;
+      if (row === null || (type === 'User' && !maySeeRights(viewer, row.id))) continue;
       if (!found.has(`${type}:${row.id}`)) brandWithType(row, type as never);
       found.set(`${type}:${row.id}`, row);
     }

@@ -1,20 +1,10 @@
 // Stored secrets: their names, hosts and times. No field has the value.
 
-import { type ReadTables, readRows } from '../database/rows.ts';
+import { type SecretRow, secretRows } from '../credentials/secret-rows.ts';
 import { builder } from './builder.ts';
 import { readPage } from './connection.ts';
-import type { Context } from './context.ts';
 import { keysetConnection, keysetPage, type Ordering } from './keyset.ts';
 import { UserRef } from './refs.ts';
-
-/** Without the sealed value, which nothing here reads. */
-export type SecretRow = Omit<ReadTables['secret'], 'sealed_value'>;
-
-export function secretRows(em: Context['em']) {
-  return readRows(em)
-    .selectFrom('secret')
-    .select(['id', 'name', 'allowed_hosts', 'created_at', 'updated_at', 'updated_by_id']);
-}
 
 export const SecretRef = builder.objectRef<SecretRow>('Secret').implement({
   description: 'A value that tasks send to a receiver by its name. Nobody reads it back.',

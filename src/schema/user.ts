@@ -1,3 +1,4 @@
+import { maySeeRights } from '../credentials/users.ts';
 import { readRows } from '../database/rows.ts';
 import { toGlobalId } from '../lib/global-id.ts';
 import { containing } from '../lib/input.ts';
@@ -8,15 +9,10 @@ import { RoleEnum } from './enums.ts';
 import { keysetConnection, keysetPage, type Ordering } from './keyset.ts';
 import { UserRef, type UserRow } from './refs.ts';
 
-/** To others a user is a name, at what they own and did: who has which rights helps whoever looks for a way in. */
-export function isOpenTo({ id }: { id: number }, { viewer }: Context): boolean {
-  return viewer.role === 'ADMIN' || viewer.id === id;
-}
-
 /** What of an answer depends on who asks, whatever their role: fields of these names. */
 export const PERSONAL_FIELDS: readonly string[] = ['role', 'disabledAt'];
 
-const adminOrOneself = (user: UserRow, _args: object, context: Context) => isOpenTo(user, context);
+const adminOrOneself = ({ id }: UserRow, _args: object, { viewer }: Context) => maySeeRights(viewer, id);
 
 UserRef.implement({
   description: 'Someone who owns tasks and holds API keys.',

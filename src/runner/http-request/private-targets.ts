@@ -1,8 +1,8 @@
 // What HTTP_ALLOW_PRIVATE allows: which targets may lie at addresses that are not public.
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { hostMatches, parseHostPattern } from '../../lib/host-pattern.ts';
 import { type Address, findPrivateRange, isInNetwork, type Network, parseAddress, parseNetwork } from './address.ts';
-import { hostMatches, parseHostPattern } from './host-pattern.ts';
 import { type Interfaces, isOwnNetwork } from './own-networks.ts';
 
 /** Where a connection goes. */

@@ -1,8 +1,8 @@
 // Where a request goes: the name is looked up once, its addresses are judged, and exactly those are connected to.
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import { hostOf } from '../../lib/host-pattern.ts';
 import { PermanentError } from '../tasks/task-class.ts';
-import { hostOf } from './host-pattern.ts';
 import type { PrivateTargets } from './private-targets.ts';
 
 export interface ResolvedAddress {

@@ -3,9 +3,9 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { sql } from 'kysely';
+import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { inTransaction } from '../../database/transaction.ts';
-import { BoundedCache } from '../../lib/bounded-cache.ts';
 import { dataSchemaOf } from './data-schema.ts';
 import type { TaskClasses } from './index.ts';
 import type { TaskClass, TaskDefaults } from './task-class.ts';
@@ -126,39 +126,40 @@ function ofRegistered({ data_schema, defaults, ...row }: Registered): KnownClass
     ...row,
     dataSchema: JSON.parse(data_schema),
     defaults: JSON.parse(defaults) as TaskDefaults,
-    findFault: (data) => faultOfJsonSchema(validatorOf(data_schema), data),
+    findFault: (data) => faultFinders.memo(data_schema)(data),
   };
 }
 
-const MAX_VALIDATORS = 200;
-const validators = new BoundedCache<string, ValidateFunction | null>(MAX_VALIDATORS);
+type FindFault = KnownClass['findFault'];
+
+const MAX_SCHEMAS = 200;
+const faultFinders = new LRUCache<string, FindFault>({ max: MAX_SCHEMAS, memoMethod: compileFinder });
 
 /**
  * Looser than the class itself, which looks at the data before each attempt: formats would need a library that knows the
- * same ones, and a schema that only JavaScript's own patterns could check lets everything pass, which is null.
+ * same ones, and a schema that only JavaScript's own patterns could check lets everything pass.
  */
-function validatorOf(schemaText: string): ValidateFunction | null {
-  return validators.get(schemaText, () => {
-    const ajv = new Ajv2020({
-      strict: false,
-      verbose: true,
-      validateFormats: false,
-      validateSchema: false,
-      unicodeRegExp: false,
-      multipleOfPrecision: 9,
-    });
-    try {
-      return ajv.compile(JSON.parse(schemaText));
-    } catch {
-      return null;
-    }
+function compileFinder(schemaText: string): FindFault {
+  const ajv = new Ajv2020({
+    strict: false,
+    verbose: true,
+    validateFormats: false,
+    validateSchema: false,
+    unicodeRegExp: false,
+    multipleOfPrecision: 9,
   });
+  try {
+    const validate = ajv.compile(JSON.parse(schemaText));
+    return (data) => (validate(data) ? null : faultOfJsonSchema(validate));
+  } catch {
+    return () => null;
+  }
 }
 
 const SHOWN_LENGTH = 80;
 
-function faultOfJsonSchema(validate: ValidateFunction | null, data: unknown): DataFault | null {
-  if (validate === null || validate(data)) return null;
+/** Of the data that was validated last. */
+function faultOfJsonSchema(validate: ValidateFunction): DataFault {
   // The last one is the outermost: of alternatives, that none of them fits.
   const error = validate.errors?.at(-1);
   if (error === undefined) throw new Error('the data does not fit and there is no error');

@@ -11,12 +11,12 @@ import type { Jobs } from '../runner/jobs.ts';
 import type { KnownClasses } from '../runner/tasks/known-classes.ts';
 import type { TaskFeed } from '../schema/task-feed-hub.ts';
 import type { Tracing } from '../tracing/tracing.ts';
+import type { CredentialThrottle } from './credential-throttle.ts';
 import type { PersistedOperations } from './persisted-operations.ts';
-import type { Refusals } from './refusals.ts';
 import type { StreamGuard } from './stream-guard.ts';
 
 /** What the HTTP plugins share. */
-export interface Parts {
+export interface Services {
   orm: Orm;
   credentials: Credentials;
   keyUse: KeyUse;
@@ -38,6 +38,6 @@ export interface Parts {
   readMetrics(): Promise<void>;
   /** Null where traces are off. */
   tracing: Tracing | null;
-  /** Lets in who calls, or keeps them out. */
-  refusals: Refusals;
+  /** Lets in who calls, or keeps out who guesses. */
+  credentialThrottle: CredentialThrottle;
 }

@@ -1,8 +1,8 @@
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { LRUCache } from 'lru-cache';
 import { type Credentials, type Identity, parseAuthorization } from '../credentials/credentials.ts';
 import type { KeyUse } from '../credentials/key-use.ts';
-import { BoundedCache } from '../lib/bounded-cache.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 
 /** Calls with wrong credentials that an address, or a key wherever they come from, may have in a minute. */
@@ -20,10 +20,14 @@ export interface Refusal {
   message: string;
 }
 
-/** For all doors of a server. */
-export async function createRefusals(app: FastifyInstance, metrics: Metrics, keyUse: KeyUse): Promise<Refusals> {
+/** One for all doors of a server. */
+export async function createCredentialThrottle(
+  app: FastifyInstance,
+  metrics: Metrics,
+  keyUse: KeyUse,
+): Promise<CredentialThrottle> {
   await app.register(rateLimit, { global: false, cache: MAX_COUNTED });
-  return new Refusals(app, metrics, keyUse);
+  return new CredentialThrottle(app, metrics, keyUse);
 }
 
 type Limit = ReturnType<FastifyInstance['createRateLimit']>;
@@ -34,12 +38,12 @@ type Limit = ReturnType<FastifyInstance['createRateLimit']>;
  * apart from both, by its own failures there: many may call from one address, keys are no secret, and whoever sends wrong
  * ones must not be able to lock out those who send right ones. Each process counts for itself.
  */
-export class Refusals {
+export class CredentialThrottle {
   readonly #byAddress: Limit;
   readonly #byKey: Limit;
   readonly #byBoth: Limit;
   readonly #keys = new WeakMap<FastifyRequest, string>();
-  readonly #known = new BoundedCache<string, true>(MAX_KNOWN);
+  readonly #known = new LRUCache<string, true>({ max: MAX_KNOWN });
   readonly #metrics: Metrics;
   readonly #keyUse: KeyUse;
   /** While nobody was refused lately, there is nothing to look up. */
@@ -90,7 +94,7 @@ export class Refusals {
   }
 
   #letIn(request: FastifyRequest, key: string | null, identity: Identity): Identity {
-    if (key !== null) this.#known.get(placeOf(request, key), () => true);
+    if (key !== null) this.#known.set(placeOf(request, key), true);
     this.#keyUse.note(identity.apiKeyId);
     return identity;
   }

@@ -1,7 +1,7 @@
 // Where a stored secret may go: https to a host, whose certificate proves who it is, or plain http to an origin that is listed
 // as such. Who answers to a name in plain http is whoever rules its DNS zone or the network between.
 import { isIPv6 } from 'node:net';
-import { hostMatches, hostOf, parseHostPattern } from './host-pattern.ts';
+import { hostMatches, hostOf, parseHostPattern } from '../lib/host-pattern.ts';
 
 export const SECRET_HOST_RULE =
   '"example.org" or "*.example.org", to which it goes by https, at any port, or "http://example.org" or "http://example.org:8080", to which it goes by plain http too';
