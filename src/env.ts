@@ -170,6 +170,9 @@ const settings = z
 
 export type Settings = z.infer<typeof settings>;
 
+/** Every variable that is a setting, so that the page which documents them can be compared with what is read. */
+export const SETTING_NAMES: readonly string[] = Object.keys(settings.in.shape);
+
 /** The settings; an empty variable counts as none. Throws an OperatorError that names every fault. */
 export function readSettings(): Settings {
   const given = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ''));

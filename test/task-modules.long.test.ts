@@ -1,6 +1,6 @@
 // TASK_MODULES, as an operator uses it: files, folders and packages that a process loads when it starts.
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CHILD_ENVIRONMENT } from './support/child-environment.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
-import { PROJECT } from './support/npm-start.ts';
+import { readPage } from './support/markdown.ts';
 import { startProcess } from './support/process.ts';
 
 const LOAD = fileURLToPath(new URL('./support/load-modules.ts', import.meta.url));
@@ -34,17 +34,15 @@ async function write(name: string, text: string): Promise<string> {
   return path;
 }
 
-/** The README's example, to the letter. */
-async function readmeExample(): Promise<string> {
-  const readme = await readFile(join(PROJECT, 'README.md'), 'utf8');
-  const chapter = readme.slice(readme.indexOf('## Write a task class'));
-  const code = /```ts\n([\s\S]*?)```/.exec(chapter)?.[1];
-  if (code === undefined) throw new Error('the chapter has no example');
-  return code;
+/** The example of the documentation, to the letter. */
+async function documentedExample(): Promise<string> {
+  const [example] = (await readPage('docs/task-classes.md')).code.filter(({ language }) => language === 'ts');
+  if (example === undefined) throw new Error('the page has no example');
+  return example.text;
 }
 
-test('the example of the README, written to a file outside the project, runs for GraphQL and for old callers', async () => {
-  const path = await write('greet-task.ts', await readmeExample());
+test('the example of the documentation, written to a file outside the project, runs for GraphQL and for old callers', async () => {
+  const path = await write('greet-task.ts', await documentedExample());
   const app = await startProcess(database.url, { TASK_MODULES: path });
   try {
     const { addTask } = await app.query<{ addTask: { task: { id: string } } }>(

@@ -1,5 +1,5 @@
-// npm run screenshots: takes the pictures in the README, in light and dark, of an installation with demo tasks. With a
-// folder as its argument it takes one of every page there, in several widths, for whoever changes how pages look.
+// npm run screenshots: takes the pictures of the documentation, in light and dark, from an installation with demo tasks.
+// With a folder as its argument it takes one of every page, in several widths, into that folder: to review a change of looks.
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,13 +10,13 @@ import { startTestApp, type TestApp } from '../test/support/app.ts';
 import { openDashboard } from '../test/support/dashboard.ts';
 import { DEMO_CLASSES, fillDemo } from './demo.ts';
 
-const HERE = fileURLToPath(new URL('.', import.meta.url));
+const DOCS = fileURLToPath(new URL('../docs', import.meta.url));
 const SCHEMES = ['light', 'dark'] as const;
 
 interface Picture {
   name: string;
   path: string;
-  /** In the README. */
+  /** In the documentation. */
   isShown?: boolean;
 }
 
@@ -63,7 +63,7 @@ async function takeAll(app: TestApp, folder: string | undefined): Promise<void> 
       await dashboard.signIn(app.address);
       await page.getByText('Live').waitFor();
       if (folder === undefined) {
-        for (const picture of pictures) if (picture.isShown) await take(page, app.address, picture, HERE, colorScheme);
+        for (const picture of pictures) if (picture.isShown) await take(page, app.address, picture, DOCS, colorScheme);
         continue;
       }
       for (const width of [360, 1_280, 2_560]) {
