@@ -1,8 +1,8 @@
 // `npm start`: reads the settings, starts the product, says how to use it, and stops it on a signal.
 import { type App, startApp } from './app.ts';
+import { watchLauncher } from './cli/launcher.ts';
 import type { KeyAndSecret } from './credentials/credentials.ts';
 import { readSettings, type Settings, startedByNpm } from './env.ts';
-import { watchLauncher } from './launcher.ts';
 import { signedQuery } from './legacy/signature.ts';
 import { createLog } from './lib/log.ts';
 import { OperatorError } from './lib/operator-error.ts';

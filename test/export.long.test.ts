@@ -17,9 +17,9 @@ import { proxyTo } from './support/proxy.ts';
 import { rows } from './support/races.ts';
 
 const COMMANDS = {
-  export: 'src/tasks-file/export-command.ts',
-  apply: 'src/tasks-file/apply-command.ts',
-  import: 'src/import/command.ts',
+  export: 'src/cli/export.ts',
+  apply: 'src/cli/apply.ts',
+  import: 'src/cli/import.ts',
 };
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const HTTP = '\\scheduler\\Tasks\\HttpRequestTask';

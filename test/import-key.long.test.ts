@@ -9,7 +9,7 @@ import { EMPTY, type TestDatabase, testDatabase } from './support/database.ts';
 import { overHttp, overLegacy, signedCall } from './support/doors.ts';
 import { rows } from './support/races.ts';
 
-const COMMAND = fileURLToPath(new URL('../src/credentials/import-key-command.ts', import.meta.url));
+const COMMAND = fileURLToPath(new URL('../src/cli/import-key.ts', import.meta.url));
 /** The example of the old documentation. */
 const OLD = { key: '32-5DAYTJQY2TZHOFOB', secret: '48b278ec873bda4738923dbc467f8669' };
 

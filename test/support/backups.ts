@@ -28,9 +28,9 @@ import { CHILD_ENVIRONMENT } from './child-environment.ts';
 export const BACKUP = '\\scheduler\\Tasks\\BackupTask';
 
 const COMMANDS = {
-  restore: fileURLToPath(new URL('../../src/backup/restore-command.ts', import.meta.url)),
-  'verify-backup': fileURLToPath(new URL('../../src/backup/verify-command.ts', import.meta.url)),
-  resume: fileURLToPath(new URL('../../src/backup/resume-command.ts', import.meta.url)),
+  restore: fileURLToPath(new URL('../../src/cli/backup-restore.ts', import.meta.url)),
+  'verify-backup': fileURLToPath(new URL('../../src/cli/backup-verify.ts', import.meta.url)),
+  resume: fileURLToPath(new URL('../../src/cli/resume.ts', import.meta.url)),
 };
 
 export interface CommandResult {

@@ -8,7 +8,7 @@ import { ADMIN, MASTER_KEY, type TestApp } from './app.ts';
 import { CHILD_ENVIRONMENT } from './child-environment.ts';
 import type { TestDatabase } from './database.ts';
 
-const COMMAND = fileURLToPath(new URL('../../src/import/command.ts', import.meta.url));
+const COMMAND = fileURLToPath(new URL('../../src/cli/import.ts', import.meta.url));
 
 /** A repeat item as the page of the old API shows it. */
 export const item = (id: string, weekday: string, hour: string) => ({

@@ -1,9 +1,10 @@
 // npm run resume: says that the restored installation is the real one now; its runners begin.
+
+import { releaseInstallation } from '../backup/installation.ts';
 import { openDatabase } from '../database/open-database.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { readSettings } from '../env.ts';
-import { runCommand, say } from './command.ts';
-import { releaseInstallation } from './installation.ts';
+import { runCommand, say } from './run-command.ts';
 
 await runCommand(async (releasers) => {
   const { orm } = await openDatabase(readSettings(), releasers, () => undefined);

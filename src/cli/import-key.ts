@@ -1,14 +1,14 @@
 // npm run import-key -- --key KEY --user-id 31 --user-name NAME: stores a key and secret that callers have already. The
 // secret comes from standard input, since a command line can be read by every user of the machine.
 import { parseArgs } from 'node:util';
+import { recordAudit } from '../credentials/audit.ts';
+import { importApiKey, type KeyToImport } from '../credentials/import-key.ts';
+import { openInstallation } from '../credentials/open-installation.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { ROLES, type Role } from '../entities/user.ts';
 import { readSettings } from '../env.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { Releasers } from '../lib/releasers.ts';
-import { recordAudit } from './audit.ts';
-import { importApiKey, type KeyToImport } from './import-key.ts';
-import { openInstallation } from './open-installation.ts';
 import { readSecretInput } from './secret-input.ts';
 
 const USAGE =

@@ -1,6 +1,7 @@
 // npm run verify-backup -- FILE: whether the file is whole, and what is in it. Needs no database.
-import { readFileArgument, runCommand, say } from './command.ts';
-import { verifyBackup } from './read-backup.ts';
+
+import { verifyBackup } from '../backup/read-backup.ts';
+import { readFileArgument, runCommand, say } from './run-command.ts';
 
 await runCommand(async () => {
   const path = readFileArgument('verify-backup');

@@ -1,7 +1,6 @@
 // npm run -s apply -- tasks.json [--dry-run]: makes the tasks here those of the file.
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';
-import { runCommand, say } from '../backup/command.ts';
 import { openInstallation } from '../credentials/open-installation.ts';
 import type { EntityManager } from '../database/orm.ts';
 import { User } from '../entities/index.ts';
@@ -11,10 +10,11 @@ import { OperatorError } from '../lib/operator-error.ts';
 import { Jobs } from '../runner/jobs.ts';
 import { classesOfSettings } from '../runner/tasks/classes-of-settings.ts';
 import { KnownClasses } from '../runner/tasks/known-classes.ts';
-import { applyTasks, checkedPlan } from './apply.ts';
-import { refuseConflicts } from './conflicts.ts';
-import { readTasksFile, type TasksFile } from './file.ts';
-import { showPlan } from './show.ts';
+import { applyTasks, checkedPlan } from '../tasks-file/apply.ts';
+import { refuseConflicts } from '../tasks-file/conflicts.ts';
+import { readTasksFile, type TasksFile } from '../tasks-file/file.ts';
+import { showPlan } from '../tasks-file/show.ts';
+import { runCommand, say } from './run-command.ts';
 
 const USAGE = 'npm run -s apply -- tasks.json [--dry-run] [--delete] [--force] [--as ADMIN]';
 

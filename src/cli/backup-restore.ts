@@ -1,4 +1,7 @@
 // npm run restore -- FILE: fills the empty database that the settings name, as npm start reads them.
+
+import { openBackup } from '../backup/read-backup.ts';
+import { restoreBackup } from '../backup/restore-backup.ts';
 import { checkMasterKey } from '../credentials/first-admin.ts';
 import { readMasterKey } from '../credentials/master-key.ts';
 import { Vault } from '../credentials/vault.ts';
@@ -6,9 +9,7 @@ import { findDatabase } from '../database/find-database.ts';
 import { openOrm } from '../database/orm.ts';
 import { readSettings, type Settings } from '../env.ts';
 import type { Releasers } from '../lib/releasers.ts';
-import { readFileArgument, runCommand, say } from './command.ts';
-import { openBackup } from './read-backup.ts';
-import { restoreBackup } from './restore-backup.ts';
+import { readFileArgument, runCommand, say } from './run-command.ts';
 
 const MASTER_KEY_WANTED =
   'The API secrets in it are sealed with the master key of the original: set MASTER_KEY, or put its master.key into DATA_DIR, before the start.';

@@ -1,8 +1,9 @@
 // What the commands for backups share.
+
+import { BackupFault } from '../backup/archive.ts';
 import { codeOf } from '../lib/describe-error.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { Releasers } from '../lib/releasers.ts';
-import { BackupFault } from './archive.ts';
 
 const SQL_STATE = /^(?=.*\d)[0-9A-Z]{5}$/;
 

@@ -1,25 +1,25 @@
 // npm run import -- --from https://old.example/api/v1/api.php --key KEY: brings the tasks of an old installation and their
 // history here. The secret comes from standard input, since a command line can be read by every user of the machine.
 import { parseArgs } from 'node:util';
-import { runCommand, say } from '../backup/command.ts';
 import { openInstallation } from '../credentials/open-installation.ts';
-import { readSecretInput } from '../credentials/secret-input.ts';
 import type { EntityManager } from '../database/orm.ts';
 import { wake } from '../database/wake.ts';
 import { readSettings } from '../env.ts';
+import { applyImport } from '../import/apply.ts';
+import { findClassFaults } from '../import/class-faults.ts';
+import { importHistory } from '../import/history.ts';
+import { chooseHistory } from '../import/history-choice.ts';
+import { OldServer } from '../import/old-server.ts';
+import { readOldTasks } from '../import/old-task.ts';
+import { type ImportPlan, planImport } from '../import/plan.ts';
+import { showPlan } from '../import/show.ts';
+import { readOwnerNames } from '../import/user-names.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { classesOfSettings } from '../runner/tasks/classes-of-settings.ts';
 import { KnownClasses } from '../runner/tasks/known-classes.ts';
-import { applyImport } from './apply.ts';
-import { findClassFaults } from './class-faults.ts';
-import { importHistory } from './history.ts';
-import { chooseHistory } from './history-choice.ts';
-import { OldServer } from './old-server.ts';
-import { readOldTasks } from './old-task.ts';
-import { type ImportPlan, planImport } from './plan.ts';
 import { showProgress } from './progress.ts';
-import { showPlan } from './show.ts';
-import { readOwnerNames } from './user-names.ts';
+import { runCommand, say } from './run-command.ts';
+import { readSecretInput } from './secret-input.ts';
 
 const USAGE =
   'npm run -s import -- --from https://old.example/api/v1/api.php --key KEY [--dry-run] [--paused] [--no-history] < file-with-the-secret';

@@ -1,7 +1,7 @@
 // npm run sign -- 'target=scheduler&action=getTasks': prints the query string with apiKey and hash, to follow `api.php?`.
 import { parseArgs } from 'node:util';
 import { readSigningKey } from '../env.ts';
-import { signedQuery } from './signature.ts';
+import { signedQuery } from '../legacy/signature.ts';
 
 const USAGE = "npm run sign -- [--key KEY --secret SECRET] 'target=scheduler&action=getTasks'";
 

@@ -1,9 +1,9 @@
 // npm run -s export > tasks.json: all tasks as JSON, for git.
 import { parseArgs } from 'node:util';
-import { runCommand, say } from '../backup/command.ts';
 import { openStarted } from '../credentials/open-installation.ts';
 import { readSettings } from '../env.ts';
-import { writeTasks, writeTasksFile } from './export.ts';
+import { writeTasks, writeTasksFile } from '../tasks-file/export.ts';
+import { runCommand, say } from './run-command.ts';
 
 await runCommand(async (releasers) => {
   const { values } = parseArgs({ options: { to: { type: 'string' } } });
