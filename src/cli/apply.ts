@@ -1,11 +1,8 @@
-// npm run -s apply -- tasks.json [--dry-run]: makes the tasks here those of the file.
-import { parseArgs } from 'node:util';
 import { pino } from 'pino';
 import { openInstallation } from '../credentials/open-installation.ts';
 import type { EntityManager } from '../database/orm.ts';
 import { User } from '../entities/index.ts';
 import { readSettings } from '../env.ts';
-import { reasonOf } from '../lib/describe-error.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { Jobs } from '../runner/jobs.ts';
 import { classesOfSettings } from '../runner/tasks/classes-of-settings.ts';
@@ -13,28 +10,46 @@ import { KnownClasses } from '../runner/tasks/known-classes.ts';
 import { applyTasks, checkedPlan } from '../tasks-file/apply.ts';
 import { refuseConflicts } from '../tasks-file/conflicts.ts';
 import { readTasksFile, type TasksFile } from '../tasks-file/file.ts';
+import type { TaskPlan } from '../tasks-file/plan.ts';
 import { showPlan } from '../tasks-file/show.ts';
-import { runCommand, say } from './run-command.ts';
+import type { CommandContext } from './run-command.ts';
 
-const USAGE = 'npm run -s apply -- tasks.json [--dry-run] [--delete] [--force] [--as ADMIN]';
+interface ApplyCommandOptions {
+  file: string;
+  dryRun?: boolean;
+  delete?: boolean;
+  force?: boolean;
+  /** The name of an admin. */
+  as?: string;
+}
 
-function readArguments() {
-  try {
-    const { values, positionals } = parseArgs({
-      allowPositionals: true,
-      options: {
-        'dry-run': { type: 'boolean', default: false },
-        delete: { type: 'boolean', default: false },
-        force: { type: 'boolean', default: false },
-        as: { type: 'string' },
-      },
-    });
-    const [from, ...others] = positionals;
-    if (from === undefined || others.length > 0) throw new Error('accepted is the name of one file');
-    return { from, isDry: values['dry-run'], remove: values.delete, force: values.force, actorName: values.as };
-  } catch (error) {
-    throw new OperatorError(`${reasonOf(error)}\nUsage: ${USAGE}`);
+/** Makes the tasks here those of the file. */
+export async function apply(options: ApplyCommandOptions, { releasers, output }: CommandContext): Promise<void> {
+  const { file: from, dryRun = false, delete: remove = false, force = false } = options;
+  const settings = readSettings();
+  const file = await readTasksFile(from);
+  if (remove && !force) refuseEmpty(file, from);
+  const { orm, url, vault } = await openInstallation(settings, releasers, output.say, dryRun ? 'read' : 'change');
+  const actor = await findActor(orm.em.fork(), options.as);
+  const timeZone = settings.TIME_ZONE;
+  const taskClasses = new KnownClasses(await classesOfSettings({ settings, databaseUrl: url, vault }));
+  const planOptions = { remove, force, taskClasses, timeZone, actor };
+  if (dryRun) {
+    const { plan } = await checkedPlan(orm.em.fork(), file, planOptions);
+    const shown = showPlan(plan, { timeZone, now: new Date() });
+    const outcome = plan.conflicts.length > 0 ? '' : '\nNothing was changed (--dry-run).';
+    output.result(`${shown}${outcome}`, jsonOf(plan));
+    return refuseConflicts(orm.em, plan);
   }
+  const jobs = new Jobs(url, pino({ level: 'silent' }), false, settings.LEASE_SECONDS);
+  releasers.push(() => jobs.stop());
+  await jobs.start();
+  const { plan, addedIds } = await applyTasks(orm.em, file, { ...planOptions, jobs, from });
+  await refuseConflicts(orm.em, plan);
+  const isDone = plan.add.length + plan.change.length + plan.remove.length > 0;
+  const outcome = isDone ? 'Applied. Export again before the next change: ids and versions are new.' : 'Nothing to do.';
+  const shown = showPlan(plan, { timeZone, now: new Date(), addedIds });
+  output.result(`${shown}\n${outcome}`, jsonOf(plan, addedIds));
 }
 
 /** The admin of the name, or the first one. */
@@ -52,29 +67,14 @@ function refuseEmpty({ tasks, faults }: TasksFile, from: string): void {
   throw new OperatorError(`${from} has no tasks, and --delete would delete every task here; --force does that.`);
 }
 
-await runCommand(async (releasers) => {
-  const { from, isDry, actorName, remove, force } = readArguments();
-  const settings = readSettings();
-  const file = await readTasksFile(from);
-  if (remove && !force) refuseEmpty(file, from);
-  const { orm, url, vault } = await openInstallation(settings, releasers, say, isDry ? 'read' : 'change');
-  const actor = await findActor(orm.em.fork(), actorName);
-  const timeZone = settings.TIME_ZONE;
-  const taskClasses = new KnownClasses(await classesOfSettings({ settings, databaseUrl: url, vault }));
-  const options = { remove, force, taskClasses, timeZone, actor };
-  if (isDry) {
-    const { plan } = await checkedPlan(orm.em.fork(), file, options);
-    say(showPlan(plan, { timeZone, now: new Date() }));
-    await refuseConflicts(orm.em, plan);
-    say('Nothing was changed (--dry-run).');
-    return;
-  }
-  const jobs = new Jobs(url, pino({ level: 'silent' }), false, settings.LEASE_SECONDS);
-  releasers.push(() => jobs.stop());
-  await jobs.start();
-  const { plan, addedIds } = await applyTasks(orm.em, file, { ...options, jobs, from });
-  await refuseConflicts(orm.em, plan);
-  say(showPlan(plan, { timeZone, now: new Date(), addedIds }));
-  const isDone = plan.add.length + plan.change.length + plan.remove.length > 0;
-  say(isDone ? 'Applied. Export again before the next change: ids and versions are new.' : 'Nothing to do.');
-});
+/** The plan for scripts. A task that is to be added has an id where the file or the database gives it one. */
+function jsonOf({ add, change, remove, left, same, conflicts }: TaskPlan, addedIds: readonly number[] = []) {
+  return {
+    add: add.map(({ id, name }, index) => ({ id: addedIds[index] ?? id, name })),
+    change: change.map(({ here, fields }) => ({ id: here.id, name: here.definition.name, fields })),
+    delete: remove.map(({ id, name }) => ({ id, name })),
+    leftAlone: left.map(({ id, name }) => ({ id, name })),
+    same,
+    conflicts: conflicts.map(({ file, here }) => ({ id: file.id, name: file.name, isDeletedHere: here === null })),
+  };
+}

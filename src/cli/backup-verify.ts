@@ -1,13 +1,25 @@
-// npm run verify-backup -- FILE: whether the file is whole, and what is in it. Needs no database.
-
 import { verifyBackup } from '../backup/read-backup.ts';
-import { readFileArgument, runCommand, say } from './run-command.ts';
+import type { CommandContext } from './run-command.ts';
 
-await runCommand(async () => {
-  const path = readFileArgument('verify-backup');
-  const { createdAt, version, schemaVersion, postgresql, tables } = await verifyBackup(path);
-  for (const { name, rows } of tables) say(`${name}: ${rows} rows`);
-  say(
-    `${path} is whole: made at ${createdAt} by Slotkeeper ${version} (${schemaVersion}) on PostgreSQL ${postgresql}.`,
-  );
-});
+interface VerifyOptions {
+  file: string;
+}
+
+/** Whether a backup is whole, and what is in it. */
+export async function verify({ file }: VerifyOptions, { output }: CommandContext): Promise<void> {
+  const { createdAt, version, schemaVersion, postgresql, installation, tables } = await verifyBackup(file);
+  const lines = [
+    ...tables.map(({ name, rows }) => `${name}: ${rows} rows`),
+    `${file} is whole: made at ${createdAt} by Slotkeeper ${version} (${schemaVersion}) on PostgreSQL ${postgresql}.`,
+  ];
+  const counts = tables.map(({ name, rows }) => ({ name, rows }));
+  output.result(lines.join('\n'), {
+    file,
+    createdAt,
+    version,
+    schemaVersion,
+    postgresql,
+    installation,
+    tables: counts,
+  });
+}

@@ -1,42 +1,35 @@
-// What the commands for backups share.
-
-import { BackupFault } from '../backup/archive.ts';
-import { codeOf } from '../lib/describe-error.ts';
-import { OperatorError } from '../lib/operator-error.ts';
+import type { Command } from 'commander';
 import { Releasers } from '../lib/releasers.ts';
+import { reportFailure, reportMisuse, UsageError } from './failures.ts';
+import { jsonOutput, type Output, textOutput } from './output.ts';
 
-const SQL_STATE = /^(?=.*\d)[0-9A-Z]{5}$/;
-
-export function say(text: string): void {
-  process.stdout.write(`${text}\n`);
+/** What each command works with. */
+export interface CommandContext {
+  /** Called when the command has ended, however it did. */
+  releasers: Releasers;
+  output: Output;
 }
 
-/**
- * Runs a command and releases what it acquired. A fault that the operator can mend is one sentence, anything else shows
- * where it happened; the exit code is then 1.
- */
-export async function runCommand(work: (releasers: Releasers) => Promise<void>): Promise<void> {
-  const releasers = new Releasers();
-  try {
-    await work(releasers);
-  } catch (error) {
-    process.stderr.write(`${shown(error)}\n`);
-    process.exitCode = 1;
-  } finally {
-    await releasers.releaseAll();
-  }
+/** The work of a command, with its options and its arguments by name. */
+export type CommandWork<Options extends object> = (options: Options, context: CommandContext) => Promise<void>;
+
+/** Gives a command its work, which is loaded when it is asked for. A failure of it is printed, and sets the exit status. */
+export function does<Options extends object>(command: Command, load: () => Promise<CommandWork<Options>>): Command {
+  return command.action(async () => {
+    const options = { ...command.opts<Options>(), ...argumentsOf(command) };
+    const releasers = new Releasers();
+    const output = 'json' in options && options.json === true ? jsonOutput : textOutput;
+    try {
+      const work = await load();
+      await work(options, { releasers, output });
+    } catch (error) {
+      if (error instanceof UsageError) reportMisuse(error.message, command);
+      else reportFailure(error);
+    }
+    await releasers.releaseAll().catch(reportFailure);
+  });
 }
 
-function shown(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error instanceof OperatorError || error instanceof BackupFault) return error.message;
-  const code = codeOf(error);
-  return code !== undefined && SQL_STATE.test(code) ? `PostgreSQL refuses it: ${error.message}` : String(error.stack);
-}
-
-/** The one argument of a command. */
-export function readFileArgument(command: string): string {
-  const [path, ...rest] = process.argv.slice(2);
-  if (path === undefined || rest.length > 0) throw new OperatorError(`Usage: npm run ${command} -- FILE`);
-  return path;
+function argumentsOf({ registeredArguments, processedArgs }: Command): Record<string, unknown> {
+  return Object.fromEntries(registeredArguments.map((argument, index) => [argument.name(), processedArgs[index]]));
 }
