@@ -11,7 +11,7 @@ const MAX_ID = 2_147_483_647;
 const ROLES = Object.keys({ VIEWER: true, OPERATOR: true, ADMIN: true } satisfies Record<Role, true>);
 const JSON_OPTION = ['--json', 'print the result as one line of JSON'] as const;
 
-/** Runs the command that the arguments name. Never rejects: a failure is printed, and sets the exit status. */
+/** Runs the command that the arguments name. What it fails at, or how it is misused, is printed, and sets the exit status. */
 export async function runSlotkeeper(args: readonly string[]): Promise<void> {
   const program = new Command('slotkeeper')
     .description('A task scheduler that accounts for every slot.')

