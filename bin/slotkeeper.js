@@ -13,7 +13,7 @@ const PROGRAM = '../src/cli/main.ts';
 const LAUNCHED_PROGRAM = fileURLToPath(new URL('../src/cli/launched.ts', import.meta.url));
 /** Those that `slotkeeper start` takes for a wish to stop in order. */
 const FORWARDED = ['SIGINT', 'SIGTERM'];
-/** The version of Node that began to run TypeScript as it is. */
+/** Older ones do not run TypeScript as it is, or not all of what the sources use. */
 const OLDEST_MAJOR = 24;
 
 /** The path of the Node among the packages, of which npm installs the one for this machine; null where there is none. */
