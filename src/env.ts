@@ -193,7 +193,11 @@ export function readSigningKey(): { key: string | undefined; secret: string | un
   return { key: process.env.ADMIN_API_KEY || undefined, secret: process.env.ADMIN_API_SECRET || undefined };
 }
 
-/** Whether `npm start` is our launcher: it, or the shell between, does not pass every signal on. */
+/**
+ * Whether `npm start` or `npx slotkeeper` is our launcher: it, or the shell between, does not pass every signal on. Other
+ * programs that npx runs may leave us behind on purpose.
+ */
 export function startedByNpm(): boolean {
-  return process.env.npm_lifecycle_event === 'start';
+  const { npm_lifecycle_event: event, npm_lifecycle_script: script = '' } = process.env;
+  return event === 'start' || (event === 'npx' && /^['"]?slotkeeper\b/.test(script));
 }

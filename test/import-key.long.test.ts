@@ -1,15 +1,11 @@
 // Keys and secrets that old callers have already, brought along by the mutation and by the command.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { basic, MASTER_KEY, startTestApp, type TestApp } from './support/app.ts';
-import { CHILD_ENVIRONMENT } from './support/child-environment.ts';
+import { slotkeeper } from './support/command-line.ts';
 import { EMPTY, type TestDatabase, testDatabase } from './support/database.ts';
 import { overHttp, overLegacy, signedCall } from './support/doors.ts';
 import { rows } from './support/races.ts';
 
-const COMMAND = fileURLToPath(new URL('../src/credentials/import-key-command.ts', import.meta.url));
 /** The example of the old documentation. */
 const OLD = { key: '32-5DAYTJQY2TZHOFOB', secret: '48b278ec873bda4738923dbc467f8669' };
 
@@ -38,15 +34,10 @@ const importKey = (input: object) => app.post<Imported>(IMPORT, { input });
 const getTasks = (credentials: { key: string; secret: string }) =>
   overLegacy(app.address, signedCall('getTasks', credentials));
 
-async function command(args: string[], secret: string, url = database.url) {
-  const env = { ...CHILD_ENVIRONMENT, DATABASE_URL: url, MASTER_KEY: MASTER_KEY.toString('hex') };
-  const child = spawn(process.execPath, [COMMAND, ...args], { env, stdio: 'pipe' });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(secret);
-  const [code] = (await once(child, 'close')) as [number];
-  return { code, output };
+async function command(args: string[], input: string, url = database.url) {
+  const settings = { DATABASE_URL: url, MASTER_KEY: MASTER_KEY.toString('hex') };
+  const { code, out, errors } = await slotkeeper(['import-key', ...args], { settings, input });
+  return { code, output: out + errors };
 }
 
 describe('importApiKey', () => {
@@ -137,18 +128,33 @@ describe('npm run import-key', () => {
     const { code, output } = await command(args, `${credentials.secret}\n`);
     expect({ code, output }).toEqual({ code: 0, output: 'Stored the key by-command of user 50.\n' });
     expect((await getTasks(credentials)).status).toBe(200);
-    expect(await command(args, credentials.secret)).toMatchObject({ code: 0 });
+    const again = await command([...args, '--json'], credentials.secret);
+    expect(again.code).toBe(0);
+    expect(JSON.parse(again.output)).toEqual({ key: credentials.key, userId: 50, isNew: false });
   });
 
   test.each([
-    ['no secret', ['--key', 'k', '--user-id', '50'], '', /^Give the secret on standard input: /],
-    ['no key', ['--user-id', '50'], 's', /^Usage: /],
-    ['an unknown role', ['--key', 'k', '--user-id', '50', '--role', 'KING'], 's', /^--role is "KING"; accepted is /],
-    ['an unknown user', ['--key', 'k', '--user-id', '999'], 's', /^userName: there is no user 999 yet/],
-    ['a secret as an argument', ['--key', 'k', '--user-id', '50', '--secret', 'x'], 's', /Unknown option '--secret'/],
-  ])('says in one sentence what is wrong with %s', async (_what, args, secret, message) => {
+    ['no secret', ['--key', 'k', '--user-id', '50'], '', 2, /^Give the secret on standard input\. /],
+    ['no key', ['--user-id', '50'], 's', 2, /^Required option '--key <key>' not specified\. /],
+    [
+      'an id that is none',
+      ['--key', 'k', '--user-id', '0'],
+      's',
+      2,
+      /'0' is invalid\. It must be .+ 1 to 2147483647\. /,
+    ],
+    [
+      'an unknown role',
+      ['--key', 'k', '--user-id', '50', '--role', 'KING'],
+      's',
+      2,
+      /'KING' is invalid\. .+ OPERATOR, /,
+    ],
+    ['an unknown user', ['--key', 'k', '--user-id', '999'], 's', 1, /^userName: there is no user 999 yet/],
+    ['a secret as an argument', ['--key', 'k', '--user-id', '5', '--secret', 'x'], 's', 2, /Unknown option '--secret'/],
+  ])('says in one sentence what is wrong with %s', async (_what, args, secret, expected, message) => {
     const { code, output } = await command(args, secret);
-    expect(code).toBe(1);
+    expect(code).toBe(expected);
     expect(output).toMatch(message);
     expect(output.trim().split('\n')).toHaveLength(1);
   });

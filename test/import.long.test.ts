@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ADMIN, HOLDING, startTestApp, type TestApp } from './support/app.ts';
+import { endOf } from './support/command-line.ts';
 import { contentsOf } from './support/contents.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { closeOldServers, historyOf, item, logRow, oldServer, runImport, spawnImport } from './support/import.ts';
@@ -82,6 +83,13 @@ describe('the example of the old page', () => {
     expect(output).toContain('2 tasks to add, 0 here already');
     expect(output).toContain('Nothing was stored');
     expect(code).toBe(0);
+    const { out } = await endOf(spawnImport(database, from, ['--dry-run', '--json']));
+    expect(JSON.parse(out)).toMatchObject({
+      newUsers: [{ id: 31, name: 'usernamehere' }],
+      tasks: [{ id: 1, verdict: 'ADD' }, { verdict: 'ADD' }],
+      unknownClasses: ['\\scheduler\\Tasks\\TestTask'],
+      history: { present: 0 },
+    });
     expect(await contentsOf(database.orm)).toEqual(before);
   });
 
@@ -389,5 +397,5 @@ describe('nothing is stored, and one sentence says why, where the old server', (
 
 test('the secret is asked for', async () => {
   const { code, output } = await run('http://127.0.0.1:1/api.php', [], { key: 'a', secret: '' });
-  expect({ code, output }).toEqual({ code: 1, output: expect.stringContaining('Give the secret on standard input') });
+  expect({ code, output }).toEqual({ code: 2, output: expect.stringContaining('Give the secret on standard input') });
 });

@@ -3,6 +3,7 @@
 // change unseen.
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { OperatorError } from '../lib/operator-error.ts';
 
 /** Raised when older code could not read what newer code writes. */
 export const FORMAT = 1;
@@ -48,9 +49,7 @@ export type Manifest = z.infer<typeof manifestSchema>;
 export type TableInManifest = z.infer<typeof tableInManifest>;
 
 /** What is wrong with a file, or with restoring it, in a sentence for an operator. */
-export class BackupFault extends Error {
-  override readonly name = 'BackupFault';
-}
+export class BackupFault extends OperatorError {}
 
 export function entryOf(table: string): string {
   return `${table}.copy`;

@@ -30,7 +30,7 @@ function readPart(text: string, path: string): string {
 
 /**
  * Stores a key and secret that callers have already, for a user whom it makes where there is none, in the caller's
- * transaction; returns the id of the key. Done again with the same values it changes nothing. CONFLICT where the key, the
+ * transaction; returns the id of the key, and whether it was not there yet. Done again with the same values it changes nothing. CONFLICT where the key, the
  * user's id or the name is another's; the unique indexes decide between two that import at once.
  */
 export async function importApiKey(
@@ -38,13 +38,13 @@ export async function importApiKey(
   vault: Vault,
   by: AuditedBy,
   imported: KeyToImport,
-): Promise<number> {
+): Promise<{ keyId: number; isNew: boolean }> {
   const { keyId, isNew } = await storeKey(em, vault, imported);
   if (isNew) {
     const change = { userLegacyId: imported.userLegacyId };
     await recordAudit(em, by, { action: 'importApiKey', target: imported.key, change });
   }
-  return keyId;
+  return { keyId, isNew };
 }
 
 async function storeKey(em: EntityManager, vault: Vault, imported: KeyToImport) {

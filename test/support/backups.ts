@@ -1,12 +1,10 @@
 // Backups as their users make, check and restore them: the task through the API, the rest by the commands.
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
-import { fileURLToPath } from 'node:url';
 import { to as copyTo } from 'pg-copy-streams';
 import { ZipFile } from 'yazl';
 import {
@@ -23,14 +21,14 @@ import { copyOut, ourTables, readNext, readShapes, settleSession, TABLES_LEFT_OU
 import { connect } from '../../src/database/connect.ts';
 import { MIGRATIONS_TABLE, type Orm } from '../../src/database/orm.ts';
 import { MASTER_KEY, type TestApp } from './app.ts';
-import { CHILD_ENVIRONMENT } from './child-environment.ts';
+import { spawnSlotkeeper } from './command-line.ts';
 
 export const BACKUP = '\\scheduler\\Tasks\\BackupTask';
 
 const COMMANDS = {
-  restore: fileURLToPath(new URL('../../src/backup/restore-command.ts', import.meta.url)),
-  'verify-backup': fileURLToPath(new URL('../../src/backup/verify-command.ts', import.meta.url)),
-  resume: fileURLToPath(new URL('../../src/backup/resume-command.ts', import.meta.url)),
+  restore: ['backup', 'restore'],
+  'verify-backup': ['backup', 'verify'],
+  resume: ['resume'],
 };
 
 export interface CommandResult {
@@ -40,8 +38,9 @@ export interface CommandResult {
 
 /** A command of the package, begun. */
 export function spawnCommand(name: keyof typeof COMMANDS, args: string[], settings: Record<string, string> = {}) {
-  const env = { ...CHILD_ENVIRONMENT, MASTER_KEY: MASTER_KEY.toString('hex'), ...settings };
-  return spawn(process.execPath, [COMMANDS[name], ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  return spawnSlotkeeper([...COMMANDS[name], ...args], {
+    settings: { MASTER_KEY: MASTER_KEY.toString('hex'), ...settings },
+  });
 }
 
 /** A command of the package, to its end. */

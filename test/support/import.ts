@@ -1,14 +1,10 @@
 // What tests of `npm run import` share: an old server, and the command in a process of its own.
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { ADMIN, MASTER_KEY, type TestApp } from './app.ts';
-import { CHILD_ENVIRONMENT } from './child-environment.ts';
+import { spawnSlotkeeper } from './command-line.ts';
 import type { TestDatabase } from './database.ts';
-
-const COMMAND = fileURLToPath(new URL('../../src/import/command.ts', import.meta.url));
 
 /** A repeat item as the page of the old API shows it. */
 export const item = (id: string, weekday: string, hour: string) => ({
@@ -78,11 +74,8 @@ export function closeOldServers(): void {
 }
 
 export function spawnImport({ url }: TestDatabase, from: string, args: string[] = [], { key, secret } = ADMIN) {
-  const env = { ...CHILD_ENVIRONMENT, DATABASE_URL: url, MASTER_KEY: MASTER_KEY.toString('hex') };
-  const child = spawn(process.execPath, [COMMAND, '--from', from, '--key', key, ...args], { env, stdio: 'pipe' });
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(secret);
-  return child;
+  const settings = { DATABASE_URL: url, MASTER_KEY: MASTER_KEY.toString('hex') };
+  return spawnSlotkeeper(['import', '--from', from, '--key', key, ...args], { settings, input: secret });
 }
 
 /** An import that is under way: what it has said so far, and how it ends. */

@@ -1,4 +1,4 @@
-// The product as a newcomer starts it: `npm start` in a process group of its own, as a terminal makes one.
+// The product as a newcomer starts it: `npm start`, or another command, in a process group of its own, as a terminal makes one.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
@@ -19,7 +19,8 @@ const NEWCOMERS_PATH = (process.env.PATH ?? '')
   .filter((folder) => !folder.includes('node_modules') && !folder.includes('node-gyp-bin'))
   .join(delimiter);
 
-function environment(settings: Record<string, string>): NodeJS.ProcessEnv {
+/** The environment of somebody who types a command, with these settings. */
+export function environment(settings: Record<string, string>): NodeJS.ProcessEnv {
   return { PATH: NEWCOMERS_PATH, HOME: process.env.HOME, ...settings };
 }
 
@@ -29,6 +30,9 @@ export interface Ended {
   code: number | null;
 }
 
+/** A command and its arguments. */
+export type StartCommand = readonly [string, ...string[]];
+
 /** A `npm start` with only these settings in its environment; on a free port unless told otherwise. */
 export class NpmStart {
   readonly child: ChildProcess;
@@ -36,10 +40,10 @@ export class NpmStart {
   readonly #exited: Promise<unknown>;
   #output = '';
 
-  constructor(settings: Record<string, string>) {
+  constructor(settings: Record<string, string>, [program, ...args]: StartCommand = ['npm', 'start']) {
     const env = environment({ PORT: '0', ...settings });
     this.#dataDir = settings.DATA_DIR;
-    this.child = spawn('npm', ['start'], { cwd: PROJECT, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = spawn(program, args, { cwd: PROJECT, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#exited = once(this.child, 'exit');
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.on('data', (chunk: Buffer) => {
@@ -58,7 +62,7 @@ export class NpmStart {
   }
 
   get pid(): number {
-    if (this.child.pid === undefined) throw new Error('npm could not be started');
+    if (this.child.pid === undefined) throw new Error('it could not be started');
     return this.child.pid;
   }
 
@@ -149,7 +153,10 @@ export class NpmStart {
 }
 
 /** Starts in folders below one that is removed after the tests; what a failed test leaves running is killed. */
-export function startsIn(prefix: string): { root(): string; start(dataDir: string): NpmStart } {
+export function startsIn(prefix: string): {
+  root(): string;
+  start(dataDir: string, command?: StartCommand): NpmStart;
+} {
   let root = '';
   const started: NpmStart[] = [];
   beforeAll(async () => {
@@ -161,8 +168,8 @@ export function startsIn(prefix: string): { root(): string; start(dataDir: strin
   afterAll(() => rm(root, { recursive: true, force: true }));
   return {
     root: () => root,
-    start: (dataDir) => {
-      const npm = new NpmStart({ DATA_DIR: dataDir });
+    start: (dataDir, command) => {
+      const npm = new NpmStart({ DATA_DIR: dataDir }, command);
       started.push(npm);
       return npm;
     },

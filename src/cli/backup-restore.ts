@@ -1,4 +1,5 @@
-// npm run restore -- FILE: fills the empty database that the settings name, as npm start reads them.
+import { openBackup } from '../backup/read-backup.ts';
+import { restoreBackup } from '../backup/restore-backup.ts';
 import { checkMasterKey } from '../credentials/first-admin.ts';
 import { readMasterKey } from '../credentials/master-key.ts';
 import { Vault } from '../credentials/vault.ts';
@@ -6,25 +7,33 @@ import { findDatabase } from '../database/find-database.ts';
 import { openOrm } from '../database/orm.ts';
 import { readSettings, type Settings } from '../env.ts';
 import type { Releasers } from '../lib/releasers.ts';
-import { readFileArgument, runCommand, say } from './command.ts';
-import { openBackup } from './read-backup.ts';
-import { restoreBackup } from './restore-backup.ts';
+import type { CommandContext } from './run-command.ts';
 
 const MASTER_KEY_WANTED =
   'The API secrets in it are sealed with the master key of the original: set MASTER_KEY, or put its master.key into DATA_DIR, before the start.';
+const HELD = 'Its runners are held, so that a copy fires nothing. If it is the real one now: npm run resume';
 
-await runCommand(async (releasers) => {
-  const path = readFileArgument('restore');
+interface RestoreOptions {
+  file: string;
+}
+
+/** Fills the empty database that the settings name, as a start reads them. */
+export async function restore({ file }: RestoreOptions, { releasers, output }: CommandContext): Promise<void> {
   const settings = readSettings();
-  const backup = await openBackup(path);
+  const backup = await openBackup(file);
   releasers.push(() => backup.close());
-  const { url, release } = await findDatabase(settings, say);
+  const { url, release } = await findDatabase(settings, output.say);
   releasers.push(release);
-  await restoreBackup(url, backup, say);
-  say(`Restored ${path}, of ${backup.manifest.createdAt}, and compared every row.`);
-  if (!(await opensSecrets(settings, url, releasers))) say(MASTER_KEY_WANTED);
-  say('Its runners are held, so that a copy fires nothing. If it is the real one now: npm run resume');
-});
+  await restoreBackup(url, backup, output.say);
+  const { createdAt } = backup.manifest;
+  const opens = await opensSecrets(settings, url, releasers);
+  const restored = `Restored ${file}, of ${createdAt}, and compared every row.`;
+  output.result([restored, ...(opens ? [] : [MASTER_KEY_WANTED]), HELD].join('\n'), {
+    file,
+    createdAt,
+    opensSecrets: opens,
+  });
+}
 
 /** Whether the master key that a start would use here is the one of the backup. */
 async function opensSecrets(settings: Settings, url: string, releasers: Releasers): Promise<boolean> {

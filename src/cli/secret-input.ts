@@ -1,9 +1,13 @@
 import { OperatorError } from '../lib/operator-error.ts';
+import { UsageError } from './failures.ts';
 
 const MAX_BYTES = 4_096;
 
-/** The secret that a command gets on its standard input, a line end after it left out; `usage` says how to give it. */
-export async function readSecretInput(usage: string): Promise<string> {
+/**
+ * The secret that a command gets on its standard input, since a command line can be read by every user of the machine; a
+ * line end after it is left out.
+ */
+export async function readSecretInput(): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of process.stdin) {
@@ -14,6 +18,6 @@ export async function readSecretInput(usage: string): Promise<string> {
   const secret = Buffer.concat(chunks)
     .toString('utf8')
     .replace(/\r?\n$/, '');
-  if (secret === '') throw new OperatorError(`Give the secret on standard input: ${usage}`);
+  if (secret === '') throw new UsageError('Give the secret on standard input.');
   return secret;
 }

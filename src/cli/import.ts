@@ -1,51 +1,38 @@
-// npm run import -- --from https://old.example/api/v1/api.php --key KEY: brings the tasks of an old installation and their
-// history here. The secret comes from standard input, since a command line can be read by every user of the machine.
-import { parseArgs } from 'node:util';
-import { runCommand, say } from '../backup/command.ts';
 import { openInstallation } from '../credentials/open-installation.ts';
-import { readSecretInput } from '../credentials/secret-input.ts';
 import type { EntityManager } from '../database/orm.ts';
 import { wake } from '../database/wake.ts';
 import { readSettings } from '../env.ts';
-import { OperatorError } from '../lib/operator-error.ts';
+import { applyImport } from '../import/apply.ts';
+import { findClassFaults } from '../import/class-faults.ts';
+import { importHistory } from '../import/history.ts';
+import { chooseHistory } from '../import/history-choice.ts';
+import { OldServer } from '../import/old-server.ts';
+import { readOldTasks } from '../import/old-task.ts';
+import { type ImportPlan, planImport } from '../import/plan.ts';
+import { type ShowOptions, showPlan } from '../import/show.ts';
+import { readOwnerNames } from '../import/user-names.ts';
 import { classesOfSettings } from '../runner/tasks/classes-of-settings.ts';
 import { KnownClasses } from '../runner/tasks/known-classes.ts';
-import { applyImport } from './apply.ts';
-import { findClassFaults } from './class-faults.ts';
-import { importHistory } from './history.ts';
-import { chooseHistory } from './history-choice.ts';
-import { OldServer } from './old-server.ts';
-import { readOldTasks } from './old-task.ts';
-import { type ImportPlan, planImport } from './plan.ts';
 import { showProgress } from './progress.ts';
-import { showPlan } from './show.ts';
-import { readOwnerNames } from './user-names.ts';
+import type { CommandContext } from './run-command.ts';
+import { readSecretInput } from './secret-input.ts';
 
-const USAGE =
-  'npm run -s import -- --from https://old.example/api/v1/api.php --key KEY [--dry-run] [--paused] [--no-history] < file-with-the-secret';
-
-function readArguments(args: string[]) {
-  const { values } = parseArgs({
-    args,
-    options: {
-      from: { type: 'string' },
-      key: { type: 'string' },
-      'dry-run': { type: 'boolean', default: false },
-      paused: { type: 'boolean', default: false },
-      history: { type: 'boolean', default: true },
-    },
-    allowNegative: true,
-  });
-  const { from, key, paused, history } = values;
-  if (from === undefined || key === undefined) throw new OperatorError(`Usage: ${USAGE}`);
-  return { from, key, paused, hasHistory: history, isDry: values['dry-run'] };
+interface ImportCommandOptions {
+  /** The URL of the old api.php. */
+  from: string;
+  key: string;
+  dryRun?: boolean;
+  paused?: boolean;
+  history: boolean;
 }
 
-await runCommand(async (releasers) => {
-  const { from, key, paused, hasHistory, isDry } = readArguments(process.argv.slice(2));
+/** Brings the tasks of an old installation and their history here. */
+export async function importTasks(options: ImportCommandOptions, { releasers, output }: CommandContext): Promise<void> {
+  const { from, key, paused = false, dryRun: isDry = false } = options;
+  const { say } = output;
   const settings = readSettings();
   const timeZone = settings.TIME_ZONE;
-  const server = new OldServer(from, { key, secret: await readSecretInput(USAGE) });
+  const server = new OldServer(from, { key, secret: await readSecretInput() });
   releasers.push(() => server.close());
   const { orm, url, vault } = await openInstallation(settings, releasers, say, isDry ? 'read' : 'change');
   const taskClasses = await classesOfSettings({ settings, databaseUrl: url, vault });
@@ -53,32 +40,34 @@ await runCommand(async (releasers) => {
   const tasks = readOldTasks(await server.getTasks(), timeZone);
   const plan = await planImport(orm.em.fork(), tasks);
   const classFaults = await findClassFaults(orm.em.fork(), tasks, new KnownClasses(taskClasses));
-  const read = hasHistory ? readHistory : readNames;
-  const { userNames, historyLeft, lines } = await read(orm.em, server, plan, { timeZone, isDry });
-  const shown = { timeZone, classFaults, userNames, historyLeft };
-  if (isDry) {
-    say([showPlan(plan, { ...shown, now: new Date() }), ...lines].join('\n'));
-    say('Nothing was stored (--dry-run).');
-    return;
-  }
+  const read = options.history ? readHistory : readNames;
+  const { lines, ...history } = await read(orm.em, server, plan, { timeZone, isDry, say });
+  const tell = (told: ImportPlan, outcome: string) => {
+    const shown = { timeZone, classFaults, ...history, now: new Date() };
+    output.result([showPlan(told, shown), ...lines, outcome].join('\n'), jsonOf(told, shown));
+  };
+  if (isDry) return tell(plan, 'Nothing was stored (--dry-run).');
+  const { userNames } = history;
   const applied = await applyImport(orm.em, tasks, { timeZone, paused, taskClasses, userNames, from: server.host });
   // Until then the planner of statements takes the tables for as small as they were.
   await orm.em.fork().getConnection().execute('analyze task, repeat_item, schedule_version, imported_log');
   // Runners arm their alarms anew, and those who follow the log see the tasks.
   await wake(orm.em.fork(), 'slotkeeper_schedule', 'slotkeeper_events');
-  say([showPlan(applied, { ...shown, now: new Date() }), ...lines].join('\n'));
-  say(paused ? 'Stored, and paused.' : 'Stored.');
-});
+  tell(applied, paused ? 'Stored, and paused.' : 'Stored.');
+}
 
 interface ReadOptions {
   timeZone: string;
   isDry: boolean;
+  say(text: string): void;
 }
 
 /** What of the histories is to be told. */
 interface ReadHistory {
   userNames: Map<number, string>;
   historyLeft: Map<number, string>;
+  /** How many rows are new here, and how many were here before; null where none were asked for. */
+  rows: { added: number; present: number } | null;
   lines: string[];
 }
 
@@ -93,7 +82,6 @@ async function readHistory(
   const { rows, added, repeated, userNames } = await importHistory(em, server, wanted, {
     ...options,
     onTask: (done, sum) => show(done, `${sum} rows`),
-    say,
   });
   const lines = [`${added} rows of their history to add, ${rows - added} here already`];
   if (repeated > 0) {
@@ -101,7 +89,7 @@ async function readHistory(
       `? rows whose log_id something that happened to their task here has as well: ${repeated}; whoever tells rows apart by it sees one of two`,
     );
   }
-  return { userNames, historyLeft, lines };
+  return { userNames, historyLeft, rows: { added, present: rows - added }, lines };
 }
 
 /** Who does not want the history wants the names of the owners, which are told there alone. */
@@ -110,5 +98,24 @@ async function readNames(_em: EntityManager, server: OldServer, { tasks, newUser
   const wanted = tasks.map(({ task }) => task).filter(({ ownerId }) => newcomers.has(ownerId));
   const show = showProgress('names of owners, from the history of tasks', wanted.length);
   const { names, faults } = await readOwnerNames(server, wanted, (done, found) => show(done, `${found} names`));
-  return { userNames: names, historyLeft: new Map(), lines: faults };
+  return { userNames: names, historyLeft: new Map(), rows: null, lines: faults };
+}
+
+/** The plan for scripts. */
+function jsonOf({ tasks, newUsers }: ImportPlan, options: ShowOptions & Pick<ReadHistory, 'rows'>) {
+  const { classFaults, userNames, historyLeft, rows } = options;
+  return {
+    newUsers: newUsers.map((id) => ({ id, name: userNames.get(id) ?? null })),
+    tasks: tasks.map(({ task: { id, name, className }, verdict, differences }) => ({
+      id,
+      name,
+      className,
+      verdict,
+      differences,
+      historyLeft: historyLeft.get(id) ?? null,
+      dataFault: classFaults.ofData.get(id) ?? null,
+    })),
+    unknownClasses: [...classFaults.unknown],
+    history: rows,
+  };
 }

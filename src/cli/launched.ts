@@ -1,0 +1,5 @@
+// The entry that bin/slotkeeper.js starts, under the packaged Node and with a channel between the two.
+import { followLauncher } from './launcher.ts';
+
+followLauncher();
+await import('./main.ts');

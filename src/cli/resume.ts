@@ -1,0 +1,19 @@
+import { releaseInstallation } from '../backup/installation.ts';
+import { openDatabase } from '../database/open-database.ts';
+import { inTransaction } from '../database/transaction.ts';
+import { readSettings } from '../env.ts';
+import type { CommandContext } from './run-command.ts';
+
+/** Says that the restored installation is the real one now; its runners begin. */
+export async function resume(_options: object, { releasers, output }: CommandContext): Promise<void> {
+  const { orm } = await openDatabase(readSettings(), releasers, () => undefined);
+  const released = await inTransaction(orm.em, async (em) => {
+    // Delivered with the commit.
+    await em.execute("select pg_notify('slotkeeper_installation', '')");
+    return releaseInstallation(em);
+  });
+  const text = released
+    ? 'The runners of this installation are released.'
+    : 'The runners of this installation were not held.';
+  output.result(text, { released });
+}

@@ -1,0 +1,35 @@
+import type { Command } from 'commander';
+import { Releasers } from '../lib/releasers.ts';
+import { reportFailure, reportMisuse, UsageError } from './failures.ts';
+import { jsonOutput, type Output, textOutput } from './output.ts';
+
+/** What each command works with. */
+export interface CommandContext {
+  /** Called when the command has ended, however it did. */
+  releasers: Releasers;
+  output: Output;
+}
+
+/** The work of a command, with its options and its arguments by name. */
+export type CommandWork<Options extends object> = (options: Options, context: CommandContext) => Promise<void>;
+
+/** Gives a command its work, which is loaded when it is asked for. A failure of it is printed, and sets the exit status. */
+export function does<Options extends object>(command: Command, load: () => Promise<CommandWork<Options>>): Command {
+  return command.action(async () => {
+    const options = { ...command.opts<Options>(), ...argumentsOf(command) };
+    const releasers = new Releasers();
+    const output = 'json' in options && options.json === true ? jsonOutput : textOutput;
+    try {
+      const work = await load();
+      await work(options, { releasers, output });
+    } catch (error) {
+      if (error instanceof UsageError) reportMisuse(error.message, command);
+      else reportFailure(error);
+    }
+    await releasers.releaseAll().catch(reportFailure);
+  });
+}
+
+function argumentsOf({ registeredArguments, processedArgs }: Command): Record<string, unknown> {
+  return Object.fromEntries(registeredArguments.map((argument, index) => [argument.name(), processedArgs[index]]));
+}
