@@ -9,13 +9,13 @@ import { compileSchedule } from '../runner/calendar.ts';
 import { backfillSlots } from '../runner/requests.ts';
 import { readLedgerFrom } from '../runner/retention.ts';
 import { currentRules } from '../runner/schedule-change.ts';
+import { lockForChange } from '../tasks/update-task.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
 import { IDEMPOTENCY_KEY } from './idempotency-key.ts';
 import { checkRange } from './instant.ts';
 import { RunRef } from './refs.ts';
 import { TaskByInput } from './task-by.ts';
-import { lockForChange } from './task-changes.ts';
 
 const MAX_SLOTS = 500;
 

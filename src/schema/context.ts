@@ -6,7 +6,7 @@ import type { EventTail } from '../events/tail.ts';
 import type { Asker } from '../http/errors.ts';
 import type { Jobs } from '../runner/jobs.ts';
 import type { KnownClasses } from '../runner/tasks/known-classes.ts';
-import type { TaskFeed } from './task-feed-hub.ts';
+import type { TaskFeed } from '../tasks/feed/task-feed.ts';
 
 /** What a subscription tells the transport before its first result. */
 export interface Opening {

@@ -5,12 +5,12 @@ import { badInput, conflict, notFound } from '../lib/faults.ts';
 import { readGlobalId } from '../lib/global-id.ts';
 import { cancelRun, requestRun } from '../runner/requests.ts';
 import { waitForRun } from '../runner/wait-for-run.ts';
+import { lockForChange } from '../tasks/update-task.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
 import { IDEMPOTENCY_KEY } from './idempotency-key.ts';
 import { RunRef } from './refs.ts';
 import { TaskByInput } from './task-by.ts';
-import { lockForChange } from './task-changes.ts';
 import { checkData, readData } from './task-input.ts';
 
 const MAX_WAIT_SECONDS = 600;

@@ -1,7 +1,7 @@
 import { toGlobalId } from '../lib/global-id.ts';
+import type { TaskFeedItem } from '../tasks/feed/changes.ts';
 import { builder } from './builder.ts';
 import { TaskRef } from './refs.ts';
-import type { TaskFeedItem } from './task-feed-changes.ts';
 import { TaskFilter } from './task-filter.ts';
 
 type Of<Type extends TaskFeedItem['type']> = Extract<TaskFeedItem, { type: Type }>;

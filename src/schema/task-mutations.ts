@@ -1,5 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { withIdempotencyKey } from '../database/idempotency.ts';
+import { addTask, deleteTask, setActive, updateTask } from '../tasks/update-task.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
 import { TaskRef } from './refs.ts';
@@ -10,7 +11,6 @@ import {
   ResumeTaskInput,
   UpdateTaskInput,
 } from './task-change-inputs.ts';
-import { addTask, deleteTask, setActive, updateTask } from './task-changes.ts';
 
 function taskPayload(name: string, description: string) {
   return builder.objectRef<{ taskId: number }>(name).implement({

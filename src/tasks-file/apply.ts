@@ -10,7 +10,7 @@ import type { User } from '../entities/index.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import type { Jobs } from '../runner/jobs.ts';
 import type { KnownClasses } from '../runner/tasks/known-classes.ts';
-import { addTask, type ChangeContext, deleteTask, updateTask } from '../schema/task-changes.ts';
+import { addTask, type ChangeContext, deleteTask, updateTask } from '../tasks/update-task.ts';
 import { findPlanFaults } from './faults.ts';
 import { type FileTask, refuseFaults, type TasksFile } from './file.ts';
 import { FileClasses } from './file-classes.ts';

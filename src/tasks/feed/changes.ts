@@ -1,11 +1,11 @@
 // What a task is after something changed about it, and which filters it meets then.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type RawBuilder, sql } from 'kysely';
-import { readRows } from '../database/rows.ts';
-import type { Position } from '../events/cursor.ts';
-import type { LoggedEvent } from '../events/tail.ts';
-import type { TaskRow } from './refs.ts';
-import { type TaskFilterInput, whereTask } from './task-filter.ts';
+import { readRows } from '../../database/rows.ts';
+import type { Position } from '../../events/cursor.ts';
+import type { LoggedEvent } from '../../events/tail.ts';
+import type { TaskRow } from '../../schema/refs.ts';
+import { type TaskFilterInput, whereTask } from '../../schema/task-filter.ts';
 
 export type TaskFeedItem =
   | { type: 'TaskFeedSnapshot'; cursor: string; tasks: TaskRow[]; isLast: boolean }

@@ -1,8 +1,8 @@
 // What changes about tasks, for all who watch lists of them: made from the event log, looked up once for all.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Logger } from 'pino';
-import { readRows } from '../database/rows.ts';
-import type { EventType } from '../entities/event.ts';
+import { readRows } from '../../database/rows.ts';
+import type { EventType } from '../../entities/event.ts';
 import {
   decodeFeedCursor,
   encodeCursor,
@@ -10,21 +10,14 @@ import {
   headOf,
   laterOf,
   type Position,
-} from '../events/cursor.ts';
-import { endable, follow, type Hub, type Joined, type Member } from '../events/live.ts';
-import { checkPositions, sequenceEvents } from '../events/log.ts';
-import type { EventTail, LoggedEvent, Watcher } from '../events/tail.ts';
-import { Coalesced } from '../lib/coalesced.ts';
-import {
-  AT_ONCE,
-  type Filter,
-  readChanges,
-  type TaskChange,
-  type TaskFeedItem,
-  tryFilter,
-} from './task-feed-changes.ts';
-import { whereTask } from './task-filter.ts';
-import { Membership } from './task-membership.ts';
+} from '../../events/cursor.ts';
+import { endable, follow, type Hub, type Joined, type Member } from '../../events/live.ts';
+import { checkPositions, sequenceEvents } from '../../events/log.ts';
+import type { EventTail, LoggedEvent, Watcher } from '../../events/tail.ts';
+import { Coalesced } from '../../lib/coalesced.ts';
+import { whereTask } from '../../schema/task-filter.ts';
+import { AT_ONCE, type Filter, readChanges, type TaskChange, type TaskFeedItem, tryFilter } from './changes.ts';
+import { Membership } from './membership.ts';
 
 /** These tell nothing of what a task shows. */
 const WITHOUT: readonly EventType[] = ['LOG', 'PROGRESS'];

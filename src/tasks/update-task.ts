@@ -10,12 +10,20 @@ import { cancelQueuedRuns } from '../runner/overlap.ts';
 import { lockAndSettle } from '../runner/planner.ts';
 import { releaseWaiting } from '../runner/release.ts';
 import { currentRules, pointersAt, switchSchedule } from '../runner/schedule-change.ts';
-import type { Context } from './context.ts';
-import { readRepeatItems } from './repeat-item.ts';
-import { readTaskBy, type TaskBy } from './task-by.ts';
-import type { AddTaskInput, UpdateTaskInput } from './task-change-inputs.ts';
-import { describeTask, differencesOf } from './task-differences.ts';
-import { checkData, policyOfClass, readClass, readData, readName, readPolicy, readTimeZone } from './task-input.ts';
+import type { Context } from '../schema/context.ts';
+import { readRepeatItems } from '../schema/repeat-item.ts';
+import { readTaskBy, type TaskBy } from '../schema/task-by.ts';
+import type { AddTaskInput, UpdateTaskInput } from '../schema/task-change-inputs.ts';
+import {
+  checkData,
+  policyOfClass,
+  readClass,
+  readData,
+  readName,
+  readPolicy,
+  readTimeZone,
+} from '../schema/task-input.ts';
+import { describeTask, differencesOf } from './differences.ts';
 
 /** What a change takes of an operation, or of a command. */
 export type ChangeContext = Pick<Context, 'em' | 'viewer' | 'jobs' | 'taskClasses' | 'timeZone'>;
