@@ -1,178 +1,66 @@
-// What users do to tasks. Each works in the caller's transaction, under the task's row lock.
 import type { EntityManager } from '@mikro-orm/postgresql';
-import type { EventType } from '../entities/event.ts';
-import { RepeatItem, ScheduleVersion, Task, User } from '../entities/index.ts';
+import { RepeatItem, type Task, User } from '../entities/index.ts';
 import { columnsOfRule } from '../entities/repeat-item.ts';
-import { appendEvents } from '../events/log.ts';
-import { badInput, conflict, forbidden, notFound } from '../lib/faults.ts';
-import type { RepeatRule } from '../runner/calendar.ts';
-import { cancelQueuedRuns } from '../runner/overlap.ts';
-import { lockAndSettle } from '../runner/planner.ts';
 import { releaseWaiting } from '../runner/release.ts';
-import { currentRules, pointersAt, switchSchedule } from '../runner/schedule-change.ts';
-import type { Context } from '../schema/context.ts';
-import { readRepeatItems } from '../schema/repeat-item.ts';
-import { readTaskBy, type TaskBy } from '../schema/task-by.ts';
-import type { AddTaskInput, UpdateTaskInput } from '../schema/task-change-inputs.ts';
-import {
-  checkData,
-  policyOfClass,
-  readClass,
-  readData,
-  readName,
-  readPolicy,
-  readTimeZone,
-} from '../schema/task-input.ts';
+import { currentRules, switchSchedule } from '../runner/schedule-change.ts';
+import type { Actor } from './actor.ts';
+import type { NewTask } from './add-task.ts';
+import { checkData, readData } from './data.ts';
 import { describeTask, differencesOf } from './differences.ts';
+import { readClass, readName, readOwner, readTimeZone } from './fields.ts';
+import { type Expected, lockForChange } from './lock-task.ts';
+import { readPolicy } from './policy.ts';
+import { recordChange } from './record-change.ts';
+import { readRepeatItems } from './repeat-items.ts';
 
-/** What a change takes of an operation, or of a command. */
-export type ChangeContext = Pick<Context, 'em' | 'viewer' | 'jobs' | 'taskClasses' | 'timeZone'>;
-
-/** The owner that a call names: an existing user, and another than the caller only for an admin. */
-async function readOwner(em: EntityManager, viewer: User, legacyId: number, path: string): Promise<User> {
-  if (legacyId !== viewer.id && viewer.role !== 'ADMIN') {
-    throw forbidden(`${path}: it is ${legacyId}; only an admin may name another user than themselves (${viewer.id})`);
-  }
-  const owner = await em.findOne(User, { id: legacyId });
-  if (owner === null) throw badInput(path, `there is no user ${legacyId}; accepted is the id of an existing user`);
-  return owner;
-}
+/** What is to be another of a task. A field that is left out stays as it is, and so does one that is null but for the data. */
+export type TaskChanges = { [Field in keyof NewTask]?: NewTask[Field] | null | undefined };
 
 /**
- * The task, locked and with its slots settled up to the returned instant, for a change by the viewer. A deleted task is
- * not found, unless `orDeleted`.
+ * Changes a task and returns its id. Slots up to now are settled under the schedule that it had; the rules, where any are
+ * given, replace all that it has. A fault names a field of `changes`, or `task` or `expectedVersion`.
  */
-export async function lockForChange(
-  { jobs, viewer }: Pick<ChangeContext, 'jobs' | 'viewer'>,
-  em: EntityManager,
-  by: TaskBy,
-  { expectedVersion, orDeleted = false }: { expectedVersion?: number | null | undefined; orDeleted?: boolean } = {},
-): Promise<{ task: Task; now: Date }> {
-  const id = readTaskBy(by, 'input.task');
-  const now = await lockAndSettle(em, jobs, id);
-  const task = await em.findOne(Task, { id });
-  if (task === null || (task.deletedAt && !orDeleted)) throw notFound(`there is no task ${id}`, 'input.task');
-  if (viewer.role !== 'ADMIN' && task.owner.id !== viewer.id) {
-    throw forbidden(`task ${id} belongs to another user; an operator may change their own tasks`);
-  }
-  if (expectedVersion !== null && expectedVersion !== undefined && expectedVersion !== task.version) {
-    throw conflict(
-      `the task has version ${task.version}, not ${expectedVersion}: somebody changed it`,
-      'input.expectedVersion',
-    );
-  }
-  return { task, now };
-}
-
-async function recordChange(
-  em: EntityManager,
-  viewer: User,
-  task: Task,
-  type: EventType,
-  now: Date,
-  data: string | null = null,
-): Promise<number> {
-  task.version += 1;
-  task.updatedAt = now;
-  await em.flush();
-  await appendEvents(em, [{ type, taskId: task.id, taskName: task.name, actorId: viewer.id, data }]);
-  return task.id;
-}
-
-function addItems(em: EntityManager, task: Task, rules: readonly RepeatRule[]): void {
-  for (const rule of rules) em.create(RepeatItem, { task, ...columnsOfRule(rule) });
-}
-
-/** `known` is what the task has already where it comes from: an id that was never used here, and a version. */
-export async function addTask(
-  context: ChangeContext,
-  em: EntityManager,
-  input: typeof AddTaskInput.$inferInput,
-  known: { id?: number; version?: number } = {},
-): Promise<number> {
-  const timeZone = readTimeZone(input.timeZone ?? context.timeZone, 'input.timeZone');
-  const taskClass = await readClass(context, input.className, 'input.className');
-  const data = readData(input, 'input') ?? null;
-  checkData(taskClass, data, 'input');
-  const rules = readRepeatItems(input.repeatItems, timeZone, 'input.repeatItems');
-  const ownerId = input.ownerLegacyId ?? context.viewer.id;
-  // The caller exists: users are never removed.
-  if (ownerId !== context.viewer.id) await readOwner(em, context.viewer, ownerId, 'input.ownerLegacyId');
-  const name = readName(input.name, 'input.name');
-  const { active } = input;
-  const policy = { ...policyOfClass(taskClass.defaults), ...readPolicy(input.policy ?? {}, 'input.policy') };
-  const now = await databaseClock(em);
-  // Each a statement of its own, without a unit of work: nothing of it is read again.
-  const task = await em.insert(Task, {
-    ...known,
-    name,
-    className: taskClass.name,
-    data,
-    active,
-    owner: ownerId,
-    timeZone,
-    createdAt: now,
-    updatedAt: now,
-    ...policy,
-    ...pointersAt({ rules, timeZone, active }, now),
-  });
-  if (rules.length > 0) {
-    await em.insertMany(
-      RepeatItem,
-      rules.map((rule) => ({ task, ...columnsOfRule(rule) })),
-    );
-  }
-  await em.insert(ScheduleVersion, { task, rules, timeZone, active, validFrom: now });
-  await appendEvents(em, [{ type: 'TASK_ADDED', taskId: task, taskName: name, actorId: context.viewer.id }]);
-  return task;
-}
-
-async function databaseClock(em: EntityManager): Promise<Date> {
-  const [row] = await em.execute<{ now: string }[]>('select clock_timestamp() as now');
-  return new Date(row?.now ?? Number.NaN);
-}
-
 export async function updateTask(
-  context: ChangeContext,
+  actor: Actor,
   em: EntityManager,
-  input: typeof UpdateTaskInput.$inferInput,
+  taskId: number,
+  changes: TaskChanges & Expected,
 ): Promise<number> {
-  const { task, now } = await lockForChange(context, em, input.task, input);
+  const { task, now } = await lockForChange(actor, em, taskId, changes);
   await em.populate(task, ['repeatItems']);
   const before = describeTask(task);
-  if (input.name !== undefined && input.name !== null) task.name = readName(input.name, 'input.name');
-  if (input.className !== undefined && input.className !== null) {
-    const { name } = await readClass(context, input.className, 'input.className');
-    if (name !== task.className) await moveQueuedRuns(context, em, task.id, name);
+  if (changes.name !== undefined && changes.name !== null) task.name = readName(changes.name);
+  await updateWork(actor, em, task, changes);
+  await updateOwner(actor, em, task, changes);
+  Object.assign(task, readPolicy(changes.policy ?? {}));
+  await updateSchedule(em, task, changes, now);
+  const data = differencesOf(before, describeTask(task));
+  const id = await recordChange(em, actor.viewer, task, { type: 'TASK_UPDATED', now, data });
+  // A policy that now allows overlap lets the waiting runs go.
+  await releaseWaiting(em, actor.jobs, [id]);
+  return id;
+}
+
+/** Its class and its data, which must fit each other where either is another. */
+async function updateWork(
+  { jobs, taskClasses }: Actor,
+  em: EntityManager,
+  task: Task,
+  { className, ...given }: TaskChanges,
+): Promise<void> {
+  if (className !== undefined && className !== null) {
+    const { name } = await readClass(em, taskClasses, className);
+    if (name !== task.className) await moveQueuedRuns(jobs, em, task.id, name);
     task.className = name;
   }
-  const data = readData(input, 'input');
+  const data = readData(given);
   if (data !== undefined) task.data = data;
-  if (data !== undefined || input.className) {
-    checkData(await context.taskClasses.named(em, task.className), task.data ?? null, 'input');
-  }
-  if (input.ownerLegacyId !== undefined && input.ownerLegacyId !== null) {
-    const owner = await readOwner(em, context.viewer, input.ownerLegacyId, 'input.ownerLegacyId');
-    task.owner = task.owner.id === owner.id ? task.owner : em.getReference(User, owner.id, { wrapped: true });
-  }
-  Object.assign(task, readPolicy(input.policy ?? {}, 'input.policy'));
-  await updateSchedule(em, task, input, now);
-  const id = await recordChange(
-    em,
-    context.viewer,
-    task,
-    'TASK_UPDATED',
-    now,
-    differencesOf(before, describeTask(task)),
-  );
-  // A policy that now allows overlap lets the waiting runs go.
-  await releaseWaiting(em, context.jobs, [id]);
-  return id;
+  if (data !== undefined || className) checkData(await taskClasses.named(em, task.className), task.data ?? null);
 }
 
 /** Runs that are queued are for the class that the task has when they begin; those of the former one may have no runner. */
 async function moveQueuedRuns(
-  { jobs }: ChangeContext,
+  jobs: Actor['jobs'],
   em: EntityManager,
   taskId: number,
   className: string,
@@ -188,51 +76,21 @@ async function moveQueuedRuns(
   );
 }
 
-async function updateSchedule(
-  em: EntityManager,
-  task: Task,
-  input: typeof UpdateTaskInput.$inferInput,
-  now: Date,
-): Promise<void> {
-  const timeZone = input.timeZone ? readTimeZone(input.timeZone, 'input.timeZone') : task.timeZone;
-  const active = input.active ?? task.active;
-  const items = input.repeatItems ?? undefined;
+async function updateOwner({ viewer }: Actor, em: EntityManager, task: Task, { ownerId }: TaskChanges): Promise<void> {
+  if (ownerId === undefined || ownerId === null) return;
+  const owner = await readOwner(em, viewer, ownerId);
+  if (task.owner.id !== owner.id) task.owner = em.getReference(User, owner.id, { wrapped: true });
+}
+
+async function updateSchedule(em: EntityManager, task: Task, changes: TaskChanges, now: Date): Promise<void> {
+  const timeZone = changes.timeZone ? readTimeZone(changes.timeZone) : task.timeZone;
+  const active = changes.active ?? task.active;
+  const items = changes.repeatItems ?? undefined;
   if (items === undefined && timeZone === task.timeZone && active === task.active) return;
-  const rules = items ? readRepeatItems(items, timeZone, 'input.repeatItems') : await currentRules(em, task);
+  const rules = items ? readRepeatItems(items, timeZone) : await currentRules(em, task);
   if (items) {
     task.repeatItems.removeAll();
-    addItems(em, task, rules);
+    for (const rule of rules) em.create(RepeatItem, { task, ...columnsOfRule(rule) });
   }
   await switchSchedule(em, task, { rules, timeZone, active }, now);
-}
-
-export async function setActive(
-  context: Context,
-  em: EntityManager,
-  by: TaskBy,
-  active: boolean,
-  expectedVersion?: number | null,
-) {
-  const { task, now } = await lockForChange(context, em, by, { expectedVersion });
-  if (task.active === active) return task.id;
-  const rules = await currentRules(em, task);
-  await switchSchedule(em, task, { rules, timeZone: task.timeZone, active }, now);
-  return recordChange(em, context.viewer, task, active ? 'TASK_RESUMED' : 'TASK_PAUSED', now);
-}
-
-const DELETED = 'Cancelled: the task was deleted.';
-
-export async function deleteTask(
-  context: ChangeContext,
-  em: EntityManager,
-  by: TaskBy,
-  expectedVersion?: number | null,
-): Promise<number> {
-  const { task, now } = await lockForChange(context, em, by, { expectedVersion });
-  const rules = await currentRules(em, task);
-  task.deletedAt = now;
-  await switchSchedule(em, task, { rules, timeZone: task.timeZone, active: task.active }, now);
-  // What runs may end; what has not begun never will.
-  await cancelQueuedRuns(em, [task.id], { message: DELETED, actorId: context.viewer.id });
-  return recordChange(em, context.viewer, task, 'TASK_DELETED', now);
 }
