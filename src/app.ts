@@ -31,7 +31,7 @@ import { builtInTaskClasses, TaskClasses } from './runner/tasks/index.ts';
 import { KnownClasses, registerClasses } from './runner/tasks/known-classes.ts';
 import type { TaskClass } from './runner/tasks/task-class.ts';
 import { checkNames, loadTaskModules } from './runner/tasks/task-modules.ts';
-import { TaskFeed } from './schema/task-feed-hub.ts';
+import { TaskFeed } from './tasks/feed/task-feed.ts';
 import { startTracing } from './tracing/start-tracing.ts';
 import type { Tracing } from './tracing/tracing.ts';
 

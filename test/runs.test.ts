@@ -303,7 +303,7 @@ describe('backfillTask', () => {
 
   test.each([
     ['what is to come', { from: ago(1), to: ago(-2) }, 'input.to'],
-    ['a range that ends before it begins', { from: ago(1), to: ago(2) }, 'to'],
+    ['a range that ends before it begins', { from: ago(1), to: ago(2) }, 'input.to'],
     ['more than 500 slots', { from: ago(600), to: ago(1) }, 'input.to'],
   ])('refuses %s', async (_what, range, field) => {
     const task = await addHourly();

@@ -9,7 +9,7 @@ import type { EventTail } from '../events/tail.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Jobs } from '../runner/jobs.ts';
 import type { KnownClasses } from '../runner/tasks/known-classes.ts';
-import type { TaskFeed } from '../schema/task-feed-hub.ts';
+import type { TaskFeed } from '../tasks/feed/task-feed.ts';
 import type { Tracing } from '../tracing/tracing.ts';
 import type { CredentialThrottle } from './credential-throttle.ts';
 import type { PersistedOperations } from './persisted-operations.ts';

@@ -2,15 +2,14 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { recordAudit } from '../credentials/audit.ts';
 import { insertUser, lockUsers } from '../credentials/users.ts';
+import { readClock } from '../database/clock.ts';
 import { moveSequence } from '../database/sequence.ts';
 import { inTransaction } from '../database/transaction.ts';
-import { RepeatItem, ScheduleVersion, Task } from '../entities/index.ts';
-import { columnsOfRule } from '../entities/repeat-item.ts';
 import { appendEvents } from '../events/log.ts';
 import { codeOf } from '../lib/describe-error.ts';
-import { pointersAt } from '../runner/schedule-change.ts';
 import type { TaskClasses } from '../runner/tasks/index.ts';
-import { policyOfClass } from '../schema/task-input.ts';
+import { insertTask } from '../tasks/insert-task.ts';
+import { policyOfClass } from '../tasks/policy.ts';
 import type { OldTask } from './old-task.ts';
 import { type ImportPlan, planImport } from './plan.ts';
 
@@ -58,8 +57,7 @@ async function applyIn(em: EntityManager, tasks: readonly OldTask[], options: Im
   const plan = await planImport(em, tasks);
   for (const id of plan.newUsers) await addUser(em, id, options.userNames.get(id));
   const added = plan.tasks.filter(({ verdict }) => verdict === 'ADD').map(({ task }) => task);
-  const { rows } = await sql<{ now: string }>`select clock_timestamp() as now`.execute(em.getKysely());
-  const now = new Date(rows[0]?.now ?? Number.NaN);
+  const now = await readClock(em);
   for (const task of added) await addTask(em, task, now, options);
   await appendEvents(
     em,
@@ -91,33 +89,12 @@ async function addUser(em: EntityManager, id: number, name: string | undefined):
 
 async function addTask(em: EntityManager, task: OldTask, now: Date, options: ImportOptions): Promise<void> {
   const { timeZone, paused, taskClasses } = options;
+  const { id, name, className, data, ownerId, rules } = task;
+  const policy = policyOfClass(taskClasses.named(className)?.defaults ?? {});
   const active = task.active && !paused;
-  const { rules } = task;
-  await em.insert(Task, {
-    id: task.id,
-    name: task.name,
-    className: task.className,
-    data: task.data,
-    active,
-    owner: task.ownerId,
-    timeZone,
-    createdAt: now,
-    updatedAt: now,
-    ...policyOfClass(taskClasses.named(task.className)?.defaults ?? {}),
-    ...pointersAt({ rules, timeZone, active }, now),
-  });
-  const ids = await freeItemIds(em, task);
-  if (rules.length > 0) {
-    await em.insertMany(
-      RepeatItem,
-      rules.map((rule, index) => ({
-        ...(ids === null ? {} : { id: ids[index] }),
-        task: task.id,
-        ...columnsOfRule(rule),
-      })),
-    );
-  }
-  await em.insert(ScheduleVersion, { task: task.id, rules, timeZone, active, validFrom: now });
+  const itemIds = await freeItemIds(em, task);
+  const checked = { name, className, data, active, ownerId, timeZone, rules, policy };
+  await insertTask(em, checked, now, { id, itemIds });
   if (task.lastRun !== null) {
     await sql`
       update task set last_run_at = ${task.lastRun}::timestamp at time zone ${timeZone} where id = ${task.id}

@@ -3,11 +3,11 @@ import { ACTIONS, readInput } from '../legacy/actions.ts';
 import { LegacyError } from '../legacy/legacy-error.ts';
 import { readAs, show, wholeNumber } from '../legacy/parameters.ts';
 import { PhpArray } from '../legacy/php-value.ts';
-import { Fault } from '../lib/faults.ts';
+import { Fault, type FieldPath } from '../lib/faults.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import type { RepeatRule } from '../runner/calendar.ts';
-import { readRepeatItems } from '../schema/repeat-item.ts';
-import { readName } from '../schema/task-input.ts';
+import { readName } from '../tasks/fields.ts';
+import { type GivenRule, readRepeatItems } from '../tasks/repeat-items.ts';
 import { oldTimeOrNull } from './old-time.ts';
 import { printable } from './printable.ts';
 
@@ -50,8 +50,13 @@ export function readOldTasks(rows: readonly PhpArray[], timeZone: string): OldTa
 /** Faults that a row can have, as one line; others are ours. */
 export function faultOf(error: unknown): string {
   if (error instanceof LegacyError) return printable(error.message);
-  if (error instanceof Fault) return printable(error.message);
+  if (error instanceof Fault) return printable(`${oldPath(error.field)}: ${error.reason}`);
   throw error;
+}
+
+/** `repeat_items.0.hour`: the list has its old name, the fields of a rule are called as its reason calls them. */
+function oldPath(field: FieldPath): string {
+  return field.map((key) => (key === 'repeatItems' ? 'repeat_items' : key)).join('.');
 }
 
 function readOldTask(row: PhpArray, timeZone: string): OldTask {
@@ -67,13 +72,13 @@ function readOldTask(row: PhpArray, timeZone: string): OldTask {
   return {
     id: readAs(id, 'id', row.get('id') ?? null),
     ownerId: ownerLegacyId,
-    name: readName(name, 'name'),
+    name: readName(name),
     className,
     active,
     data: dataText ?? null,
     lastRun: readAs(oldTimeOrNull, 'last_run', row.get('last_run') ?? null),
     // What the adapter has read is what the mutations take.
-    rules: readRepeatItems(repeatItems as never, timeZone, 'repeat_items'),
+    rules: readRepeatItems((repeatItems ?? []) as GivenRule[], timeZone),
     itemIds: itemIdsOf(row),
   };
 }

@@ -21,3 +21,20 @@ export function readList<Item>(items: readonly Item[], path: string, { least = 0
   if (items.length >= least && items.length <= most) return items;
   throw badInput(path, `it has ${items.length} items; accepted are ${least} to ${most}`);
 }
+
+const MS_PER_MINUTE = 60_000;
+
+/** `at`, unless it is no whole minute. */
+export function readMinute(at: Date, path: string): Date {
+  if (at.getTime() % MS_PER_MINUTE === 0) return at;
+  throw badInput(path, `it is ${at.toISOString()}; accepted is a whole minute`);
+}
+
+/** That `from` comes before `to`. */
+export function checkRange(from: Date, to: Date): void {
+  if (from < to) return;
+  throw badInput(
+    'to',
+    `it is ${to.toISOString()}, not after from (${from.toISOString()}); accepted is a later instant`,
+  );
+}

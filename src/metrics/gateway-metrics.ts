@@ -2,7 +2,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Logger } from 'pino';
 import type { EventTail } from '../events/tail.ts';
 import type { StreamGuard } from '../http/stream-guard.ts';
-import type { TaskFeed } from '../schema/task-feed-hub.ts';
+import type { TaskFeed } from '../tasks/feed/task-feed.ts';
 import { InstallationGauges } from './installation-gauges.ts';
 import { LogCounters } from './log-counters.ts';
 import type { Metrics } from './metrics.ts';

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
-import type { Task, User } from '../entities/index.ts';
+import type { Task } from '../entities/index.ts';
 import type { RunState, Trigger } from '../entities/run.ts';
 import { appendEvents } from '../events/log.ts';
 import { conflict } from '../lib/faults.ts';
@@ -12,9 +12,12 @@ import type { Jobs } from './jobs.ts';
 import { cancelOpenRuns, countOpenRuns, decideOverlap, NONE_OPEN } from './overlap.ts';
 import { releaseWaiting } from './release.ts';
 
+/** The user who asks. */
+type Asking = { id: number };
+
 export interface RunRequest {
   trigger: Extract<Trigger, 'MANUAL' | 'RETRY'>;
-  actor: User;
+  actor: Asking;
   /** Data for this run alone, JSON text. */
   data?: string | null;
   /** The slot and the run that a retry repeats. */
@@ -69,7 +72,7 @@ function traced(task: Task, trigger: Trigger): Attributes {
 
 /** Whoever asks for slots of the past to be run. */
 export interface BackfillRequest {
-  actor: User;
+  actor: Asking;
   /** Of the request; null where traces are off. */
   span: Span | null;
 }
@@ -112,7 +115,13 @@ const CANCELLED = 'Cancelled on request.';
  * finished. An executor that takes the run at this moment either finds it cancelled, or is seen as running here, since
  * both update the run's row.
  */
-export async function cancelRun(em: EntityManager, jobs: Jobs, task: Task, runId: number, actor: User): Promise<void> {
+export async function cancelRun(
+  em: EntityManager,
+  jobs: Jobs,
+  task: Task,
+  runId: number,
+  actor: Asking,
+): Promise<void> {
   const database = em.getKysely();
   const { rows: cancelled } = await sql<{ attempt: number }>`
     update run set state = 'CANCELLED', finished_at = now(), job_id = null, next_attempt_at = null, checkpoint = null,

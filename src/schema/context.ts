@@ -6,8 +6,8 @@ import type { User } from '../entities/index.ts';
 import type { EventTail } from '../events/tail.ts';
 import type { Jobs } from '../runner/jobs.ts';
 import type { KnownClasses } from '../runner/tasks/known-classes.ts';
+import type { TaskFeed } from '../tasks/feed/task-feed.ts';
 import type { Span } from '../tracing/tracing.ts';
-import type { TaskFeed } from './task-feed-hub.ts';
 
 /** What a subscription tells the transport before its first result. */
 export interface Opening {

@@ -1,8 +1,8 @@
 import { badInput } from '../lib/faults.ts';
 import { readGlobalId } from '../lib/global-id.ts';
+import { checkRange } from '../lib/input.ts';
 import { type Coverage, MAX_EXPECTED, readCoverage } from '../runner/coverage.ts';
 import { builder } from './builder.ts';
-import { checkRange } from './instant.ts';
 import { TaskRef } from './refs.ts';
 
 const UnaccountedSlotRef = builder.objectRef<Coverage['missing'][number]>('UnaccountedSlot').implement({

@@ -1,10 +1,10 @@
 import { notFound } from '../lib/faults.ts';
 import { readGlobalId } from '../lib/global-id.ts';
+import { readMinute } from '../lib/input.ts';
 import { explainSlot, type SlotExplanation, type SlotVerdict } from '../runner/explain.ts';
 import type { RuleExclusion } from '../runner/rule-exclusion.ts';
 import { builder } from './builder.ts';
 import { describedEnum, SkipReasonEnum } from './enums.ts';
-import { readSlot } from './instant.ts';
 import { formatLocal } from './local-time.ts';
 import { RunRef } from './refs.ts';
 
@@ -81,7 +81,7 @@ builder.queryField('explainSlot', (t) =>
     },
     resolve: async (_root, { task, at }, { em }) => {
       const id = readGlobalId('Task', task, 'task');
-      const explanation = await explainSlot(em, id, readSlot(at, 'at'));
+      const explanation = await explainSlot(em, id, readMinute(at, 'at'));
       if (explanation === null) throw notFound(`there is no task ${id}`, 'task');
       return explanation;
     },

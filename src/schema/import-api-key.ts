@@ -42,8 +42,8 @@ builder.mutationField('importApiKey', (t) =>
       const { key, secret, userLegacyId, userName, role } = input;
       const imported = { key, secret, userLegacyId, userName: userName ?? null, role };
       const apiKey = await inTransaction(em, async (transaction) => {
-        const id = await importApiKey(transaction, vault, auditedBy(context), imported);
-        return apiKeyRows(transaction).where('id', '=', id).executeTakeFirst();
+        const { keyId } = await importApiKey(transaction, vault, auditedBy(context), imported);
+        return apiKeyRows(transaction).where('id', '=', keyId).executeTakeFirst();
       });
       if (apiKey === undefined) throw new Error('the key was not stored');
       return { apiKey };

@@ -38,6 +38,7 @@ import './slot-lanes.ts';
 import './slot-load.ts';
 import './task.ts';
 import './task-class.ts';
+import './task-list.ts';
 import './task-mutations.ts';
 import './upcoming.ts';
 import './user.ts';

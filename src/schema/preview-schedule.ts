@@ -1,14 +1,15 @@
 import { sql } from 'kysely';
 import { readRows } from '../database/rows.ts';
 import { toDate } from '../database/timestamp.ts';
-import { badInput } from '../lib/faults.ts';
+import { badInput, faultsWithinSync } from '../lib/faults.ts';
 import { compileSchedule, type DstNote, findNeverDue, type RepeatRule } from '../runner/calendar.ts';
+import { readTimeZone } from '../tasks/fields.ts';
+import { readDraftRules, readRepeatItems } from '../tasks/repeat-items.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
 import { DstNoteEnum } from './enums.ts';
 import { formatLocal } from './local-time.ts';
-import { RepeatItemInput, readDraftRules, readRepeatItems } from './repeat-item.ts';
-import { readTimeZone } from './task-input.ts';
+import { RepeatItemInput } from './repeat-item.ts';
 
 const DEFAULT_COUNT = 10;
 const MAX_COUNT = 1_000;
@@ -76,10 +77,8 @@ builder.queryField('previewSchedule', (t) =>
     complexity: ({ count }) => 1 + Math.min(Math.max(count, 0), MAX_COUNT),
     resolve: async (_root, { input, from, count }, context) => {
       if (count < 1 || count > MAX_COUNT) throw badInput('count', `it is ${count}; accepted are 1 to ${MAX_COUNT}`);
-      const timeZone = readTimeZone(input.timeZone ?? context.timeZone, 'input.timeZone');
-      const neverFires = explainNever(readDraftRules(input.repeatItems, RULES), timeZone);
+      const { timeZone, rules, neverFires } = faultsWithinSync('input', () => readSchedule(input, context.timeZone));
       if (neverFires !== null) return { slots: [], neverFires };
-      const rules = readRepeatItems(input.repeatItems, timeZone, RULES);
       const schedule = compileSchedule(rules, timeZone);
       const start = from ?? (await readNow(context));
       const slots = schedule.slots(justBefore(start), null, count);
@@ -91,14 +90,19 @@ builder.queryField('previewSchedule', (t) =>
   }),
 );
 
-/** Where the rules are, for what is said of them. */
-const RULES = 'input.repeatItems';
+/** The rules and their zone. Where none of them can ever fire, `neverFires` says why; one alone of several is a fault. */
+function readSchedule({ repeatItems, timeZone: given }: typeof ScheduleInput.$inferInput, timeZoneOfServer: string) {
+  const timeZone = readTimeZone(given ?? timeZoneOfServer);
+  const drafts = readDraftRules(repeatItems);
+  const neverFires = explainNever(drafts, timeZone);
+  return { timeZone, neverFires, rules: neverFires === null ? readRepeatItems(repeatItems, timeZone) : drafts };
+}
 
 /** Why none of the rules can ever fire; null where one can, or where there is none. */
 function explainNever(rules: readonly RepeatRule[], timeZone: string): string | null {
   const faults = rules.map((rule) => findNeverDue(rule, timeZone));
   if (faults.length === 0 || faults.includes(null)) return null;
-  return faults.map((fault, index) => `${RULES}.${index}.${fault?.field}: ${fault?.message}.`).join(' ');
+  return faults.map((fault, index) => `input.repeatItems.${index}.${fault?.field}: ${fault?.message}.`).join(' ');
 }
 
 /** The database's clock decides what is due. */

@@ -1,12 +1,6 @@
-import { badInput } from '../lib/faults.ts';
 import { toGlobalId } from '../lib/global-id.ts';
-import { readList } from '../lib/input.ts';
-import { findFieldFault, findNeverDue, type RepeatRule, type RuleFault } from '../runner/calendar.ts';
 import { builder } from './builder.ts';
 import { RepeatItemRef } from './refs.ts';
-
-/** Rules of one task. */
-export const MAX_ITEMS = 100;
 
 const FIELDS = {
   start: 'The first day, inclusive, on the clock of the task.',
@@ -57,44 +51,3 @@ export const RepeatItemInput = builder.inputType('RepeatItemInput', {
     minute: t.int({ defaultValue: 0, description: `${FIELDS.minute} null is every minute.` }),
   }),
 });
-
-type Inputs = readonly (typeof RepeatItemInput.$inferInput)[];
-
-/**
- * The rules of the inputs, 100 at most. BAD_USER_INPUT names the field at fault below `path`, as `path.0.hour`; a rule
- * that can never fire is a fault. `timeZone` must be one that isTimeZone takes.
- */
-export function readRepeatItems(inputs: Inputs, timeZone: string, path: string): RepeatRule[] {
-  const rules = readDraftRules(inputs, path);
-  refuseFaults(rules, path, (rule) => findNeverDue(rule, timeZone));
-  return rules;
-}
-
-/** The same, but for rules that can never fire. */
-export function readDraftRules(inputs: Inputs, path: string): RepeatRule[] {
-  const rules = readList(inputs, path, { most: MAX_ITEMS }).map(toRule);
-  refuseFaults(rules, path, findFieldFault);
-  return rules;
-}
-
-function refuseFaults(rules: readonly RepeatRule[], path: string, find: (rule: RepeatRule) => RuleFault | null): void {
-  for (const [index, rule] of rules.entries()) {
-    const fault = find(rule);
-    if (fault !== null) throw badInput(`${path}.${index}.${fault.field}`, fault.message);
-  }
-}
-
-function toRule(input: typeof RepeatItemInput.$inferInput): RepeatRule {
-  return {
-    start: input.start ?? null,
-    end: input.end ?? null,
-    intervalDays: input.intervalDays ?? null,
-    year: input.year ?? null,
-    month: input.month ?? null,
-    dayOfMonth: input.dayOfMonth ?? null,
-    weekOfMonth: input.weekOfMonth ?? null,
-    dayOfWeek: input.dayOfWeek ?? null,
-    hour: input.hour ?? null,
-    minute: input.minute ?? null,
-  };
-}

@@ -1,9 +1,9 @@
 import { badInput } from '../lib/faults.ts';
+import { checkRange } from '../lib/input.ts';
 import { type LaneSlot, MAX_LANE_MINUTES, MAX_LANE_SCHEDULES, readLanes, type SlotLane } from '../runner/slot-lanes.ts';
 import { builder } from './builder.ts';
 import { fetchSize, readPage } from './connection.ts';
 import { SkipReasonEnum } from './enums.ts';
-import { checkRange } from './instant.ts';
 import { decodePosition, keysetConnection, type Ordering } from './keyset.ts';
 import { RunRef, TaskRef } from './refs.ts';
 import { SlotStateEnum } from './slot-load.ts';

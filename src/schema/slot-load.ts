@@ -1,5 +1,6 @@
 import { badInput } from '../lib/faults.ts';
 import { readGlobalId } from '../lib/global-id.ts';
+import { checkRange, readMinute } from '../lib/input.ts';
 import {
   type BusyMinute,
   MAX_DAYS,
@@ -13,7 +14,6 @@ import {
 } from '../runner/slot-load.ts';
 import { builder } from './builder.ts';
 import { describedEnum, SkipReasonEnum } from './enums.ts';
-import { checkRange, readSlot } from './instant.ts';
 import { TaskRef } from './refs.ts';
 
 const MINUTE = 60_000;
@@ -133,7 +133,7 @@ builder.queryField('slotLoad', (t) =>
       task: t.arg.id({ description: 'Of this task; of all of them unless given.' }),
     },
     resolve: (_root, { from, to, stepMinutes, task }, { em }) => {
-      checkRange(readSlot(from, 'from'), readSlot(to, 'to'));
+      checkRange(readMinute(from, 'from'), readMinute(to, 'to'));
       checkSteps(from, to, stepMinutes);
       const taskId = task == null ? null : readGlobalId('Task', task, 'task');
       return readSlotLoad(em, { from, to, taskId }, stepMinutes);

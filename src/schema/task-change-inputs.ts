@@ -4,7 +4,7 @@ import { builder } from './builder.ts';
 import { IDEMPOTENCY_KEY } from './idempotency-key.ts';
 import { RepeatItemInput } from './repeat-item.ts';
 import { TaskByInput } from './task-by.ts';
-import { TaskPolicyInput } from './task-input.ts';
+import { TaskPolicyInput } from './task-policy-inputs.ts';
 
 const FIELDS = {
   name: 'What users call it: 1 to 255 characters, any but NUL.',

@@ -1,24 +1,23 @@
 import { toGlobalId } from '../lib/global-id.ts';
+import type { TaskFeedItem } from '../tasks/feed/changes.ts';
+import { SNAPSHOT_PAGE } from '../tasks/feed/task-feed.ts';
 import { builder } from './builder.ts';
 import { TaskRef } from './refs.ts';
-import type { TaskFeedItem } from './task-feed-changes.ts';
-import { TaskFilter } from './task-filter.ts';
+import { readTaskFilter, TaskFilterInput } from './task-filter.ts';
 
 type Of<Type extends TaskFeedItem['type']> = Extract<TaskFeedItem, { type: Type }>;
-type Gone = Extract<TaskFeedItem, { task: unknown; type: 'TaskFeedLeftFilter' | 'TaskFeedRemoved' }>;
+type Gone = Extract<TaskFeedItem, { type: 'LEFT_FILTER' | 'REMOVED' }>;
 
 const CURSOR = 'The position after it, to go on from: for `after`.';
-/** A page of the snapshot holds so many tasks at most. */
-const PAGE = 250;
 
-const Snapshot = builder.objectRef<Of<'TaskFeedSnapshot'>>('TaskFeedSnapshot').implement({
+const Snapshot = builder.objectRef<Of<'SNAPSHOT'>>('TaskFeedSnapshot').implement({
   description: 'A page of the tasks that were there when the feed began, in id order.',
   fields: (t) => ({
     cursor: t.exposeString('cursor', { description: CURSOR }),
     tasks: t.field({
       type: [TaskRef],
-      description: `The tasks of the page, ${PAGE} at most.`,
-      complexity: { field: 1, multiplier: PAGE },
+      description: `The tasks of the page, ${SNAPSHOT_PAGE} at most.`,
+      complexity: { field: 1, multiplier: SNAPSHOT_PAGE },
       resolve: ({ tasks }) => tasks,
     }),
     isLast: t.exposeBoolean('isLast', {
@@ -27,7 +26,7 @@ const Snapshot = builder.objectRef<Of<'TaskFeedSnapshot'>>('TaskFeedSnapshot').i
   }),
 });
 
-const Changed = builder.objectRef<Of<'TaskFeedChanged'>>('TaskFeedChanged').implement({
+const Changed = builder.objectRef<Of<'CHANGED'>>('TaskFeedChanged').implement({
   description: 'A task of the list was added or changed, or its next or last run moved.',
   fields: (t) => ({
     cursor: t.exposeString('cursor', { description: CURSOR }),
@@ -57,10 +56,17 @@ const Removed = builder.objectRef<Gone>('TaskFeedRemoved').implement({
   }),
 });
 
+const TYPES = {
+  SNAPSHOT: 'TaskFeedSnapshot',
+  CHANGED: 'TaskFeedChanged',
+  LEFT_FILTER: 'TaskFeedLeftFilter',
+  REMOVED: 'TaskFeedRemoved',
+} as const satisfies Record<TaskFeedItem['type'], string>;
+
 const TaskFeedEvent = builder.unionType('TaskFeedEvent', {
   description: 'What a feed of tasks tells: first pages of a snapshot, then what changes.',
   types: [Snapshot, Changed, LeftFilter, Removed],
-  resolveType: ({ type }) => type,
+  resolveType: ({ type }) => TYPES[type],
 });
 
 builder.subscriptionField('taskFeed', (t) =>
@@ -70,14 +76,14 @@ builder.subscriptionField('taskFeed', (t) =>
     description:
       'The tasks that meet the filter, in pages, and then every change of them, as it happens. A change that was overtaken by a newer one of the same task may be left out: what is told is how the task is.',
     args: {
-      filter: t.arg({ type: TaskFilter, description: 'Which ones; every live one unless given.' }),
+      filter: t.arg({ type: TaskFilterInput, description: 'Which ones; every live one unless given.' }),
       after: t.arg.string({
         description:
           'The cursor of the last thing told, with the same filter. CURSOR_EXPIRED where the log cannot go on from it without a gap: begin anew without a cursor.',
       }),
     },
     subscribe: (_root, { filter, after }, { taskFeed, lastEventId }) =>
-      taskFeed.subscribe(filter ?? null, lastEventId ?? after ?? undefined),
+      taskFeed.subscribe(readTaskFilter(filter), lastEventId ?? after ?? undefined),
     resolve: (item) => item,
   }),
 );

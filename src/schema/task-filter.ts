@@ -1,12 +1,10 @@
-import { type SelectQueryBuilder, sql } from 'kysely';
-import type { ReadTables } from '../database/rows.ts';
-import { toText } from '../database/timestamp.ts';
 import { readGlobalId } from '../lib/global-id.ts';
-import { containing, readList, readText } from '../lib/input.ts';
+import { readList } from '../lib/input.ts';
+import type { TaskFilter } from '../tasks/filter.ts';
 import { builder } from './builder.ts';
 import { RunStateEnum } from './enums.ts';
 
-export const TaskFilter = builder.inputType('TaskFilter', {
+export const TaskFilterInput = builder.inputType('TaskFilter', {
   description: 'Which tasks: those that meet every condition given.',
   fields: (t) => ({
     ids: t.idList({ description: 'One of these, 500 at most.' }),
@@ -21,46 +19,16 @@ export const TaskFilter = builder.inputType('TaskFilter', {
   }),
 });
 
-export type TaskFilterInput = typeof TaskFilter.$inferInput;
-
-export type TaskQuery<Output> = SelectQueryBuilder<ReadTables, 'task', Output>;
-
-/** The query's tasks that meet the filter; no filter is every live task. BAD_USER_INPUT names fields below `path`. */
-export function whereTask<Output>(
-  query: TaskQuery<Output>,
-  filter: TaskFilterInput | null | undefined,
-  path: string,
-): TaskQuery<Output> {
-  let found = query;
-  if (filter?.includeDeleted !== true) found = found.where('task.deleted_at', 'is', null);
-  if (filter == null) return found;
-  if (filter.ids != null) found = found.where(isOneOf(filter.ids, `${path}.ids`));
-  if (filter.active != null) found = found.where('task.active', '=', filter.active);
-  if (filter.owner != null) {
-    found = found.where('task.owner_id', '=', readGlobalId('User', filter.owner, `${path}.owner`));
-  }
-  if (filter.dueBefore != null) found = found.where('task.next_run_at', '<', toText(filter.dueBefore));
-  if (filter.lastRunState != null) found = found.where(lastRunState(), '=', filter.lastRunState);
-  return whereText(found, filter, path);
-}
-
-function whereText<Output>(query: TaskQuery<Output>, filter: TaskFilterInput, path: string): TaskQuery<Output> {
-  let found = query;
-  if (filter.name != null) found = found.where('task.name', 'ilike', containing(filter.name, `${path}.name`));
-  if (filter.className != null) {
-    found = found.where('task.class_name', '=', readText(filter.className, `${path}.className`));
-  }
-  if (filter.timeZone != null) {
-    found = found.where('task.time_zone', '=', readText(filter.timeZone, `${path}.timeZone`));
-  }
-  return found;
-}
-
-function isOneOf(ids: readonly string[], path: string) {
-  const wanted = readList(ids, path).map((id, index) => readGlobalId('Task', id, `${path}.${index}`));
-  return sql<boolean>`task.id = any(${wanted}::bigint[])`;
-}
-
-function lastRunState() {
-  return sql<string>`(select run.state from run where run.task_id = task.id order by run.id desc limit 1)`;
+/** What the argument `filter` asks for; null where it is not given. BAD_USER_INPUT for an id at fault, or too many. */
+export function readTaskFilter(input: typeof TaskFilterInput.$inferInput | null | undefined): TaskFilter | null {
+  if (input == null) return null;
+  const { ids, owner, ...same } = input;
+  return {
+    ...same,
+    ids:
+      ids == null
+        ? null
+        : readList(ids, 'filter.ids').map((id, index) => readGlobalId('Task', id, `filter.ids.${index}`)),
+    ownerId: owner == null ? null : readGlobalId('User', owner, 'filter.owner'),
+  };
 }

@@ -1,9 +1,9 @@
 import { badInput } from '../lib/faults.ts';
+import { checkRange } from '../lib/input.ts';
 import { MAX_SCHEDULES, readUpcoming, type UpcomingSlot } from '../runner/upcoming.ts';
 import { builder } from './builder.ts';
 import { DEFAULT_PAGE, MAX_PAGE } from './complexity.ts';
 import { DstNoteEnum } from './enums.ts';
-import { checkRange } from './instant.ts';
 import { formatLocal } from './local-time.ts';
 import { TaskRef } from './refs.ts';
 

@@ -10,7 +10,10 @@ import type { User } from '../entities/index.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import type { Jobs } from '../runner/jobs.ts';
 import type { KnownClasses } from '../runner/tasks/known-classes.ts';
-import { addTask, type ChangeContext, deleteTask, updateTask } from '../schema/task-changes.ts';
+import type { Actor } from '../tasks/actor.ts';
+import { addTask } from '../tasks/add-task.ts';
+import { deleteTask } from '../tasks/delete-task.ts';
+import { type TaskChanges, updateTask } from '../tasks/update-task.ts';
 import { findPlanFaults } from './faults.ts';
 import { type FileTask, refuseFaults, type TasksFile } from './file.ts';
 import { FileClasses } from './file-classes.ts';
@@ -75,15 +78,15 @@ async function applyIn(em: EntityManager, file: TasksFile, options: ApplyOptions
   if (plan.conflicts.length > 0) return { plan, addedIds: [] };
   await lockUnchanged(em, plan);
   const { actor: viewer, jobs, taskClasses, timeZone } = options;
-  const context: ChangeContext = { em, viewer, jobs, taskClasses, timeZone };
+  const actor: Actor = { viewer, jobs, taskClasses, timeZone };
   const changes = [...plan.change.map((change) => ({ id: change.here.id, change })), ...plan.remove];
   for (const each of changes.toSorted((left, right) => left.id - right.id)) {
-    if ('change' in each) await updateTask(context, em, changeInput(each.change, owners));
-    else await deleteTask(context, em, { legacyId: each.id });
+    if ('change' in each) await updateTask(actor, em, each.id, changesOf(each.change, owners));
+    else await deleteTask(actor, em, each.id);
     // Or the next flush would look at the tasks of all before.
     em.clear();
   }
-  const addedIds = await addTasks(context, em, plan.add, owners);
+  const addedIds = await addTasks(actor, em, plan.add, owners);
   await record(em, plan, options);
   return { plan, addedIds };
 }
@@ -97,17 +100,16 @@ async function lockUnchanged(em: EntityManager, { change, remove }: TaskPlan): P
   if (rows.some(({ id, version }) => versions.get(id) !== version)) throw new ChangedMeanwhile();
 }
 
-/** What differs, in the words of `UpdateTaskInput`. */
-function changeInput({ here, wanted, fields }: PlannedChange, owners: ReadonlyMap<string, number>) {
-  const changed = fields.map((field) => {
-    if (field === 'owner') return { ownerLegacyId: owners.get(wanted.owner) };
+function changesOf({ wanted, fields }: PlannedChange, owners: ReadonlyMap<string, number>): TaskChanges {
+  const changed = fields.map((field): TaskChanges => {
+    if (field === 'owner') return { ownerId: owners.get(wanted.owner) };
     return field === 'data' ? { dataText: wanted.data } : { [field]: wanted[field] };
   });
-  return Object.assign({ task: { legacyId: here.id } }, ...changed);
+  return Object.assign({}, ...changed);
 }
 
 async function addTasks(
-  context: ChangeContext,
+  actor: Actor,
   em: EntityManager,
   tasks: readonly FileTask[],
   owners: ReadonlyMap<string, number>,
@@ -118,17 +120,17 @@ async function addTasks(
   const ids: number[] = [];
   for (const task of tasks) {
     const { id, version, name, className, active = true, timeZone, data = null, policy } = task;
-    const input = {
+    const given = {
       name,
       className,
       active,
       repeatItems: task.repeatItems ?? [],
       timeZone,
-      ownerLegacyId: task.owner === undefined ? undefined : owners.get(task.owner),
+      ownerId: task.owner === undefined ? undefined : owners.get(task.owner),
       policy,
       dataText: data,
     };
-    ids.push(await addTask(context, em, input, id === undefined ? {} : { id, version: version ?? 1 }));
+    ids.push(await addTask(actor, em, given, id === undefined ? {} : { id, version: version ?? 1 }));
   }
   return ids;
 }

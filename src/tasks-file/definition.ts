@@ -1,23 +1,11 @@
 // What makes a task what it is, as the file of tasks says it.
 import { hash } from 'node:crypto';
-import type { CatchUpPolicy, OverlapPolicy } from '../entities/task.ts';
 import { phpRecode } from '../legacy/php-json.ts';
 import type { RepeatRule } from '../runner/calendar.ts';
-import type { PolicyColumns } from '../schema/task-input.ts';
+import type { TaskPolicy } from '../tasks/policy.ts';
 
 /** Of the file; another number is another form. */
 export const FORMAT = 1;
-
-/** In the words of `TaskPolicyInput`. */
-export interface Policy {
-  overlap: OverlapPolicy;
-  queueLimit: number;
-  catchUp: CatchUpPolicy;
-  misfireGraceSeconds: number;
-  catchUpMaxAgeSeconds: number | null;
-  retry: { attempts: number; delaySeconds: number; backoff: number; jitter: number };
-  timeoutSeconds: number;
-}
 
 export interface TaskDefinition {
   name: string;
@@ -27,7 +15,7 @@ export interface TaskDefinition {
   owner: string;
   timeZone: string;
   repeatItems: RepeatRule[];
-  policy: Policy;
+  policy: TaskPolicy;
   /** JSON text. */
   data: string | null;
 }
@@ -39,23 +27,6 @@ export interface StoredTask {
   id: number;
   version: number;
   definition: TaskDefinition;
-}
-
-export function policyOfColumns(columns: Required<PolicyColumns>): Policy {
-  return {
-    overlap: columns.overlap,
-    queueLimit: columns.queueLimit,
-    catchUp: columns.catchUp,
-    misfireGraceSeconds: columns.misfireGraceSeconds,
-    catchUpMaxAgeSeconds: columns.catchUpMaxAgeSeconds,
-    retry: {
-      attempts: columns.retryAttempts,
-      delaySeconds: columns.retryDelaySeconds,
-      backoff: columns.retryBackoff,
-      jitter: columns.retryJitter,
-    },
-    timeoutSeconds: columns.timeoutSeconds,
-  };
 }
 
 /** The task as the file has it, its keys in their order. */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { MAX_GIVEN_ID } from '../database/sequence.ts';
 import { CATCH_UP_POLICIES, OVERLAP_POLICIES, POLICY_BOUNDS } from '../entities/task.ts';
 import { isTimeZone, type NumberField, RULE_RANGES } from '../runner/calendar.ts';
-import { MAX_ITEMS } from '../schema/repeat-item.ts';
+import { MAX_ITEMS } from '../tasks/repeat-items.ts';
 import { FORMAT } from './definition.ts';
 
 const SHOWN_LENGTH = 80;

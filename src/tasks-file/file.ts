@@ -5,7 +5,8 @@ import { reasonOf } from '../lib/describe-error.ts';
 import { Fault } from '../lib/faults.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { findFieldFault } from '../runner/calendar.ts';
-import { readData, readName } from '../schema/task-input.ts';
+import { readData } from '../tasks/data.ts';
+import { readName } from '../tasks/fields.ts';
 import { fileSchema, taskSchema } from './file-schema.ts';
 
 /** Some 350,000 tasks; a longer text would not be one string. */
@@ -91,8 +92,8 @@ function readTask(value: unknown, path: string, faults: string[]): FileTask[] {
   }
   const before = faults.length;
   const { data: _data, dataText: _text, ...task } = parsed.data;
-  attempt(faults, () => readName(task.name, `${path}.name`));
-  const data = attempt(faults, () => readData(parsed.data, path));
+  attempt(faults, path, () => readName(task.name));
+  const data = attempt(faults, path, () => readData(parsed.data));
   for (const [index, rule] of (task.repeatItems ?? []).entries()) {
     const fault = findFieldFault(rule);
     if (fault !== null) faults.push(`${path}.repeatItems[${index}].${fault.message}`);
@@ -100,13 +101,13 @@ function readTask(value: unknown, path: string, faults: string[]): FileTask[] {
   return faults.length === before ? [{ ...task, path, data }] : [];
 }
 
-/** What `read` returns; what it refuses as a mutation would is one more fault. */
-function attempt<Result>(faults: string[], read: () => Result): Result | undefined {
+/** What `read` returns of the task at `path`; what it refuses as a mutation would is one more fault. */
+function attempt<Result>(faults: string[], path: string, read: () => Result): Result | undefined {
   try {
     return read();
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
-    faults.push(error.message);
+    faults.push(`${pathOf(path, error.field)}: ${error.reason}`);
     return undefined;
   }
 }

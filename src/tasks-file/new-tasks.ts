@@ -1,8 +1,8 @@
 // Tasks of the file that have no id: each is a new one, unless the very same is here.
 import { POLICY_DEFAULTS } from '../entities/task.ts';
 import type { KnownClass } from '../runner/tasks/known-classes.ts';
-import { policyOfClass, readPolicy } from '../schema/task-input.ts';
-import { digestOf, policyOfColumns, type TaskDefinition } from './definition.ts';
+import { policyOfClass, policyOfColumns, readPolicy } from '../tasks/policy.ts';
+import { digestOf, type TaskDefinition } from './definition.ts';
 import type { FileTask } from './file.ts';
 
 /** What a new task has that does not say otherwise. */
@@ -18,7 +18,8 @@ export function definitionOfNew(
   { name: className, defaults }: KnownClass,
   { timeZone, owner }: NewTaskDefaults,
 ): TaskDefinition {
-  const policy = readPolicy(file.policy ?? {}, `${file.path}.policy`);
+  // Its bounds are those of the file's form too.
+  const policy = readPolicy(file.policy ?? {});
   return {
     name: file.name,
     className,

@@ -1,7 +1,8 @@
 import { type Kysely, sql } from 'kysely';
 import type { ReadTables } from '../database/rows.ts';
 import type { RepeatRule } from '../runner/calendar.ts';
-import { type Policy, policyOfColumns, type StoredTask } from './definition.ts';
+import { policyOfColumns, type TaskPolicy } from '../tasks/policy.ts';
+import type { StoredTask } from './definition.ts';
 
 /** Few enough that a page of large data does not fill the memory. */
 const PAGE = 250;
@@ -16,9 +17,9 @@ interface TaskRow {
   time_zone: string;
   rules: RepeatRule[];
   data: string | null;
-  overlap: Policy['overlap'];
+  overlap: TaskPolicy['overlap'];
   queue_limit: number;
-  catch_up: Policy['catchUp'];
+  catch_up: TaskPolicy['catchUp'];
   misfire_grace_seconds: number;
   catch_up_max_age_seconds: number | null;
   retry_attempts: number;

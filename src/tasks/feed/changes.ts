@@ -1,16 +1,18 @@
 // What a task is after something changed about it, and which filters it meets then.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type RawBuilder, sql } from 'kysely';
-import { readRows } from '../database/rows.ts';
-import type { Position } from '../events/cursor.ts';
-import type { LoggedEvent } from '../events/tail.ts';
-import type { TaskRow } from './refs.ts';
-import { type TaskFilterInput, whereTask } from './task-filter.ts';
+import { type Row, readRows } from '../../database/rows.ts';
+import type { Position } from '../../events/cursor.ts';
+import type { LoggedEvent } from '../../events/tail.ts';
+import { type TaskFilter, whereTask } from '../filter.ts';
 
+export type TaskRow = Row<'task'>;
+
+/** What a feed tells: pages of the tasks that were there when it began, then what changes about them. */
 export type TaskFeedItem =
-  | { type: 'TaskFeedSnapshot'; cursor: string; tasks: TaskRow[]; isLast: boolean }
-  | { type: 'TaskFeedChanged'; cursor: string; task: TaskRow; entered: boolean | null }
-  | { type: 'TaskFeedLeftFilter' | 'TaskFeedRemoved'; cursor: string; task: TaskRow };
+  | { type: 'SNAPSHOT'; cursor: string; tasks: TaskRow[]; isLast: boolean }
+  | { type: 'CHANGED'; cursor: string; task: TaskRow; entered: boolean | null }
+  | { type: 'LEFT_FILTER' | 'REMOVED'; cursor: string; task: TaskRow };
 
 /** Tasks that one query looks up. */
 export const AT_ONCE = 1_000;
@@ -18,7 +20,7 @@ export const AT_ONCE = 1_000;
 const FILTERS_AT_ONCE = 50;
 
 /** null is every live task. */
-export type Filter = TaskFilterInput | null;
+export type Filter = TaskFilter | null;
 
 /** That a task may have changed, with the row as it was read after that. One object serves all members. */
 export class TaskChange implements Position {
@@ -41,7 +43,7 @@ export class TaskChange implements Position {
   /** The same object for the same question, so that equal subscriptions are executed once. */
   changed(entered: boolean | null): TaskFeedItem {
     return this.#once(`changed ${entered}`, {
-      type: 'TaskFeedChanged',
+      type: 'CHANGED',
       cursor: this.event.cursor,
       task: this.task,
       entered,
@@ -49,7 +51,7 @@ export class TaskChange implements Position {
   }
 
   gone(): TaskFeedItem {
-    const type = this.task.deleted_at === null ? 'TaskFeedLeftFilter' : 'TaskFeedRemoved';
+    const type = this.task.deleted_at === null ? 'LEFT_FILTER' : 'REMOVED';
     return this.#once('gone', { type, cursor: this.event.cursor, task: this.task });
   }
 
@@ -110,5 +112,5 @@ async function readMet(
 function whereMeets(em: EntityManager, filter: Filter): RawBuilder<boolean> {
   const tasks = readRows(em.fork()).selectFrom('task').select('task.id');
   // Not `exists`: for many changes PostgreSQL may answer that by reading all tasks that meet the filter.
-  return sql<boolean>`(${whereTask(tasks, filter, 'filter').where(sql<boolean>`task.id = changed.id`)}) is not null`;
+  return sql<boolean>`(${whereTask(tasks, filter).where(sql<boolean>`task.id = changed.id`)}) is not null`;
 }

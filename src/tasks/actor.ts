@@ -1,0 +1,13 @@
+import type { Role } from '../entities/user.ts';
+import type { Jobs } from '../runner/jobs.ts';
+import type { KnownClasses } from '../runner/tasks/known-classes.ts';
+
+/** Who acts on tasks, and what that takes of the process. */
+export interface Actor {
+  /** The user who acts, and is named in the log. */
+  viewer: { id: number; role: Role };
+  jobs: Jobs;
+  taskClasses: KnownClasses;
+  /** The zone of a task that names none. */
+  timeZone: string;
+}

@@ -1,0 +1,87 @@
+// The data of a task, or of one run: a JSON object that its class understands, kept as the text that its sender wrote.
+import { badInput } from '../lib/faults.ts';
+import type { KnownClass } from '../runner/tasks/known-classes.ts';
+
+/** Eight mebibytes: what the old server took in one call. */
+const MAX_LENGTH = 8 * 1024 * 1024;
+
+/** Two ways to say the same, of which one may be used. */
+export interface GivenData {
+  data?: unknown;
+  /** The same as JSON text. */
+  dataText?: string | null | undefined;
+}
+
+/**
+ * The data as JSON text: undefined where none is given, null for null and for what is empty. It must be an object; the
+ * empty array counts as one, since PHP writes an empty object so. BAD_USER_INPUT for `data` or `dataText`.
+ */
+export function readData({ data, dataText }: GivenData): string | null | undefined {
+  if (data !== undefined && dataText !== undefined) {
+    throw badInput('dataText', 'data and dataText are two ways to say the same; accepted is one of them');
+  }
+  const field = dataText === undefined ? 'data' : 'dataText';
+  // Before it is text, where a number that is too large would be null.
+  refuseFaults(data, field);
+  const text = dataText === undefined ? stringify(data) : dataText;
+  if (text === undefined || text === null) return text;
+  if (text.length > MAX_LENGTH) {
+    throw badInput(field, `it has ${text.length} characters; accepted are up to ${MAX_LENGTH}`);
+  }
+  const value = parseJson(text, field);
+  if (value === null || (Array.isArray(value) && value.length === 0)) return null;
+  if (typeof value !== 'object' || Array.isArray(value)) {
+    throw badInput(field, `it is ${text.slice(0, 80)}; accepted is a JSON object or null`);
+  }
+  if (dataText !== undefined) refuseFaults(value, field);
+  return Object.keys(value).length === 0 ? null : text;
+}
+
+/**
+ * Refuses data (JSON text) that the class could not run with; keys that the class does not know are fine. A fault names
+ * the place within `data`, however that was given.
+ */
+export function checkData(taskClass: KnownClass | null, data: string | null): void {
+  const fault = taskClass?.findFault(JSON.parse(data ?? '{}')) ?? null;
+  if (fault !== null) throw badInput(['data', ...fault.path], fault.message);
+}
+
+function refuseFaults(value: unknown, field: string): void {
+  const fault = faultOf(value, 1);
+  if (fault !== null) throw badInput(field, fault);
+}
+
+/** Levels of arrays and objects in each other that old callers' json_decode takes. */
+const MAX_LEVELS = 511;
+
+/** What old callers could not be shown: one such task would take the whole list from them. Null where there is nothing. */
+function faultOf(value: unknown, level: number): string | null {
+  if (typeof value === 'string') return value.isWellFormed() ? null : faultOfText(value);
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    return 'it has a number that is too large; accepted are numbers that a double can hold';
+  }
+  if (typeof value !== 'object' || value === null) return null;
+  if (level > MAX_LEVELS) return `it has more than ${MAX_LEVELS} levels; accepted are up to ${MAX_LEVELS}`;
+  const isList = Array.isArray(value);
+  for (const [key, each] of Object.entries(value)) {
+    const fault = (isList || key.isWellFormed() ? null : faultOfText(key)) ?? faultOf(each, level + 1);
+    if (fault !== null) return fault;
+  }
+  return null;
+}
+
+function faultOfText(text: string): string {
+  return `it has the text ${JSON.stringify(text.slice(0, 80))}, with half of a surrogate pair; accepted is Unicode text`;
+}
+
+function stringify(data: unknown): string | null | undefined {
+  return data === undefined || data === null ? data : JSON.stringify(data);
+}
+
+function parseJson(text: string, field: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw badInput(field, `"${text.slice(0, 80)}" is not JSON; accepted is a JSON object`);
+  }
+}

@@ -1,0 +1,23 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { cancelQueuedRuns } from '../runner/overlap.ts';
+import { currentRules, switchSchedule } from '../runner/schedule-change.ts';
+import type { Actor } from './actor.ts';
+import { type Expected, lockForChange } from './lock-task.ts';
+import { recordChange } from './record-change.ts';
+
+const DELETED = 'Cancelled: the task was deleted.';
+
+/** Deletes a task, whose row, history and ids stay. What runs may end; what has not begun never will. Returns its id. */
+export async function deleteTask(
+  actor: Actor,
+  em: EntityManager,
+  taskId: number,
+  { expectedVersion }: Expected = {},
+): Promise<number> {
+  const { task, now } = await lockForChange(actor, em, taskId, { expectedVersion });
+  const rules = await currentRules(em, task);
+  task.deletedAt = now;
+  await switchSchedule(em, task, { rules, timeZone: task.timeZone, active: task.active }, now);
+  await cancelQueuedRuns(em, [task.id], { message: DELETED, actorId: actor.viewer.id });
+  return recordChange(em, actor.viewer, task, { type: 'TASK_DELETED', now });
+}

@@ -1,0 +1,38 @@
+// Checks of the single values that users give of a task. A fault names the field as a task has it.
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { User } from '../entities/index.ts';
+import { badInput, forbidden } from '../lib/faults.ts';
+import { readText } from '../lib/input.ts';
+import { isTimeZone } from '../runner/calendar.ts';
+import type { KnownClass, KnownClasses } from '../runner/tasks/known-classes.ts';
+import type { Actor } from './actor.ts';
+
+/** Any well-formed text of 1 to 255 characters without NUL, newlines too, as in the old API. */
+export function readName(name: string): string {
+  if (!name.isWellFormed()) throw badInput('name', 'it is not well-formed Unicode; accepted is well-formed text');
+  return readText(name, 'name', { least: 1 });
+}
+
+export function readTimeZone(timeZone: string): string {
+  if (isTimeZone(timeZone)) return timeZone;
+  throw badInput('timeZone', `it is "${timeZone.slice(0, 80)}"; accepted is an IANA time zone such as Europe/Berlin`);
+}
+
+/** A class that this process or a runner has; the message lists them, as the old page does. */
+export async function readClass(em: EntityManager, taskClasses: KnownClasses, className: string): Promise<KnownClass> {
+  const found = await taskClasses.named(em, className);
+  if (found !== null) return found;
+  const available = (await taskClasses.all(em)).map(({ name }) => name).join(', ');
+  throw badInput('className', `there is no task class "${className.slice(0, 200)}"; available: ${available}`);
+}
+
+/** The user who is to own a task: one who exists, and another than the viewer only for an admin. */
+export async function readOwner(em: EntityManager, viewer: Actor['viewer'], ownerId: number): Promise<User> {
+  if (ownerId !== viewer.id && viewer.role !== 'ADMIN') {
+    const reason = `it is ${ownerId}; only an admin may name another user than themselves (${viewer.id})`;
+    throw forbidden(reason, 'ownerId');
+  }
+  const owner = await em.findOne(User, { id: ownerId });
+  if (owner !== null) return owner;
+  throw badInput('ownerId', `there is no user ${ownerId}; accepted is the id of an existing user`);
+}
