@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { LegacyError } from '../src/legacy/legacy-error.ts';
-import { phpJsonEncode } from '../src/legacy/php-json.ts';
-import { lastTextOf, parsePhpQuery } from '../src/legacy/php-query.ts';
-import { InvalidText, PhpArray } from '../src/legacy/php-value.ts';
+import { phpJsonEncode } from '../src/legacy/php/json.ts';
+import { lastTextOf, parsePhpQuery } from '../src/legacy/php/query.ts';
+import { InvalidText, PhpArray } from '../src/legacy/php/value.ts';
 
 const shown = (query: string) => phpJsonEncode(parsePhpQuery(query));
 

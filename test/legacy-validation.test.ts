@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { ACTIONS, readInput } from '../src/legacy/actions.ts';
-import { type JsonObject, parseJsonForPhp } from '../src/legacy/php-json.ts';
-import { parsePhpQuery } from '../src/legacy/php-query.ts';
-import type { PhpArray } from '../src/legacy/php-value.ts';
+import { type JsonObject, parseJsonForPhp } from '../src/legacy/php/json.ts';
+import { parsePhpQuery } from '../src/legacy/php/query.ts';
+import type { PhpArray } from '../src/legacy/php/value.ts';
 import { EVERY } from './support/calendar-oracle.ts';
 
 function read(action: string, parameters: PhpArray) {

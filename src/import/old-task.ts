@@ -2,7 +2,7 @@ import { MAX_GIVEN_ID } from '../database/sequence.ts';
 import { ACTIONS, readInput } from '../legacy/actions.ts';
 import { LegacyError } from '../legacy/legacy-error.ts';
 import { readAs, show, wholeNumber } from '../legacy/parameters.ts';
-import { PhpArray } from '../legacy/php-value.ts';
+import { PhpArray } from '../legacy/php/value.ts';
 import { Fault } from '../lib/faults.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import type { RepeatRule } from '../runner/calendar.ts';

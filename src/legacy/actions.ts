@@ -12,7 +12,7 @@ import {
   text,
   wholeNumber,
 } from './parameters.ts';
-import type { PhpArray } from './php-value.ts';
+import type { PhpArray } from './php/value.ts';
 import { ACCEPTED_ITEMS, ITEMS_SCHEMA, REPEAT_ITEMS, type RepeatItemInput, readRepeatItems } from './repeat-items.ts';
 import { errorReply, listReply, successReply, type TaskName, taskMessage } from './reply.ts';
 

@@ -5,8 +5,8 @@ import { readBody } from './body.ts';
 import { type GraphQLErrorLike, toLegacyError } from './failures.ts';
 import { LegacyError, usedForAnotherCall } from './legacy-error.ts';
 import { refusal } from './parameters.ts';
-import { lastTextOf, parsePhpQuery } from './php-query.ts';
-import { PhpArray } from './php-value.ts';
+import { lastTextOf, parsePhpQuery } from './php/query.ts';
+import { PhpArray } from './php/value.ts';
 import { errorReply, isSuccessReply } from './reply.ts';
 import { splitSignedQuery } from './signature.ts';
 

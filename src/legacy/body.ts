@@ -1,9 +1,9 @@
 // The body of a call: a JSON object, an urlencoded form or a multipart form.
 import { Busboy, type BusboyHeaders } from '@fastify/busboy';
 import { LegacyError } from './legacy-error.ts';
-import { JsonObject, parseJsonForPhp } from './php-json.ts';
-import { PhpPairs, parsePhpQuery } from './php-query.ts';
-import { PhpArray } from './php-value.ts';
+import { JsonObject, parseJsonForPhp } from './php/json.ts';
+import { PhpPairs, parsePhpQuery } from './php/query.ts';
+import { PhpArray } from './php/value.ts';
 
 export const FORM = 'application/x-www-form-urlencoded';
 const MULTIPART = 'multipart/form-data';

@@ -2,7 +2,7 @@
 import type { LegacyAction } from './actions.ts';
 import { LegacyError, noTask } from './legacy-error.ts';
 import { show } from './parameters.ts';
-import { PhpArray, type PhpValue } from './php-value.ts';
+import { PhpArray, type PhpValue } from './php/value.ts';
 import { REPEAT_FIELDS, repeatFieldName } from './repeat-items.ts';
 
 export interface GraphQLErrorLike {

@@ -1,5 +1,5 @@
 // JSON as PHP's json_decode(..., true) reads it and json_encode with default flags writes it.
-import { InvalidText, isPhpInteger, PhpArray, type PhpValue } from './php-value.ts';
+import { InvalidText, isPhpInteger, PhpArray, type PhpValue } from './value.ts';
 
 /** A value that is already what json_encode would print. */
 export class RawJson {

@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
-import { PREPARED } from '../database/prepared.ts';
+import { PREPARED } from '../../database/prepared.ts';
 
 /** A longer reply is built each time. */
 const MAX_KEPT_LENGTH = 32 * 1024 * 1024;

@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
-import { CALLS_KEPT_FOR } from '../entities/idempotency-key.ts';
-import type { KeptReplies } from '../legacy/adapter.ts';
+import { CALLS_KEPT_FOR } from '../../entities/idempotency-key.ts';
+import type { KeptReplies } from '../adapter.ts';
 
 /**
  * The replies to old calls of a user that carried an Idempotency-Key. That the work is done once is the mutation's own

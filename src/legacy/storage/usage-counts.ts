@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { Logger } from 'pino';
-import { Coalesced } from '../lib/coalesced.ts';
+import { Coalesced } from '../../lib/coalesced.ts';
 
 const FLUSH_MS = 2_000;
 

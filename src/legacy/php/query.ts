@@ -1,6 +1,6 @@
 // Query strings and form bodies, as PHP reads them into $_GET and $_POST.
-import { LegacyError } from './legacy-error.ts';
-import { InvalidText, PhpArray, type PhpValue } from './php-value.ts';
+import { LegacyError } from '../legacy-error.ts';
+import { InvalidText, PhpArray, type PhpValue } from './value.ts';
 
 /** PHP's max_input_nesting_level and max_input_vars, beyond which it drops in silence and we refuse. */
 const MAX_LEVELS = 64;

@@ -1,14 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type DocumentNode, parse } from 'graphql';
 import type { Identity } from '../credentials/credentials.ts';
-import { UNEXPECTED } from '../http/errors.ts';
-import type { Caller, Gateway } from '../http/graphql.ts';
-import type { Parts } from '../http/parts.ts';
-import { ownAuthorization, type Refusal } from '../http/refusals.ts';
-import { traced } from '../http/traced.ts';
-import { readHead, unread, withHead } from '../http/unread-body.ts';
-import { BoundedCache } from '../lib/bounded-cache.ts';
-import type { Span } from '../tracing/tracing.ts';
 import {
   handleLegacyCall,
   type KeptReplies,
@@ -18,11 +10,19 @@ import {
   mayReadDescription,
   readLegacyCredentials,
   readQueryCredentials,
-} from './adapter.ts';
-import type { GraphQLErrorLike } from './failures.ts';
-import { describeLegacyApi, LEGACY_PATH } from './openapi.ts';
-import { legacyApiPage } from './page.ts';
-import { errorReply } from './reply.ts';
+} from '../legacy/adapter.ts';
+import type { GraphQLErrorLike } from '../legacy/failures.ts';
+import { describeLegacyApi, LEGACY_PATH } from '../legacy/openapi.ts';
+import { legacyApiPage } from '../legacy/page.ts';
+import { errorReply } from '../legacy/reply.ts';
+import { BoundedCache } from '../lib/bounded-cache.ts';
+import type { Span } from '../tracing/tracing.ts';
+import { UNEXPECTED } from './errors.ts';
+import type { Caller, Gateway } from './graphql.ts';
+import type { Parts } from './parts.ts';
+import { ownAuthorization, type Refusal } from './refusals.ts';
+import { traced } from './traced.ts';
+import { readHead, unread, withHead } from './unread-body.ts';
 
 /** PHP's post_max_size on the old server. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
