@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { print } from 'graphql';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { RUN_FEED_DOCUMENTS } from '../examples/run-feed.ts';
+import { RUN_FEED_DOCUMENTS } from '../src/client/run-feed.ts';
 import { ViewerDocument } from '../src/dashboard/operations.ts';
 import { OperatorError } from '../src/lib/operator-error.ts';
 import { startTestApp, type TestApp } from './support/app.ts';

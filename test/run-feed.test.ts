@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import WebSocket from 'ws';
-import { CursorExpired, createRunFeed, FeedRefused, type RunEvent, type RunFeed } from '../examples/run-feed.ts';
+import { CursorExpired, createRunFeed, FeedRefused, type RunEvent, type RunFeed } from '../src/client/run-feed.ts';
 import { ADMIN, basic, startTestApp, type TestApp } from './support/app.ts';
 import { CHILD_ENVIRONMENT } from './support/child-environment.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';

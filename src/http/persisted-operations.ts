@@ -15,7 +15,7 @@ const file = z.record(z.string().min(1).max(200), z.string().min(1), 'is no obje
 export async function readPersistedOperations(path: string): Promise<PersistedOperations> {
   // Loaded where they are asked for: they are large.
   const dashboard: object = await import('../dashboard/operations.ts');
-  const { RUN_FEED_DOCUMENTS } = await import('../../examples/run-feed.ts');
+  const { RUN_FEED_DOCUMENTS } = await import('../client/run-feed.ts');
   try {
     const texts = file.parse(JSON.parse(await readFile(path, 'utf8')));
     const others = [...Object.values(dashboard).filter(isDocument), ...RUN_FEED_DOCUMENTS.map((text) => parse(text))];
