@@ -1,15 +1,15 @@
 import type { Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
-import { keptReplies } from '../legacy/storage/reply-store.ts';
-import { KeptTaskList } from '../legacy/storage/task-list-cache.ts';
-import { LegacyUsage } from '../legacy/storage/usage-counts.ts';
+import { DatabaseReplyStore } from '../legacy/storage/reply-store.ts';
+import { TaskListCache } from '../legacy/storage/task-list-cache.ts';
+import { UsageCounts } from '../legacy/storage/usage-counts.ts';
 import { codeOf } from '../lib/describe-error.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { dashboardPlugin } from './dashboard.ts';
 import { createGateway, graphqlPlugin } from './graphql.ts';
 import { healthPlugin } from './health.ts';
-import { legacyPlugin } from './legacy-door.ts';
+import { legacyDoor } from './legacy-door.ts';
 import { metricsPlugin } from './metrics.ts';
 import type { Parts } from './parts.ts';
 import { createRefusals } from './refusals.ts';
@@ -62,15 +62,15 @@ export async function createServer(parts: Omit<Parts, 'refusals'>): Promise<Fast
   const shared: Parts = { ...parts, refusals: await createRefusals(app, parts.metrics, parts.keyUse) };
   const gateway = createGateway(shared);
   await app.register((scope) => graphqlPlugin(scope, { ...shared, gateway }));
-  const usage = new LegacyUsage(parts.orm.em, parts.log);
+  const usage = new UsageCounts(parts.orm.em, parts.log);
   app.addHook('onClose', () => usage.stop());
-  const taskList = new KeptTaskList(parts.orm.em);
+  const taskList = new TaskListCache(parts.orm.em);
   await app.register((scope) =>
-    legacyPlugin(scope, {
+    legacyDoor(scope, {
       ...shared,
       gateway,
-      taskList: (build) => taskList.reply(build),
-      repliesOf: (userId) => keptReplies(parts.orm.em, userId),
+      taskList: (build) => taskList.get(build),
+      repliesOf: (userId) => new DatabaseReplyStore(parts.orm.em, userId),
       countCall: (apiKeyId, action) => usage.count(apiKeyId, action),
     }),
   );

@@ -15,7 +15,7 @@ interface Use {
  * Counts the calls of the old API by key and action. The counts are gathered here and added to the table now and then,
  * so that a call costs no statement; a process that is killed loses the last two seconds of them. The HTTP host stops it.
  */
-export class LegacyUsage {
+export class UsageCounts {
   readonly #em: EntityManager;
   readonly #flushing: Coalesced;
   #uses = new Map<string, Use>();
