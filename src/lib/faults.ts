@@ -53,8 +53,8 @@ export function conflict(reason: string, field?: string | FieldPath): Fault {
   return new Fault('CONFLICT', reason, field);
 }
 
-export function forbidden(reason: string): Fault {
-  return new Fault('FORBIDDEN', reason);
+export function forbidden(reason: string, field?: string | FieldPath): Fault {
+  return new Fault('FORBIDDEN', reason, field);
 }
 
 export function unauthenticated(reason: string): Fault {

@@ -23,7 +23,8 @@ export type ChangeContext = Pick<Context, 'em' | 'viewer' | 'jobs' | 'taskClasse
 /** The owner that a call names: an existing user, and another than the caller only for an admin. */
 async function readOwner(em: EntityManager, viewer: User, legacyId: number, path: string): Promise<User> {
   if (legacyId !== viewer.id && viewer.role !== 'ADMIN') {
-    throw forbidden(`${path}: it is ${legacyId}; only an admin may name another user than themselves (${viewer.id})`);
+    const reason = `it is ${legacyId}; only an admin may name another user than themselves (${viewer.id})`;
+    throw forbidden(`${path}: ${reason}`, path);
   }
   const owner = await em.findOne(User, { id: legacyId });
   if (owner === null) throw badInput(path, `there is no user ${legacyId}; accepted is the id of an existing user`);
