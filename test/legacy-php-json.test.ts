@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type JsonObject, parseJsonForPhp, phpJsonEncode, phpRecode, RawJson } from '../src/legacy/php/json.ts';
+import { type JsonObject, parseJsonForPhp } from '../src/legacy/php/json-decode.ts';
+import { phpJsonEncode, phpRecode, RawJson } from '../src/legacy/php/json-encode.ts';
 import { InvalidText } from '../src/legacy/php/value.ts';
 
 describe('json_encode', () => {

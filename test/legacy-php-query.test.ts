@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { LegacyError } from '../src/legacy/legacy-error.ts';
-import { phpJsonEncode } from '../src/legacy/php/json.ts';
+import { phpJsonEncode } from '../src/legacy/php/json-encode.ts';
 import { lastTextOf, pairsOf, parsePhpQuery } from '../src/legacy/php/query.ts';
 import { InvalidText, PhpArray } from '../src/legacy/php/value.ts';
 

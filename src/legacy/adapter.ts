@@ -1,11 +1,13 @@
 // A call of the old API, from its parameters to the bytes of its reply. Who calls is decided before, by whoever hosts it.
 import { createHash } from 'node:crypto';
-import { ACTIONS, type LegacyAction, type LegacyInput, type PreparedCall, readInput } from './actions.ts';
+import { ACTIONS, type LegacyAction } from './actions.ts';
 import { type GraphQLErrorLike, toLegacyError } from './failures.ts';
+import { type LegacyInput, readInput } from './input.ts';
 import { LegacyError, usedForAnotherCall } from './legacy-error.ts';
 import { refusal } from './parameters.ts';
 import type { ParsedCall } from './parsed-call.ts';
 import type { PhpArray } from './php/value.ts';
+import type { PreparedCall } from './prepared-call.ts';
 import { errorReply, isSuccessReply } from './reply.ts';
 
 /** The replies to earlier calls of the same user that had an Idempotency-Key, for 24 hours. */

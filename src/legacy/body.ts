@@ -1,7 +1,7 @@
 // The body of a call: a JSON object, an urlencoded form or a multipart form.
 import { Busboy, type BusboyHeaders } from '@fastify/busboy';
 import { LegacyError } from './legacy-error.ts';
-import { JsonObject, parseJsonForPhp } from './php/json.ts';
+import { JsonObject, parseJsonForPhp } from './php/json-decode.ts';
 import { PhpPairs, parsePhpQuery } from './php/query.ts';
 import { PhpArray } from './php/value.ts';
 

@@ -1,7 +1,7 @@
 // What makes a task what it is, as the file of tasks says it.
 import { hash } from 'node:crypto';
 import type { CatchUpPolicy, OverlapPolicy } from '../entities/task.ts';
-import { phpRecode } from '../legacy/php/json.ts';
+import { phpRecode } from '../legacy/php/json-encode.ts';
 import type { RepeatRule } from '../runner/calendar.ts';
 import type { PolicyColumns } from '../schema/task-input.ts';
 
