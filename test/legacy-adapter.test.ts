@@ -446,6 +446,14 @@ describe('credentials', () => {
     expect(await read('a=1', '{"apiKey":')).toEqual({ apiKey: null, hash: null, signed: 'a=1' });
   });
 
+  test('are of a body that is parsed once for them and for the parameters', async () => {
+    const body = Buffer.from('{"apiKey":"k","hash":"h","taskId":7}');
+    const call = callOf('a=1', { method: 'POST', contentType: 'application/json', body });
+    expect(await call.credentials()).toEqual({ apiKey: 'k', hash: 'h', signed: 'a=1' });
+    body.fill('x');
+    expect((await call.parameters()).get('taskId')).toBe(7n);
+  });
+
   test('are none that the hash before them covers', async () => {
     expect(await read('hash=h&apiKey=k')).toEqual({ apiKey: null, hash: 'h', signed: '' });
   });

@@ -5,8 +5,8 @@ import type { EntityManager } from '../database/orm.ts';
 import { PREPARED_MARK, readOften } from '../database/prepared.ts';
 import { User } from '../entities/index.ts';
 import type { Role } from '../entities/user.ts';
-import { signatureMatches } from '../legacy/signature.ts';
 import { BoundedCache } from '../lib/bounded-cache.ts';
+import { signatureMatches } from './signature.ts';
 import type { Vault } from './vault.ts';
 
 export interface KeyAndSecret {
