@@ -46,25 +46,25 @@ const QUERY_FIRST = ['target', 'action', 'apiKey', 'hash'];
  */
 export class ParsedCall {
   readonly method: string;
-  readonly address: CallAddress;
+  readonly #address: CallAddress;
   readonly #body: Body;
   #bodyParameters: Promise<PhpArray> | undefined;
 
-  /** `contentType` and `body` are null where the request has none. */
+  /** `body` is as it was sent, null where there is none; `contentType` its header. */
   constructor(
     address: CallAddress,
     { method, contentType, body }: { method: string; contentType: string | undefined; body: Buffer | null },
   ) {
     this.method = method;
-    this.address = address;
+    this.#address = address;
     // PHP fills $_POST for POST only.
     this.#body = classifyBody(method === 'POST' ? body : null, contentType);
   }
 
   /** The credentials of the call, the query's before the body's. A body that cannot be read has none. */
   async credentials(): Promise<LegacyCredentials> {
-    const { apiKey, hash, signed } = this.address.credentials;
-    if (apiKey !== null && hash !== null) return this.address.credentials;
+    const { apiKey, hash, signed } = this.#address.credentials;
+    if (apiKey !== null && hash !== null) return this.#address.credentials;
     const body = await this.#readBody().catch((error: unknown) => {
       if (error instanceof LegacyError) return new PhpArray();
       throw error;
@@ -74,7 +74,7 @@ export class ParsedCall {
 
   /** The query's parameters, with the body's over them. Throws a LegacyError for what cannot be read. */
   async parameters(): Promise<PhpArray> {
-    const parameters = phpArrayOf(this.address.pairs);
+    const parameters = phpArrayOf(this.#address.pairs);
     for (const [name, value] of await this.#readBody()) {
       if (!(QUERY_FIRST.includes(name) && parameters.has(name))) parameters.set(name, value);
     }
