@@ -4,7 +4,7 @@
 //
 // FILE keeps the cursor from one start to the next.
 import { readFile, rename, writeFile } from 'node:fs/promises';
-import { CursorExpired, createRunFeed } from './run-feed.ts';
+import { CursorExpired, createRunFeed } from 'slotkeeper/client';
 
 const { ADMIN_API_KEY: key, ADMIN_API_SECRET: secret, SLOTKEEPER_URL = 'ws://127.0.0.1:4000/graphql' } = process.env;
 const file = process.argv[2];

@@ -1,8 +1,8 @@
 // What is wrong with the rows of an old installation is told in its own names, all of it at once.
 import { expect, test } from 'vitest';
 import { readOldTasks } from '../src/import/old-task.ts';
-import { parseJsonForPhp } from '../src/legacy/php-json.ts';
-import { PhpArray } from '../src/legacy/php-value.ts';
+import { parseJsonForPhp } from '../src/legacy/php/json-decode.ts';
+import { PhpArray } from '../src/legacy/php/value.ts';
 import { OperatorError } from '../src/lib/operator-error.ts';
 import { item, taskRow } from './support/import.ts';
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { handleLegacyCall, type LegacyCall, readLegacyCredentials } from '../src/legacy/adapter.ts';
+import { type CallHost, handleLegacyCall } from '../src/legacy/adapter.ts';
 import type { GraphQLErrorLike } from '../src/legacy/failures.ts';
+import { ParsedCall, parseAddress } from '../src/legacy/parsed-call.ts';
 
 interface Answer {
   data?: unknown;
@@ -17,21 +18,29 @@ const NONE_IMPORTED = {
   data: { importedLog: { edges: [], pageInfo: { hasPreviousPage: false, startCursor: null } } },
 };
 
+interface Sent {
+  imported?: Answer;
+  method?: string;
+  contentType?: string;
+  body?: Buffer | null;
+  timeZone?: string;
+}
+
+const callOf = (query: string, sent: ConstructorParameters<typeof ParsedCall>[1]) =>
+  new ParsedCall(parseAddress(`/api/v1/api.php?${query}`), sent);
+
 /** A call whose documents get these answers, one after the other; nothing was imported unless `imported` says so. */
 function prepare(
   query: string,
   answers: Answer[],
-  { imported = NONE_IMPORTED, ...rest }: Partial<LegacyCall> & { imported?: Answer } = {},
+  { imported = NONE_IMPORTED, method, contentType, body = null, timeZone = 'UTC' }: Sent = {},
 ) {
   const executed: Executed[] = [];
-  const call: LegacyCall = {
-    method: rest.body == null ? 'GET' : 'POST',
-    rawQuery: query,
-    contentType: undefined,
-    body: null,
-    timeZone: 'UTC',
+  const call = callOf(query, { method: method ?? (body === null ? 'GET' : 'POST'), contentType, body });
+  const host: CallHost = {
+    timeZone,
     executeTimeoutSeconds: 50,
-    replies: { find: async () => null, keep: async (_key, _fingerprint, reply) => reply },
+    replies: { find: async () => null, save: async (_key, _fingerprint, reply) => reply },
     taskList: (build) => build(),
     async execute(document, variables) {
       if (document.includes('importedLog')) return imported;
@@ -40,13 +49,12 @@ function prepare(
       if (answer === undefined) throw new Error('one document too many');
       return answer;
     },
-    ...rest,
   };
-  return { call, executed };
+  return { reply: async () => (await handleLegacyCall(call, host)).body, executed };
 }
 
-async function answer(query: string, answers: Answer[], rest?: Parameters<typeof prepare>[2]): Promise<string> {
-  return (await handleLegacyCall(prepare(query, answers, rest).call)).body;
+function answer(query: string, answers: Answer[], rest?: Sent): Promise<string> {
+  return prepare(query, answers, rest).reply();
 }
 
 const failure = (message: string) => JSON.stringify({ success: 0, message });
@@ -79,10 +87,10 @@ describe('replies are those of the old page, byte for byte', () => {
 
   test('executeTask', async () => {
     const message = 'Holding tank processed. 0 IPv4 and 0 IPv6 blocks moved to the available pool. ';
-    const { call, executed } = prepare(scheduler('executeTask&taskId=1'), [
+    const { reply, executed } = prepare(scheduler('executeTask&taskId=1'), [
       { data: { executeTask: { run: { state: 'SUCCEEDED', message } } } },
     ]);
-    expect((await handleLegacyCall(call)).body).toBe(`{"success":1,"message":"${message}","data":null}`);
+    expect(await reply()).toBe(`{"success":1,"message":"${message}","data":null}`);
     expect(executed[0]?.variables).toEqual({ input: { task: { legacyId: 1 }, waitSeconds: 50 } });
   });
 
@@ -174,8 +182,8 @@ describe('the history', () => {
   test('is read to its end, newest page first', async () => {
     const row = (logId: string) => ({ ...event, logId, type: 'SUCCEEDED' });
     const pages = [historyPage([row('3'), row('4')], 'c3'), historyPage([row('1'), row('2')])];
-    const { call, executed } = prepare(scheduler('getTaskHistory&taskId=4'), pages);
-    const ids = JSON.parse((await handleLegacyCall(call)).body).data.map(({ log_id }: { log_id: string }) => log_id);
+    const { reply, executed } = prepare(scheduler('getTaskHistory&taskId=4'), pages);
+    const ids = JSON.parse(await reply()).data.map(({ log_id }: { log_id: string }) => log_id);
     expect(ids).toEqual(['4', '3', '2', '1']);
     expect(executed.map(({ variables }) => variables.before)).toEqual([null, 'c3']);
   });
@@ -222,8 +230,8 @@ test('getTasks reads every page', async () => {
     repeatItems: [],
   };
   const pages = [tasksPage([{ ...task, legacyId: 1 }], 'c1'), tasksPage([{ ...task, legacyId: 2 }])];
-  const { call, executed } = prepare(scheduler('getTasks'), pages);
-  expect(JSON.parse((await handleLegacyCall(call)).body).data).toHaveLength(2);
+  const { reply, executed } = prepare(scheduler('getTasks'), pages);
+  expect(JSON.parse(await reply()).data).toHaveLength(2);
   expect(executed.map(({ variables }) => variables)).toEqual([{ after: null }, { after: 'c1' }]);
 });
 
@@ -287,9 +295,9 @@ describe('a body', () => {
   const inputOf = async (body: string | Buffer, contentType: string, query = scheduler('deleteTask&taskId=1')) => {
     const payload = { task: { legacyId: 1, name: 'n' } };
     const answers = [{ data: { deleteTask: payload, updateTask: payload } }];
-    const { call, executed } = prepare(query, answers, post(body, contentType));
-    const { body: reply } = await handleLegacyCall(call);
-    return executed[0]?.variables.input ?? JSON.parse(reply).message;
+    const { reply, executed } = prepare(query, answers, post(body, contentType));
+    const text = await reply();
+    return executed[0]?.variables.input ?? JSON.parse(text).message;
   };
   const FORM = 'application/x-www-form-urlencoded';
   const boundary = (rest = '') => `multipart/form-data; boundary=X${rest}`;
@@ -400,7 +408,8 @@ describe('an error of our own API is told in the words of the old one', () => {
     expect(await told(message, { code: 'FORBIDDEN' }, 'deleteTask&taskId=9')).toBe(message);
     const owner = 'it is 31; only an admin may name another user';
     const path = 'input.ownerLegacyId';
-    expect(await told(`${path}: ${owner}`, { code: 'FORBIDDEN' }, 'addTask', TASK)).toBe(`user_id: ${owner}`);
+    const extensions = { code: 'FORBIDDEN', field: path };
+    expect(await told(`${path}: ${owner}`, extensions, 'addTask', TASK)).toBe(`user_id: ${owner}`);
   });
 
   test('but what the caller cannot mend is thrown', async () => {
@@ -413,15 +422,14 @@ describe('an error of our own API is told in the words of the old one', () => {
 });
 
 describe('credentials', () => {
-  const read = (rawQuery: string, body?: string) => {
+  const read = (query: string, body?: string) => {
     const contentType = 'application/x-www-form-urlencoded';
     const method = body === undefined ? 'GET' : 'POST';
-    return readLegacyCredentials({
-      rawQuery,
+    return callOf(query, {
       method,
       contentType,
       body: body === undefined ? null : Buffer.from(body),
-    });
+    }).credentials();
   };
 
   test('come from the query, where it has them', async () => {
@@ -436,6 +444,14 @@ describe('credentials', () => {
 
   test('are none in a body that cannot be read', async () => {
     expect(await read('a=1', '{"apiKey":')).toEqual({ apiKey: null, hash: null, signed: 'a=1' });
+  });
+
+  test('are of a body that is parsed once for them and for the parameters', async () => {
+    const body = Buffer.from('{"apiKey":"k","hash":"h","taskId":7}');
+    const call = callOf('a=1', { method: 'POST', contentType: 'application/json', body });
+    expect(await call.credentials()).toEqual({ apiKey: 'k', hash: 'h', signed: 'a=1' });
+    body.fill('x');
+    expect((await call.parameters()).get('taskId')).toBe(7n);
   });
 
   test('are none that the hash before them covers', async () => {

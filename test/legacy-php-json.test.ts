@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type JsonObject, parseJsonForPhp, phpJsonEncode, phpRecode, RawJson } from '../src/legacy/php-json.ts';
-import { InvalidText } from '../src/legacy/php-value.ts';
+import { type JsonObject, parseJsonForPhp } from '../src/legacy/php/json-decode.ts';
+import { phpJsonEncode, phpRecode, RawJson } from '../src/legacy/php/json-encode.ts';
+import { InvalidText } from '../src/legacy/php/value.ts';
 
 describe('json_encode', () => {
   test('spells every control character, the slash and nothing else of ASCII', () => {

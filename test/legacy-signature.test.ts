@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { sign, signatureMatches, signedQuery, splitSignedQuery } from '../src/legacy/signature.ts';
+import { sign, signatureMatches } from '../src/credentials/signature.ts';
+import { signedQuery, splitSignedQuery } from '../src/legacy/signature.ts';
 
 // The example of the vendor's documentation.
 const KEY = '32-5DAYTJQY2TZHOFOB';

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { ACTIONS, readInput } from '../src/legacy/actions.ts';
-import { type JsonObject, parseJsonForPhp } from '../src/legacy/php-json.ts';
-import { parsePhpQuery } from '../src/legacy/php-query.ts';
-import type { PhpArray } from '../src/legacy/php-value.ts';
+import { ACTIONS } from '../src/legacy/actions.ts';
+import { readInput } from '../src/legacy/input.ts';
+import { type JsonObject, parseJsonForPhp } from '../src/legacy/php/json-decode.ts';
+import { parsePhpQuery } from '../src/legacy/php/query.ts';
+import type { PhpArray } from '../src/legacy/php/value.ts';
 import { EVERY } from './support/calendar-oracle.ts';
 
 function read(action: string, parameters: PhpArray) {

@@ -1,6 +1,6 @@
 // What old callers put on the wire and what they get back, compared to the byte, over a real port.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { sign } from '../src/legacy/signature.ts';
+import { sign } from '../src/credentials/signature.ts';
 import { ADMIN, HOLDING, startTestApp, type TestApp } from './support/app.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { rows } from './support/races.ts';

@@ -1,14 +1,14 @@
-// The client in `examples/`: it keeps the cursor, comes back by itself, and says when it cannot.
+// `slotkeeper/client`: it keeps the cursor, comes back by itself, and says when it cannot.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { CursorExpired, createRunFeed, FeedRefused, type RunEvent, type RunFeed } from 'slotkeeper/client';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import WebSocket from 'ws';
-import { CursorExpired, createRunFeed, FeedRefused, type RunEvent, type RunFeed } from '../examples/run-feed.ts';
 import { ADMIN, basic, startTestApp, type TestApp } from './support/app.ts';
 import { CHILD_ENVIRONMENT } from './support/child-environment.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
@@ -111,6 +111,14 @@ test('it says that a cursor has expired, and what the server refuses, instead of
   expect(await nobody.ended).toBeInstanceOf(FeedRefused);
   const nothing = openFeed({ task: 'nothing' });
   expect(await nothing.ended).toBeInstanceOf(FeedRefused);
+});
+
+test('its folder can be copied: it imports nothing but itself and one package', async () => {
+  const folder = new URL('../src/client/', import.meta.url);
+  const texts = await Promise.all((await readdir(folder)).map((name) => readFile(new URL(name, folder), 'utf8')));
+  const names = texts.flatMap((text) => [...text.matchAll(/from '([^']+)';$/gm)].map(([, name]) => name ?? ''));
+  expect(names.length).toBeGreaterThan(5);
+  expect(new Set(names.filter((name) => !name.startsWith('./')))).toEqual(new Set(['graphql-ws']));
 });
 
 test('the program that prints events goes on where it was when it is started again', async () => {

@@ -6,7 +6,7 @@ import type { EntityManager } from '../database/orm.ts';
 import { PREPARED_MARK, readOften } from '../database/prepared.ts';
 import { User } from '../entities/index.ts';
 import type { Role } from '../entities/user.ts';
-import { signatureMatches } from '../legacy/signature.ts';
+import { signatureMatches } from './signature.ts';
 import type { Vault } from './vault.ts';
 
 export interface KeyAndSecret {
@@ -107,10 +107,8 @@ export class Credentials {
     this.#keys = keyLoader(em);
   }
 
-  /** The key and secret of an Authorization header. */
-  async ofHeader(header: string | undefined): Promise<Identity | null> {
-    const given = parseAuthorization(header);
-    if (given === null) return null;
+  /** By the key and secret of an Authorization header. */
+  async ofKeyAndSecret(given: KeyAndSecret): Promise<Identity | null> {
     const stored = await this.#find(given.key);
     // Equal or not, in a time that does not depend on where they differ.
     if (stored === null || !timingSafeEqual(this.#digestOf(stored), digest(given.secret))) return null;

@@ -6,7 +6,7 @@ import { socketUrl } from './live-runs.ts';
 /**
  * Without a cache of its own: what is shown is loaded anew, or told by the event log. A subscription that loses its
  * connection begins again from the start, so only those are asked through it that begin with all there is; the others
- * go on by cursor (`examples/run-feed.ts`).
+ * go on by cursor (`src/client/`).
  */
 export function createGraphQLClient(authorization: string, onRefused: () => void): Client {
   const sockets = createClient({

@@ -1,7 +1,7 @@
 // What runs, waits and has ended, kept fresh by the event log: a snapshot, then every event after it, once and in order.
 import type { Client } from '@urql/core';
 import { useEffect, useState } from 'react';
-import { CursorExpired, createRunFeed, type RunEvent } from '../../examples/run-feed.ts';
+import { CursorExpired, createRunFeed, type RunEvent } from '../client/index.ts';
 import { serverNow } from './clock.ts';
 import { useSession } from './context.ts';
 import { LogEndDocument, NowDocument, type NowQuery, type RunState } from './operations.ts';

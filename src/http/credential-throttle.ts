@@ -64,7 +64,9 @@ export class CredentialThrottle {
 
   /** Who calls, by an Authorization header; or why they are refused. */
   checkHeader(request: FastifyRequest, credentials: Credentials, header: string | undefined) {
-    return this.check(request, parseAuthorization(header)?.key ?? null, () => credentials.ofHeader(header));
+    const given = parseAuthorization(header);
+    if (given === null) return this.check(request, null, async () => null);
+    return this.check(request, given.key, () => credentials.ofKeyAndSecret(given));
   }
 
   /**

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { type DocumentNode, GraphQLError, Kind, parse, print } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { z } from 'zod';
+import { RUN_FEED_DOCUMENTS } from '../client/run-events.ts';
 import { reasonOf } from '../lib/describe-error.ts';
 import { forbidden } from '../lib/faults.ts';
 import { OperatorError } from '../lib/operator-error.ts';
@@ -13,9 +14,8 @@ const file = z.record(z.string().min(1).max(200), z.string().min(1), 'is no obje
 
 /** Reads the JSON file of ids and documents; an OperatorError says what is wrong with it. */
 export async function readPersistedOperations(path: string): Promise<PersistedOperations> {
-  // Loaded where they are asked for: they are large.
+  // Loaded only where it is needed: it is large.
   const dashboard: object = await import('../dashboard/operations.ts');
-  const { RUN_FEED_DOCUMENTS } = await import('../../examples/run-feed.ts');
   try {
     const texts = file.parse(JSON.parse(await readFile(path, 'utf8')));
     const others = [...Object.values(dashboard).filter(isDocument), ...RUN_FEED_DOCUMENTS.map((text) => parse(text))];

@@ -1,16 +1,16 @@
 import type { Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
-import { legacyPlugin } from '../legacy/plugin.ts';
+import { DatabaseReplyStore } from '../legacy/storage/reply-store.ts';
+import { TaskListCache } from '../legacy/storage/task-list-cache.ts';
+import { UsageCounts } from '../legacy/storage/usage-counts.ts';
 import { codeOf } from '../lib/describe-error.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { createCredentialThrottle } from './credential-throttle.ts';
 import { dashboardPlugin } from './dashboard.ts';
 import { createGateway, graphqlPlugin } from './graphql.ts';
 import { healthPlugin } from './health.ts';
-import { keptReplies } from './kept-replies.ts';
-import { KeptTaskList } from './kept-task-list.ts';
-import { LegacyUsage } from './legacy-usage.ts';
+import { legacyDoor } from './legacy-door.ts';
 import { metricsPlugin } from './metrics.ts';
 import { requestIdOf } from './request-ids.ts';
 import { securityHeaders } from './security-headers.ts';
@@ -65,15 +65,15 @@ export async function createServer(services: Omit<Services, 'credentialThrottle'
   };
   const gateway = createGateway(shared);
   await app.register((scope) => graphqlPlugin(scope, { ...shared, gateway }));
-  const usage = new LegacyUsage(services.orm.em, services.log);
+  const usage = new UsageCounts(services.orm.em, services.log);
   app.addHook('onClose', () => usage.stop());
-  const taskList = new KeptTaskList(services.orm.em);
+  const taskList = new TaskListCache(services.orm.em);
   await app.register((scope) =>
-    legacyPlugin(scope, {
+    legacyDoor(scope, {
       ...shared,
       gateway,
-      taskList: (build) => taskList.reply(build),
-      repliesOf: (userId) => keptReplies(services.orm.em, userId),
+      taskList: (build) => taskList.get(build),
+      repliesOf: (userId) => new DatabaseReplyStore(services.orm.em, userId),
       countCall: (apiKeyId, action) => usage.count(apiKeyId, action),
     }),
   );

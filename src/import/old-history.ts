@@ -1,6 +1,6 @@
 import { LegacyError } from '../legacy/legacy-error.ts';
 import { type ParameterType, readAs, show, wholeNumber } from '../legacy/parameters.ts';
-import type { PhpArray } from '../legacy/php-value.ts';
+import type { PhpArray } from '../legacy/php/value.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { faultOf } from './old-task.ts';
 import { oldTime } from './old-time.ts';

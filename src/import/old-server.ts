@@ -1,7 +1,7 @@
 import { Agent, request } from 'undici';
 import type { KeyAndSecret } from '../credentials/credentials.ts';
-import { parseJsonForPhp } from '../legacy/php-json.ts';
-import { PhpArray, type PhpValue } from '../legacy/php-value.ts';
+import { parseJsonForPhp } from '../legacy/php/json-decode.ts';
+import { PhpArray, type PhpValue } from '../legacy/php/value.ts';
 import { signedQuery } from '../legacy/signature.ts';
 import { codeOf, reasonOf } from '../lib/describe-error.ts';
 import { OperatorError } from '../lib/operator-error.ts';

@@ -1,8 +1,9 @@
 import { MAX_GIVEN_ID } from '../database/sequence.ts';
-import { ACTIONS, readInput } from '../legacy/actions.ts';
+import { ACTIONS } from '../legacy/actions.ts';
+import { readInput } from '../legacy/input.ts';
 import { LegacyError } from '../legacy/legacy-error.ts';
 import { readAs, show, wholeNumber } from '../legacy/parameters.ts';
-import { PhpArray } from '../legacy/php-value.ts';
+import { PhpArray } from '../legacy/php/value.ts';
 import { Fault, type FieldPath } from '../lib/faults.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import type { RepeatRule } from '../runner/calendar.ts';

@@ -1,52 +1,10 @@
 // The action table: one row an action of the old API, from its parameters to one of our own documents to its reply.
-
-import { type LegacyQuery, readHistory, readTasks } from './lists.ts';
-import {
-  flag,
-  jsonObject,
-  type ParameterType,
-  readAs,
-  refusal,
-  type Schema,
-  taskId,
-  text,
-  wholeNumber,
-} from './parameters.ts';
-import type { PhpArray } from './php-value.ts';
-import { ACCEPTED_ITEMS, ITEMS_SCHEMA, REPEAT_ITEMS, type RepeatItemInput, readRepeatItems } from './repeat-items.ts';
-import { errorReply, listReply, successReply, type TaskName, taskMessage } from './reply.ts';
-
-/** What the parameters of a call become: the fields of the mutations' inputs. */
-export interface LegacyInput {
-  task?: { legacyId: number };
-  ownerLegacyId?: number;
-  name?: string;
-  className?: string;
-  dataText?: string | null;
-  active?: boolean;
-  repeatItems?: RepeatItemInput[];
-  /** Not a parameter: the header Idempotency-Key. */
-  idempotencyKey?: string;
-}
-
-export interface Parameter {
-  name: string;
-  field: keyof LegacyInput;
-  isRequired: boolean;
-  accepted: string;
-  schema: Schema;
-  /** undefined where the call does not send it. Throws a LegacyError for what is not accepted. */
-  read(parameters: PhpArray): LegacyInput[keyof LegacyInput];
-}
-
-export interface PreparedCall {
-  input: LegacyInput;
-  timeZone: string;
-  executeTimeoutSeconds: number;
-  query: LegacyQuery;
-  /** The reply of getTasks: built, or the last one where it would be the same. */
-  taskList(build: () => Promise<string>): Promise<string>;
-}
+import { executeTask } from './execute-task.ts';
+import { data, type Parameter, repeatItems, required } from './input.ts';
+import { readHistory, readTasks } from './lists.ts';
+import { flag, taskId, text, wholeNumber } from './parameters.ts';
+import { type PreparedCall, present } from './prepared-call.ts';
+import { listReply, successReply, type TaskName, taskMessage } from './reply.ts';
 
 export interface LegacyAction {
   name: string;
@@ -61,41 +19,6 @@ export interface LegacyAction {
   document: string;
   /** Executes the document and spells the reply. */
   answer(call: PreparedCall, document: string): Promise<string>;
-}
-
-type FieldValue = NonNullable<LegacyInput[keyof LegacyInput]> | null;
-
-function required(name: string, field: keyof LegacyInput, type: ParameterType<FieldValue>): Parameter {
-  const read = (parameters: PhpArray) => {
-    const value = parameters.get(name);
-    return value === undefined || value === null ? undefined : readAs(type, name, value);
-  };
-  return { name, field, isRequired: true, accepted: type.accepted, schema: type.schema, read };
-}
-
-/** The old page requires it, and its callers leave it out all the same; null is one of its values. */
-const data: Parameter = {
-  name: 'data',
-  field: 'dataText',
-  isRequired: false,
-  accepted: jsonObject.accepted,
-  schema: jsonObject.schema,
-  read(parameters) {
-    const value = parameters.get('data');
-    return value === undefined ? undefined : readAs(jsonObject, 'data', value);
-  },
-};
-
-function repeatItems(isRequired: boolean): Parameter {
-  const accepted = ACCEPTED_ITEMS;
-  return {
-    name: REPEAT_ITEMS,
-    field: 'repeatItems',
-    isRequired,
-    accepted,
-    schema: ITEMS_SCHEMA,
-    read: readRepeatItems,
-  };
 }
 
 const TASK_FIELDS = [
@@ -163,12 +86,7 @@ export const ACTIONS: readonly LegacyAction[] = [
     document: `mutation LegacyExecuteTask($input: ExecuteTaskInput!) {
   executeTask(input: $input) { run { id state message task { legacyId name } } }
 }`,
-    async answer({ query, input, executeTimeoutSeconds }, document) {
-      const variables = { input: { ...input, waitSeconds: executeTimeoutSeconds } };
-      const { executeTask } = await query<{ executeTask: RunPayload }>(document, variables);
-      const run = present(executeTask?.run);
-      return executeReply(run, run.state === 'QUEUED' && !(await hasRunner(query, run.task.legacyId)));
-    },
+    answer: executeTask,
   },
   {
     name: 'getTaskHistory',
@@ -213,46 +131,3 @@ export const ACTIONS: readonly LegacyAction[] = [
 ];
 
 type TaskPayload = { task: TaskName | null } | null;
-type RunResult = { id: string; state: string; message: string | null; task: TaskName };
-type RunPayload = { run: RunResult | null } | null;
-
-/** A payload is null only together with an error, which `query` has thrown. */
-function present<Value>(value: Value | null | undefined): Value {
-  if (value === null || value === undefined)
-    throw new Error('the document answered neither with a result nor an error');
-  return value;
-}
-
-const HAS_RUNNER = 'query LegacyHasRunner($task: TaskBy!) { task(by: $task) { hasRunner } }';
-
-async function hasRunner(query: LegacyQuery, legacyId: number): Promise<boolean> {
-  const { task } = await query<{ task: { hasRunner: boolean } | null }>(HAS_RUNNER, { task: { legacyId } });
-  return task?.hasRunner ?? false;
-}
-
-/** A run that takes longer than callers wait goes on; the reply says so, and names it. */
-function executeReply({ id, state, message, task }: RunResult, isUnserved: boolean): string {
-  switch (state) {
-    case 'SUCCEEDED':
-      return successReply({ message: message ?? '', data: null });
-    case 'QUEUED':
-    case 'RUNNING': {
-      const name = `Run ${id} of task "${task.name}" (${task.legacyId})`;
-      const how = isUnserved ? 'waits for a live runner that has its class' : 'is not finished yet and goes on';
-      return successReply({ message: `${name} ${how}; getTaskHistory tells how it ends`, data: null });
-    }
-    default:
-      return errorReply(message ?? `The run is ${state}`);
-  }
-}
-
-/** Throws a LegacyError for the first parameter that is missing or not accepted; unknown ones are ignored. */
-export function readInput(action: LegacyAction, parameters: PhpArray): LegacyInput {
-  const input: LegacyInput = {};
-  for (const parameter of action.parameters) {
-    const value = parameter.read(parameters);
-    if (value !== undefined) Object.assign(input, { [parameter.field]: value });
-    else if (parameter.isRequired) throw refusal(parameter.name, parameters.get(parameter.name), parameter.accepted);
-  }
-  return input;
-}

@@ -1,50 +1,35 @@
-// A call of the old API, from its bytes to the bytes of its reply. Who calls is decided before, by whoever hosts it.
+// A call of the old API, from its parameters to the bytes of its reply. Who calls is decided before, by whoever hosts it.
 import { createHash } from 'node:crypto';
-import { ACTIONS, type LegacyAction, type LegacyInput, type PreparedCall, readInput } from './actions.ts';
-import { readBody } from './body.ts';
+import { ACTIONS, type LegacyAction } from './actions.ts';
 import { type GraphQLErrorLike, toLegacyError } from './failures.ts';
+import { type LegacyInput, readInput } from './input.ts';
 import { LegacyError, usedForAnotherCall } from './legacy-error.ts';
 import { refusal } from './parameters.ts';
-import { lastTextOf, parsePhpQuery } from './php-query.ts';
-import { PhpArray } from './php-value.ts';
+import type { ParsedCall } from './parsed-call.ts';
+import type { PhpArray } from './php/value.ts';
+import type { PreparedCall } from './prepared-call.ts';
 import { errorReply, isSuccessReply } from './reply.ts';
-import { splitSignedQuery } from './signature.ts';
 
-export interface LegacyRequest {
-  method: string;
-  /** As sent, without its `?`. */
-  rawQuery: string;
-  contentType: string | undefined;
-  body: Buffer | null;
-}
-
-/** What earlier calls of the same user with an Idempotency-Key were answered, kept for 24 hours. */
-export interface KeptReplies {
+/** The replies to earlier calls of the same user that had an Idempotency-Key, for 24 hours. */
+export interface ReplyStore {
   find(key: string, fingerprint: Buffer): Promise<{ reply: string; isSameCall: boolean } | null>;
-  /** Keeps the reply, unless another has been kept for the key meanwhile; returns the one that is kept. */
-  keep(key: string, fingerprint: Buffer, reply: string): Promise<string>;
+  /** Saves the reply, unless another was saved for the key meanwhile; returns the one that is stored. */
+  save(key: string, fingerprint: Buffer, reply: string): Promise<string>;
 }
 
-export interface LegacyCall extends LegacyRequest {
+/** What the host of the old API gives to a call. */
+export interface CallHost {
   timeZone: string;
   /** How long executeTask waits for its run. */
   executeTimeoutSeconds: number;
   /** The header Idempotency-Key. */
   idempotencyKey?: string | undefined;
-  replies: KeptReplies;
+  replies: ReplyStore;
   taskList: PreparedCall['taskList'];
   execute(
     document: string,
     variables: Record<string, unknown>,
   ): Promise<{ data?: unknown; errors?: readonly GraphQLErrorLike[] | undefined }>;
-}
-
-export interface LegacyCredentials {
-  apiKey: string | null;
-  /** As sent; for signatureMatches. Where it is there, it alone decides who calls. */
-  hash: string | null;
-  /** What the hash is over. */
-  signed: string;
 }
 
 export interface LegacyAnswer {
@@ -55,53 +40,23 @@ export interface LegacyAnswer {
   isSuccess: boolean;
 }
 
-/** Parameters that a body, which is not signed, cannot change where the query has them. */
-const QUERY_FIRST = ['target', 'action', 'apiKey', 'hash'];
 const TARGET = 'scheduler';
-/** Of the description: an address that is signed for it can call nothing, since the query's target counts before the body's. */
-const DESCRIPTION_TARGET = 'docs';
-
-/** Whether what is signed, if anything is, is the address of the description. */
-export function mayReadDescription({ hash, signed }: LegacyCredentials): boolean {
-  return hash === null || lastTextOf(signed, 'target') === DESCRIPTION_TARGET;
-}
-
-/** The credentials that are in a query string, without its `?`. */
-export function readQueryCredentials(rawQuery: string): LegacyCredentials {
-  const { signed, hash } = splitSignedQuery(rawQuery);
-  return { apiKey: lastTextOf(signed, 'apiKey'), hash, signed };
-}
-
-/** The credentials of a call, the query's before the body's. A body that cannot be read has none. */
-export async function readLegacyCredentials(request: LegacyRequest): Promise<LegacyCredentials> {
-  const { apiKey, hash, signed } = readQueryCredentials(request.rawQuery);
-  if (apiKey !== null && hash !== null) return { apiKey, hash, signed };
-  const body = await readPostedBody(request).catch((error: unknown) => {
-    if (error instanceof LegacyError) return new PhpArray();
-    throw error;
-  });
-  const fromBody = (name: string) => {
-    const value = body.get(name);
-    return typeof value === 'string' ? value : null;
-  };
-  return { apiKey: apiKey ?? fromBody('apiKey'), hash: hash ?? fromBody('hash'), signed };
-}
 
 /**
  * Answers a call whose caller is known. Whatever the caller can mend is an error envelope; any other error is thrown, for
  * the host to log and to answer in general terms.
  */
-export async function handleLegacyCall(call: LegacyCall): Promise<LegacyAnswer> {
+export async function handleLegacyCall(call: ParsedCall, host: CallHost): Promise<LegacyAnswer> {
   let action: LegacyAction | null = null;
   try {
-    const parameters = await readParameters(call);
+    const parameters = await call.parameters();
     action = findAction(parameters);
     if (!action.methods.includes(call.method)) {
       throw new LegacyError(
         `${action.name}: got the method ${call.method}; accepted is ${action.methods.join(' or ')}`,
       );
     }
-    const { body, isSuccess } = await answerOnce(call, action, parameters, readInput(action, parameters));
+    const { body, isSuccess } = await answerOnce(host, action, parameters, readInput(action, parameters));
     return { body, action: action.name, isSuccess };
   } catch (error) {
     if (!(error instanceof LegacyError)) throw error;
@@ -109,24 +64,24 @@ export async function handleLegacyCall(call: LegacyCall): Promise<LegacyAnswer> 
   }
 }
 
-/** The replies that a key may be kept with: those of calls that did something. */
+/** With an Idempotency-Key a call that does something is done once, and answered with the first reply. */
 async function answerOnce(
-  call: LegacyCall,
+  host: CallHost,
   action: LegacyAction,
   parameters: PhpArray,
   input: LegacyInput,
 ): Promise<{ body: string; isSuccess: boolean }> {
-  const key = action.changes ? readIdempotencyKey(call.idempotencyKey) : null;
-  if (key === null) return replyOf(await answer(call, action, parameters, input));
+  const key = action.changes ? readIdempotencyKey(host.idempotencyKey) : null;
+  if (key === null) return replyOf(await answer(host, action, parameters, input));
   const fingerprint = createHash('sha256')
     .update(JSON.stringify([action.name, input]))
     .digest();
-  const earlier = await call.replies.find(key, fingerprint);
+  const earlier = await host.replies.find(key, fingerprint);
   if (earlier?.isSameCall === false) throw usedForAnotherCall(key);
   if (earlier !== null) return replyOf(earlier.reply);
-  // The mutation is done once for a key, also by two calls at the same instant; then the first reply is kept.
-  const reply = await answer(call, action, parameters, { ...input, idempotencyKey: `${KEY_PREFIX}${key}` });
-  return replyOf(await call.replies.keep(key, fingerprint, reply));
+  // The mutation is done once for a key, also by two calls at the same instant; then the first reply is saved.
+  const reply = await answer(host, action, parameters, { ...input, idempotencyKey: `${KEY_PREFIX}${key}` });
+  return replyOf(await host.replies.save(key, fingerprint, reply));
 }
 
 /** Apart from the keys that the same user gives to GraphQL's own mutations. */
@@ -139,10 +94,10 @@ function readIdempotencyKey(key: string | undefined): string | null {
   throw new LegacyError(`Idempotency-Key: got ${key.length} characters; accepted are up to ${MAX_KEY_LENGTH}`);
 }
 
-function answer(call: LegacyCall, action: LegacyAction, parameters: PhpArray, input: LegacyInput): Promise<string> {
-  const { timeZone, executeTimeoutSeconds, taskList } = call;
+function answer(host: CallHost, action: LegacyAction, parameters: PhpArray, input: LegacyInput): Promise<string> {
+  const { timeZone, executeTimeoutSeconds, taskList } = host;
   const query = async <Data>(document: string, variables: Record<string, unknown>): Promise<Data> => {
-    const { data, errors } = await call.execute(document, variables);
+    const { data, errors } = await host.execute(document, variables);
     if (errors !== undefined && errors.length > 0) throw toLegacyError(errors, action, parameters);
     return data as Data;
   };
@@ -151,19 +106,6 @@ function answer(call: LegacyCall, action: LegacyAction, parameters: PhpArray, in
 
 function replyOf(body: string): { body: string; isSuccess: boolean } {
   return { body, isSuccess: isSuccessReply(body) };
-}
-
-async function readParameters(request: LegacyRequest): Promise<PhpArray> {
-  const parameters = parsePhpQuery(splitSignedQuery(request.rawQuery).signed);
-  for (const [name, value] of await readPostedBody(request)) {
-    if (!(QUERY_FIRST.includes(name) && parameters.has(name))) parameters.set(name, value);
-  }
-  return parameters;
-}
-
-/** PHP fills $_POST for POST only. */
-function readPostedBody({ method, body, contentType }: LegacyRequest): Promise<PhpArray> {
-  return readBody(method === 'POST' ? body : null, contentType);
 }
 
 function findAction(parameters: PhpArray): LegacyAction {

@@ -1,28 +1,52 @@
 // The body of a call: a JSON object, an urlencoded form or a multipart form.
 import { Busboy, type BusboyHeaders } from '@fastify/busboy';
 import { LegacyError } from './legacy-error.ts';
-import { JsonObject, parseJsonForPhp } from './php-json.ts';
-import { PhpPairs, parsePhpQuery } from './php-query.ts';
-import { PhpArray } from './php-value.ts';
+import { JsonObject, parseJsonForPhp } from './php/json-decode.ts';
+import { PhpPairs, parsePhpQuery } from './php/query.ts';
+import { PhpArray } from './php/value.ts';
 
-export const FORM = 'application/x-www-form-urlencoded';
+const FORM = 'application/x-www-form-urlencoded';
 const MULTIPART = 'multipart/form-data';
 const JSON_TYPE = 'application/json';
+const NO_JSON_OBJECT = 'the body is no JSON object; accepted is a single JSON object';
 const ACCEPTED = `${JSON_TYPE}, ${FORM} or ${MULTIPART}`;
 
+/** A body whose kind is known and which is not read yet. */
+export type Body =
+  | { kind: 'none' }
+  | { kind: 'json' | 'form'; bytes: Buffer }
+  | { kind: 'multipart'; bytes: Buffer; contentType: string }
+  | { kind: 'unreadable'; reason: string };
+
 /**
- * What looks like a JSON object is one, whatever its type: callers post JSON as a form. Anything else is read as its type
- * says, and without a type as a form. Throws a LegacyError for a body that cannot be read.
+ * What looks like a JSON object is one, whatever its type: callers post JSON as a form. Anything else is what its type
+ * says, and without a type a form.
  */
-export async function readBody(body: Buffer | null, contentType: string | undefined): Promise<PhpArray> {
-  const start = body === null ? '' : body.toString('latin1').trimStart();
-  if (body === null || start === '') return new PhpArray();
-  if (/^(?:\xef\xbb\xbf[ \t\r\n]*)?\{/.test(start)) return readJsonObject(body);
+export function classifyBody(bytes: Buffer | null, contentType: string | undefined): Body {
+  const start = bytes === null ? '' : bytes.toString('latin1').trimStart();
+  if (bytes === null || start === '') return { kind: 'none' };
+  if (/^(?:\xef\xbb\xbf[ \t\r\n]*)?\{/.test(start)) return { kind: 'json', bytes };
   const type = (contentType ?? FORM).split(';', 1)[0]?.trim().toLowerCase() ?? '';
-  if (type === FORM) return parsePhpQuery(body);
-  if (type === MULTIPART) return readMultipart(body, contentType ?? '');
-  if (type.endsWith('json')) throw new LegacyError('the body is no JSON object; accepted is a single JSON object');
-  throw new LegacyError(`the body is of type ${JSON.stringify(type)}; accepted is ${ACCEPTED}`);
+  if (type === FORM) return { kind: 'form', bytes };
+  if (type === MULTIPART) return { kind: 'multipart', bytes, contentType: contentType ?? '' };
+  if (type.endsWith('json')) return { kind: 'unreadable', reason: NO_JSON_OBJECT };
+  return { kind: 'unreadable', reason: `the body is of type ${JSON.stringify(type)}; accepted is ${ACCEPTED}` };
+}
+
+/** The parameters of a body. Throws a LegacyError for one that cannot be read. */
+export async function readBody(body: Body): Promise<PhpArray> {
+  switch (body.kind) {
+    case 'none':
+      return new PhpArray();
+    case 'json':
+      return readJsonObject(body.bytes);
+    case 'form':
+      return parsePhpQuery(body.bytes);
+    case 'multipart':
+      return readMultipart(body.bytes, body.contentType);
+    case 'unreadable':
+      throw new LegacyError(body.reason);
+  }
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -35,7 +59,7 @@ function readJsonObject(body: Buffer): PhpArray {
     const fault = error instanceof SyntaxError ? error.message : 'bytes that are not UTF-8';
     throw new LegacyError(`the body is no JSON object: ${fault}; accepted is a single JSON object`);
   }
-  throw new LegacyError('the body is no JSON object; accepted is a single JSON object');
+  throw new LegacyError(NO_JSON_OBJECT);
 }
 
 /** Fields only, under PHP's rules for names; uploaded files are dropped, as no action takes one. */

@@ -2,7 +2,7 @@
 import type { LegacyAction } from './actions.ts';
 import { LegacyError, noTask } from './legacy-error.ts';
 import { show } from './parameters.ts';
-import { PhpArray, type PhpValue } from './php-value.ts';
+import { PhpArray, type PhpValue } from './php/value.ts';
 import { REPEAT_FIELDS, repeatFieldName } from './repeat-items.ts';
 
 export interface GraphQLErrorLike {
@@ -24,17 +24,23 @@ export function toLegacyError(
     const texts = errors.map(({ message }) => message).join('; ');
     return new Error(`the document of ${action.name} failed: ${texts}`, { cause: errors[0] });
   }
-  const path = pathOf(error);
-  if (path.includes('idempotencyKey'))
-    return new LegacyError(error.message.replace(/^input\.idempotencyKey/, 'Idempotency-Key'));
-  if (error.extensions?.code === 'NOT_FOUND') return notFound(error.message, path, action, parameters);
-  return path.length > 0 ? badInput(error.message, path, action, parameters) : new LegacyError(error.message);
+  const { message, extensions } = error;
+  const field = typeof extensions?.field === 'string' ? extensions.field : '';
+  const path = field === '' ? [] : field.split('.');
+  if (path.includes('idempotencyKey')) return wrongKey(message, field);
+  if (extensions?.code === 'NOT_FOUND') return notFound(message, path, action, parameters);
+  if (path.length === 0) return new LegacyError(message);
+  return wrongValue(withoutField(message, field), path, action, parameters);
 }
 
-/** The value at fault: `extensions.field`, or where there is none what the message begins with. */
-function pathOf({ message, extensions }: GraphQLErrorLike): string[] {
-  const field = extensions?.field ?? /^(input\.[\w.]+): /.exec(message)?.[1];
-  return typeof field === 'string' ? field.split('.') : [];
+/** Most messages about a field begin with its path. */
+function withoutField(message: string, field: string): string {
+  return message.startsWith(`${field}: `) ? message.slice(field.length + 2) : message;
+}
+
+function wrongKey(message: string, field: string): LegacyError {
+  const reason = withoutField(message, field);
+  return new LegacyError(reason === message ? message : `Idempotency-Key: ${reason}`);
 }
 
 function notFound(message: string, path: string[], action: LegacyAction, parameters: PhpArray): LegacyError {
@@ -49,16 +55,19 @@ function idOf(parameters: PhpArray, name: string): number {
   return Number(parameters.get(name));
 }
 
-function badInput(message: string, path: string[], action: LegacyAction, parameters: PhpArray): LegacyError {
+function wrongValue(reason: string, path: string[], action: LegacyAction, parameters: PhpArray): LegacyError {
   const { name, value } = findParameter(path, action, parameters);
-  const fault = spellOldNames(message.replace(`${path.join('.')}: `, ''), path);
+  const fault = spellOldNames(reason, path);
   const got = value === undefined || fault.includes(show(value)) ? '' : `got ${show(value)}; `;
   return new LegacyError(`${name}: ${got}${fault}`);
 }
 
+/** The arguments of our documents that hold what the caller sent. */
+const ARGUMENTS: readonly unknown[] = ['input', 'filter'];
+
 /** From `input.repeatItems.0.hour` to `repeat_items[0][repeat_hour]`, from `input.data.keep` to `data[keep]`. */
 function findParameter(path: string[], action: LegacyAction, parameters: PhpArray) {
-  const [first = '', ...inner] = path[0] === 'input' || path[0] === 'filter' ? path.slice(1) : path;
+  const [first = '', ...inner] = ARGUMENTS.includes(path[0]) ? path.slice(1) : path;
   const field = first === 'data' ? 'dataText' : first;
   if (field === 'repeatItems') {
     const name = repeatFieldName(parameters, Number(inner[0]), inner[1]);

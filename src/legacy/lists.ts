@@ -1,5 +1,6 @@
 // The lists of the old API, which knows no pages: all of them are read, page by page.
 import { LegacyError, noTask } from './legacy-error.ts';
+import type { LegacyQuery } from './prepared-call.ts';
 import {
   type EventRow,
   HISTORY_TYPES,
@@ -9,9 +10,6 @@ import {
   type TaskRow,
   taskRow,
 } from './reply.ts';
-
-/** Executes a document. Throws a LegacyError for what the caller did wrong, any other error for what is our fault. */
-export type LegacyQuery = <Data>(document: string, variables: Record<string, unknown>) => Promise<Data>;
 
 /** A reply is one text in memory. Of a longer history the newest rows are given. */
 const MAX_HISTORY_ROWS = 100_000;

@@ -1,8 +1,9 @@
 // The types of the old API's parameters: what each accepts, and how a refusal is worded.
 import { parseDay } from '../runner/repeat-rule.ts';
 import { LegacyError } from './legacy-error.ts';
-import { JsonObject, parseJsonForPhp, phpJsonEncode } from './php-json.ts';
-import { InvalidText, PhpArray, type PhpValue } from './php-value.ts';
+import { JsonObject, parseJsonForPhp } from './php/json-decode.ts';
+import { phpJsonEncode } from './php/json-encode.ts';
+import { InvalidText, PhpArray, type PhpValue } from './php/value.ts';
 
 /** A JSON Schema. */
 export type Schema = Readonly<Record<string, unknown>>;

@@ -1,7 +1,7 @@
 // The fields of a repeat item under their old names, in the order of the old page, and how a call sends the items.
 import type { RepeatRule } from '../runner/repeat-rule.ts';
 import { date, isEmptyList, type ParameterType, readAs, refusal, type Schema, wholeNumber } from './parameters.ts';
-import { PhpArray, type PhpValue } from './php-value.ts';
+import { PhpArray, type PhpValue } from './php/value.ts';
 
 interface RepeatField {
   name: string;

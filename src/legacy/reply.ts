@@ -1,7 +1,7 @@
 // How results are spelled in the old API. Every scalar of a row is a string or null, `active` alone a boolean.
 import type { RepeatRule } from '../runner/repeat-rule.ts';
 import { zoneClock } from '../runner/zone-clock.ts';
-import { phpJsonEncode, phpRecode, RawJson } from './php-json.ts';
+import { phpJsonEncode, phpRecode, RawJson } from './php/json-encode.ts';
 import { REPEAT_FIELDS } from './repeat-items.ts';
 
 export interface TaskName {

@@ -50,7 +50,7 @@ async function inWordsOfInput(work: () => Promise<number>): Promise<number> {
     return await work();
   } catch (error) {
     if (!(error instanceof Fault) || error.field[0] !== 'ownerId') throw error;
-    if (error.code === 'FORBIDDEN') throw forbidden(`input.ownerLegacyId: ${error.reason}`);
+    if (error.code === 'FORBIDDEN') throw forbidden(`input.ownerLegacyId: ${error.reason}`, 'ownerLegacyId');
     throw badInput('ownerLegacyId', error.reason);
   }
 }

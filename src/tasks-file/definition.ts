@@ -1,6 +1,6 @@
 // What makes a task what it is, as the file of tasks says it.
 import { hash } from 'node:crypto';
-import { phpRecode } from '../legacy/php-json.ts';
+import { phpRecode } from '../legacy/php/json-encode.ts';
 import type { RepeatRule } from '../runner/calendar.ts';
 import type { TaskPolicy } from '../tasks/policy.ts';
 

@@ -1,9 +1,9 @@
 // Our reading and writing against PHP's own, on as many random inputs as a test wants.
 import fc from 'fast-check';
 import { LegacyError } from '../../src/legacy/legacy-error.ts';
-import { phpRecode } from '../../src/legacy/php-json.ts';
-import { parsePhpQuery } from '../../src/legacy/php-query.ts';
-import { InvalidText, PhpArray, type PhpValue } from '../../src/legacy/php-value.ts';
+import { phpRecode } from '../../src/legacy/php/json-encode.ts';
+import { parsePhpQuery } from '../../src/legacy/php/query.ts';
+import { InvalidText, PhpArray, type PhpValue } from '../../src/legacy/php/value.ts';
 import { compareWithPhp, sample } from './php.ts';
 
 const REPLACEMENT = '\ufffd';

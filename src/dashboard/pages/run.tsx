@@ -1,6 +1,6 @@
 import { memo, type UIEvent, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { Link, useLocation } from 'wouter';
-import { CursorExpired, createRunFeed, type RunEvent } from '../../../examples/run-feed.ts';
+import { CursorExpired, createRunFeed, type RunEvent } from '../../client/index.ts';
 import { useSession } from '../context.ts';
 import { formatClock, formatDuration, formatTime } from '../format.ts';
 import { batched, pause, progressOf, RELOAD_MS, refresher, socketUrl } from '../live-runs.ts';

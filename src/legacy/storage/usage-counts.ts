@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { Logger } from 'pino';
-import { Coalesced } from '../lib/coalesced.ts';
+import { Coalesced } from '../../lib/coalesced.ts';
 
 const FLUSH_MS = 2_000;
 
@@ -15,7 +15,7 @@ interface Use {
  * Counts the calls of the old API by key and action. The counts are gathered here and added to the table now and then,
  * so that a call costs no statement; a process that is killed loses the last two seconds of them. The HTTP host stops it.
  */
-export class LegacyUsage {
+export class UsageCounts {
   readonly #em: EntityManager;
   readonly #flushing: Coalesced;
   #uses = new Map<string, Use>();

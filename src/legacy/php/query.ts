@@ -1,41 +1,56 @@
 // Query strings and form bodies, as PHP reads them into $_GET and $_POST.
-import { LegacyError } from './legacy-error.ts';
-import { InvalidText, PhpArray, type PhpValue } from './php-value.ts';
+import { LegacyError } from '../legacy-error.ts';
+import { InvalidText, PhpArray, type PhpValue } from './value.ts';
 
 /** PHP's max_input_nesting_level and max_input_vars, beyond which it drops in silence and we refuse. */
 const MAX_LEVELS = 64;
 const MAX_PAIRS = 1000;
 
-/**
- * Reads a query string (without its `?`) or an urlencoded body. Throws a LegacyError beyond 64 levels of brackets or
- * 1000 pairs. Values are strings, nested arrays, or InvalidText where the bytes of the value or of its name are not UTF-8.
- */
-export function parsePhpQuery(raw: string | Buffer): PhpArray {
-  // One character a byte: percent-encoded bytes become text only once a name is taken apart.
+/** Decoded, one character a byte: bytes become text only once a name is taken apart. */
+export interface BytePair {
+  name: string;
+  value: string;
+}
+
+/** The pairs of a query string (without its `?`) or an urlencoded body, in their order; empty ones are left out. */
+export function* pairsOf(raw: string | Buffer): Generator<BytePair, void> {
   const bytes = (typeof raw === 'string' ? Buffer.from(raw) : raw).toString('latin1');
-  const pairs = new PhpPairs();
   for (let start = 0; start < bytes.length; ) {
     const ampersand = bytes.indexOf('&', start);
     const end = ampersand === -1 ? bytes.length : ampersand;
-    if (end > start) addEncoded(pairs, bytes.slice(start, end));
+    if (end > start) yield decodePair(bytes.slice(start, end));
     start = end + 1;
   }
-  return pairs.array;
+}
+
+function decodePair(pair: string): BytePair {
+  const equals = pair.indexOf('=');
+  if (equals === -1) return { name: urlDecode(pair), value: '' };
+  return { name: urlDecode(pair.slice(0, equals)), value: urlDecode(pair.slice(equals + 1)) };
+}
+
+/** Reads an urlencoded body, or a query string of which nothing else is asked; as phpArrayOf does. */
+export function parsePhpQuery(raw: string | Buffer): PhpArray {
+  return phpArrayOf(pairsOf(raw));
+}
+
+/**
+ * What PHP makes of the pairs. Throws a LegacyError beyond 64 levels of brackets or 1000 pairs. Values are strings, nested
+ * arrays, or InvalidText where the bytes of the value or of its name are not UTF-8.
+ */
+export function phpArrayOf(pairs: Iterable<BytePair>): PhpArray {
+  const gathered = new PhpPairs();
+  for (const { name, value } of pairs) gathered.add(name, value);
+  return gathered.array;
 }
 
 /**
  * The last value of the parameter `name`, null where there is none or it is not UTF-8; whatever else the query holds. For
  * credentials, which decide before anything else of a call is looked at.
  */
-export function lastTextOf(rawQuery: string, name: string): string | null {
-  const pair = rawQuery.split('&').findLast((candidate) => urlDecode(candidate.split('=', 1)[0] ?? '') === name);
-  return pair === undefined ? null : decodeUtf8(urlDecode(pair.split('=').slice(1).join('=')));
-}
-
-function addEncoded(pairs: PhpPairs, pair: string): void {
-  const equals = pair.indexOf('=');
-  if (equals === -1) pairs.add(urlDecode(pair), '');
-  else pairs.add(urlDecode(pair.slice(0, equals)), urlDecode(pair.slice(equals + 1)));
+export function lastTextOf(pairs: readonly BytePair[], name: string): string | null {
+  const pair = pairs.findLast((candidate) => candidate.name === name);
+  return pair === undefined ? null : decodeUtf8(pair.value);
 }
 
 /** A `%` that two hexadecimal digits do not follow stays as it is. */

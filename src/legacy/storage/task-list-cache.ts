@@ -1,10 +1,10 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
-import { PREPARED } from '../database/prepared.ts';
+import { PREPARED } from '../../database/prepared.ts';
 
 /** A longer reply is built each time. */
-const MAX_KEPT_LENGTH = 32 * 1024 * 1024;
-const KEPT_FOR_MS = 3_600_000;
+const MAX_CACHED_LENGTH = 32 * 1024 * 1024;
+const MAX_AGE_MS = 3_600_000;
 
 /**
  * The last reply of getTasks, which old callers ask for again and again, though it seldom changes. Before it is given
@@ -16,25 +16,25 @@ const KEPT_FOR_MS = 3_600_000;
  * same, whoever committed what, in whatever order, through whichever process. Of the versions a 64-bit hash each is
  * combined, so that they need not travel; that two states look alike has a chance of 1 in 2^64. A version's hash comes
  * back only if the place is used again by a transaction of the same number, four thousand million transactions later,
- * and a reply is not kept for so long.
+ * and a reply is not cached for so long.
  */
-export class KeptTaskList {
+export class TaskListCache {
   readonly #em: EntityManager;
-  #kept: { reply: string; state: string; at: number } | undefined;
+  #cached: { reply: string; state: string; at: number } | undefined;
   #building: Promise<unknown> = Promise.resolve();
 
   constructor(em: EntityManager) {
     this.#em = em.fork();
   }
 
-  /** The reply as it is at this moment: the one that was kept, or what `build` builds. */
-  async reply(build: () => Promise<string>): Promise<string> {
+  /** The reply as it is at this moment: the cached one, or what `build` builds. */
+  async get(build: () => Promise<string>): Promise<string> {
     return this.#current(await this.#state()) ?? (await this.#inTurn(build));
   }
 
   #current(state: string): string | undefined {
-    const kept = this.#kept;
-    return kept?.state === state && performance.now() - kept.at < KEPT_FOR_MS ? kept.reply : undefined;
+    const cached = this.#cached;
+    return cached?.state === state && performance.now() - cached.at < MAX_AGE_MS ? cached.reply : undefined;
   }
 
   /** Many that ask at once after a change wait for the first, and most often find what it built. */
@@ -50,8 +50,8 @@ export class KeptTaskList {
     if (current !== undefined) return current;
     const reply = await build();
     // It was built page by page; it is that of one instant only if nothing changed meanwhile.
-    const isWhole = reply.length <= MAX_KEPT_LENGTH && (await this.#state()) === before;
-    this.#kept = isWhole ? { reply, state: before, at: performance.now() } : undefined;
+    const isWhole = reply.length <= MAX_CACHED_LENGTH && (await this.#state()) === before;
+    this.#cached = isWhole ? { reply, state: before, at: performance.now() } : undefined;
     return reply;
   }
 
