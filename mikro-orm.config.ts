@@ -1,6 +1,6 @@
 // For the `mikro-orm` command line only (`npm run migration:create`); the server configures itself in src/database.
 import { ormOptions } from './src/database/orm.ts';
-import { readDatabaseUrl } from './src/env.ts';
+import { readDatabaseUrl } from './src/settings.ts';
 
 const options = ormOptions(readDatabaseUrl() ?? 'postgresql://localhost/slotkeeper');
 

@@ -3,7 +3,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
 import { z } from 'zod';
-import { defineTaskClass } from '../src/runner/tasks/task-class.ts';
+import { defineTaskClass } from '../src/task-classes/task-class.ts';
 import type { TestApp } from '../test/support/app.ts';
 
 /** Reads devices one after the other, and says so. */

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import { defineTaskClass, type TaskContext } from '../src/runner/tasks/task-class.ts';
+import { defineTaskClass, type TaskContext } from '../src/task-classes/task-class.ts';
 import { startTestApp, type TestApp } from './support/app.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { rows } from './support/races.ts';

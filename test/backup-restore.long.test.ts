@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { parseLocations } from '../src/backup/locations.ts';
 import { verifyBackup } from '../src/backup/read-backup.ts';
 import { TABLES_LEFT_OUT, tablesInBackup } from '../src/backup/tables.ts';
-import { defineTaskClass } from '../src/runner/tasks/task-class.ts';
+import { defineTaskClass } from '../src/task-classes/task-class.ts';
 import { clientOf, HOLDING, overSse, startTestApp, type TestApp } from './support/app.ts';
 import { addBackupTask, BACKUP, command, fileOf, filesIn, rewrite, runTask } from './support/backups.ts';
 import { EMPTY, type TestDatabase, testDatabase } from './support/database.ts';

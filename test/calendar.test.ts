@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { compileSchedule, findRuleFault, isTimeZone, type RepeatRule } from '../src/runner/calendar.ts';
-import { findExclusion } from '../src/runner/rule-exclusion.ts';
+import { findExclusion } from '../src/calendar/rule-exclusion.ts';
+import { compileSchedule, findRuleFault, isTimeZone, type RepeatRule } from '../src/calendar/schedule.ts';
 import { EVERY } from './support/calendar-oracle.ts';
 import {
   checkAgainstOracle,

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readCoverage } from '../src/runner/coverage.ts';
+import { readCoverage } from '../src/ledger/coverage.ts';
 import { addRecorders } from './support/accounts.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { type AppProcess, startProcess } from './support/process.ts';

@@ -2,7 +2,7 @@
 import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Vault } from '../src/credentials/vault.ts';
-import { PRODUCT_POLICY } from '../src/dashboard/task-policy.ts';
+import { PRODUCT_POLICY } from '../src/dashboard/editor/task-policy.ts';
 import { HOLDING, MASTER_KEY, type TestApp } from './support/app.ts';
 import { hasBrowser } from './support/browser.ts';
 import type { Dashboard } from './support/dashboard.ts';

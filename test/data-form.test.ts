@@ -2,10 +2,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { type DataField, fieldOf, type Json } from '../src/dashboard/data-fields.ts';
-import { type Draft, type DraftOf, isEqual, readData, writeData } from '../src/dashboard/data-form.ts';
-import { httpRequestData } from '../src/runner/http-request/data.ts';
-import { dataSchemaOf } from '../src/runner/tasks/data-schema.ts';
+import { type DataField, fieldOf, type Json } from '../src/dashboard/editor/data-fields.ts';
+import { type Draft, type DraftOf, isEqual, readData, writeData } from '../src/dashboard/editor/data-form.ts';
+import { httpRequestData } from '../src/task-classes/built-in/http-request/data.ts';
+import { dataSchemaOf } from '../src/task-classes/data-schema.ts';
 
 type Schema = Record<string, unknown>;
 

@@ -7,8 +7,8 @@ import { parse as parseGraphQL, validate } from 'graphql';
 import ipaddr from 'ipaddr.js';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type Document, parseAllDocuments } from 'yaml';
-import { readSettings, SETTING_NAMES } from '../src/env.ts';
 import { schema } from '../src/schema/index.ts';
+import { readSettings, SETTING_NAMES } from '../src/settings.ts';
 import { PROJECT } from './support/npm-start.ts';
 
 /** Seconds that a process may need after GRACE_SECONDS to hand back what has not ended, and to close. */

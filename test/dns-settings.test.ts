@@ -3,8 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { readSettings } from '../src/env.ts';
 import { OperatorError } from '../src/lib/operator-error.ts';
+import { readSettings } from '../src/settings.ts';
 
 let folder: string;
 

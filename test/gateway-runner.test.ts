@@ -1,6 +1,6 @@
 // Gateways and runners apart, on one database; and what becomes of a run whose runner stops.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Settings } from '../src/env.ts';
+import type { Settings } from '../src/settings.ts';
 import { overWebSocket, startTestApp, type TestApp } from './support/app.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { proxyTo } from './support/proxy.ts';

@@ -3,10 +3,14 @@ import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { hostMatches, hostOf, parseHostPattern } from '../src/lib/host-pattern.ts';
-import { findPrivateRange, parseAddress } from '../src/runner/http-request/address.ts';
-import { describeExpected, isExpected, parseExpectedStatus } from '../src/runner/http-request/expected-status.ts';
-import { PrivateTargets } from '../src/runner/http-request/private-targets.ts';
-import { Redactor } from '../src/runner/http-request/redactor.ts';
+import { findPrivateRange, parseAddress } from '../src/task-classes/built-in/http-request/address.ts';
+import {
+  describeExpected,
+  isExpected,
+  parseExpectedStatus,
+} from '../src/task-classes/built-in/http-request/expected-status.ts';
+import { PrivateTargets } from '../src/task-classes/built-in/http-request/private-targets.ts';
+import { Redactor } from '../src/task-classes/built-in/http-request/redactor.ts';
 
 /** By IANA's registries of special-purpose addresses: what is in none of them is public. */
 const PRIVATE_V4 = [

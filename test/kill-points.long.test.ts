@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { readCoverage } from '../src/runner/coverage.ts';
+import { readCoverage } from '../src/ledger/coverage.ts';
 import { addRecorders } from './support/accounts.ts';
 import { testDatabase } from './support/database.ts';
 import { deadlyProxyTo } from './support/deadly-proxy.ts';

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { defineTaskClass } from '../src/runner/tasks/task-class.ts';
+import { defineTaskClass } from '../src/task-classes/task-class.ts';
 import { overWebSocket, startTestApp, type TestApp } from './support/app.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
 import { get, overSocket } from './support/doors.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openBackup } from '../src/backup/read-backup.ts';
 import { signedQuery } from '../src/legacy/signature.ts';
-import { PrivateTargets } from '../src/runner/http-request/private-targets.ts';
+import { PrivateTargets } from '../src/task-classes/built-in/http-request/private-targets.ts';
 import { ADMIN, basic, MASTER_KEY, startTestApp, type TestApp } from './support/app.ts';
 import { addBackupTask, fileOf, runTask } from './support/backups.ts';
 import { textOf } from './support/contents.ts';

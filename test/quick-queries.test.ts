@@ -1,6 +1,6 @@
 // A query that is sent again and again is answered by compiled code: it says what the first answer, Yoga's, said.
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { QuickQueries } from '../src/http/quick-queries.ts';
+import { QuickQueries } from '../src/http/graphql/compiled-queries.ts';
 import { basic, startTestApp, type TestApp } from './support/app.ts';
 import { addDailyTasks } from './support/daily-tasks.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';

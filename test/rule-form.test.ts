@@ -1,6 +1,7 @@
 // The rules of the task form: whatever rules a task has, the form shows them whole.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { RuleFields } from '../src/calendar/rule-words.ts';
 import {
   allItemsOf,
   draftsOf,
@@ -11,8 +12,7 @@ import {
   type RuleKind,
   sameRules,
   withKind,
-} from '../src/dashboard/rule-form.ts';
-import type { RuleFields } from '../src/runner/rule-words.ts';
+} from '../src/dashboard/editor/rule-form.ts';
 import { EVERY } from './support/calendar-oracle.ts';
 
 const orNull = <Value>(values: fc.Arbitrary<Value>) => fc.option(values, { freq: 2 });

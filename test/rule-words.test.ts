@@ -1,6 +1,6 @@
 // How the dashboard says a task's rules.
 import { expect, test } from 'vitest';
-import { type RuleFields, rulesInWords } from '../src/runner/rule-words.ts';
+import { type RuleFields, rulesInWords } from '../src/calendar/rule-words.ts';
 
 const EVERY: RuleFields = { hour: null, minute: 0 };
 const weekly = (...days: number[]): RuleFields[] =>

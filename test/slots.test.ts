@@ -2,9 +2,9 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { compileSchedule, type RepeatRule } from '../src/runner/calendar.ts';
-import { Jobs } from '../src/runner/jobs.ts';
+import { compileSchedule, type RepeatRule } from '../src/calendar/schedule.ts';
 import { removeOld } from '../src/runner/retention.ts';
+import { Jobs } from '../src/scheduling/jobs.ts';
 import { startTestApp, type TestApp } from './support/app.ts';
 import { EVERY } from './support/calendar-oracle.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';

@@ -2,7 +2,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { Jobs } from '../src/runner/jobs.ts';
+import { Jobs } from '../src/scheduling/jobs.ts';
 import { startTestApp, type TestApp } from './support/app.ts';
 import { EVERY } from './support/calendar-oracle.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';

@@ -1,9 +1,9 @@
 // What the task form sends, and how two changes of one task are told apart.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Json } from '../src/dashboard/data-fields.ts';
-import { differencesOf, mergedValues } from '../src/dashboard/task-differences.ts';
-import { placeFaults } from '../src/dashboard/task-faults.ts';
+import type { Json } from '../src/dashboard/editor/data-fields.ts';
+import { differencesOf, mergedValues } from '../src/dashboard/editor/task-differences.ts';
+import { placeFaults } from '../src/dashboard/editor/task-faults.ts';
 import {
   addInput,
   EditableClasses,
@@ -15,8 +15,8 @@ import {
   valuesOfNew,
   valuesOfTask,
   withClass,
-} from '../src/dashboard/task-form.ts';
-import type { EditedTask, TaskClass } from '../src/dashboard/task-policy.ts';
+} from '../src/dashboard/editor/task-form.ts';
+import type { EditedTask, TaskClass } from '../src/dashboard/editor/task-policy.ts';
 
 const CLASS: TaskClass = {
   name: '\\a\\Class',

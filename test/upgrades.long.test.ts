@@ -2,7 +2,7 @@
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { migrate } from '../src/database/migrate.ts';
-import { readCoverage } from '../src/runner/coverage.ts';
+import { readCoverage } from '../src/ledger/coverage.ts';
 import { startTestApp, type TestApp } from './support/app.ts';
 import { catalogOf } from './support/catalog.ts';
 import { EMPTY, type TestDatabase, testDatabase } from './support/database.ts';

@@ -1,7 +1,7 @@
 // A task class that does nothing, or waits as for another machine: what is measured is what the product does around it.
 import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
-import { defineTaskClass } from '../../src/runner/tasks/task-class.ts';
+import { defineTaskClass } from '../../src/task-classes/task-class.ts';
 
 const WAIT_MS = Number(process.env.BENCH_WAIT_MS ?? 0);
 

@@ -5,8 +5,8 @@ import { readMasterKey } from '../credentials/master-key.ts';
 import { Vault } from '../credentials/vault.ts';
 import { findDatabase } from '../database/find-database.ts';
 import { openOrm } from '../database/orm.ts';
-import { readSettings, type Settings } from '../env.ts';
 import type { Releasers } from '../lib/releasers.ts';
+import { readSettings, type Settings } from '../settings.ts';
 import type { CommandContext } from './run-command.ts';
 
 const MASTER_KEY_WANTED =

@@ -1,5 +1,5 @@
 import { openStarted } from '../credentials/open-installation.ts';
-import { readSettings } from '../env.ts';
+import { readSettings } from '../settings.ts';
 import { writeTasks, writeTasksFile } from '../tasks-file/export.ts';
 import { jsonOutput } from './output.ts';
 import type { CommandContext } from './run-command.ts';

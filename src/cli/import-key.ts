@@ -2,7 +2,7 @@ import { importApiKey } from '../credentials/import-key.ts';
 import { openInstallation } from '../credentials/open-installation.ts';
 import { inTransaction } from '../database/transaction.ts';
 import type { Role } from '../entities/user.ts';
-import { readSettings } from '../env.ts';
+import { readSettings } from '../settings.ts';
 import type { CommandContext } from './run-command.ts';
 import { readSecretInput } from './secret-input.ts';
 

@@ -1,8 +1,8 @@
 // What a start says on standard output once it serves.
 import type { App } from '../app.ts';
 import type { KeyAndSecret } from '../credentials/credentials.ts';
-import type { Settings } from '../env.ts';
 import { signedQuery } from '../legacy/signature.ts';
+import type { Settings } from '../settings.ts';
 
 /** Where it listens, whether the runners are held, and at the first start how to call it. */
 export function introduction(

@@ -1,6 +1,6 @@
 // Who started us, and must neither be outlived nor keep a signal to itself.
 import { readFile } from 'node:fs/promises';
-import { startedByNpm } from '../env.ts';
+import { startedByNpm } from '../settings.ts';
 
 const LOOK_MS = 250;
 

@@ -1,7 +1,7 @@
 import { releaseInstallation } from '../backup/installation.ts';
 import { openDatabase } from '../database/open-database.ts';
 import { inTransaction } from '../database/transaction.ts';
-import { readSettings } from '../env.ts';
+import { readSettings } from '../settings.ts';
 import type { CommandContext } from './run-command.ts';
 
 /** Says that the restored installation is the real one now; its runners begin. */

@@ -1,6 +1,6 @@
-import { readSigningKey } from '../env.ts';
 import { signedQuery } from '../legacy/signature.ts';
 import { OperatorError } from '../lib/operator-error.ts';
+import { readSigningKey } from '../settings.ts';
 import type { CommandContext } from './run-command.ts';
 
 interface SignOptions {

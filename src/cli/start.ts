@@ -1,6 +1,6 @@
 import { startApp } from '../app.ts';
-import { readSettings } from '../env.ts';
 import { createLog } from '../lib/log.ts';
+import { readSettings } from '../settings.ts';
 import { EXIT, reportFailure } from './failures.ts';
 import { introduction } from './introduction.ts';
 import { onForwardedSignal, watchLauncher } from './launcher.ts';

@@ -1,9 +1,9 @@
 import { notStarted } from '../database/not-started.ts';
 import { type DatabaseUse, type OpenDatabase, openDatabase } from '../database/open-database.ts';
 import { User } from '../entities/index.ts';
-import type { Settings } from '../env.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import type { Releasers } from '../lib/releasers.ts';
+import type { Settings } from '../settings.ts';
 import { checkMasterKey } from './first-admin.ts';
 import { readMasterKey } from './master-key.ts';
 import { Vault } from './vault.ts';

@@ -1,13 +1,13 @@
 import { type ReactNode, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { Link, matchRoute, Redirect, Route, Switch, useLocation, useRouter } from 'wouter';
-import { Broken } from './broken.tsx';
-import { createGraphQLClient } from './client.ts';
-import { type Session, SessionContext } from './context.ts';
 import { ViewerDocument, type ViewerQuery } from './operations.ts';
-import { Empty } from './parts.tsx';
+import { Broken } from './parts/broken.tsx';
+import { Empty } from './parts/parts.tsx';
 import { PAGES } from './routes.tsx';
-import { authorizationOf, type Credentials, storeCredentials, storedCredentials } from './session.ts';
-import { SignIn } from './sign-in.tsx';
+import { createGraphQLClient } from './session/client.ts';
+import { type Session, SessionContext } from './session/context.ts';
+import { authorizationOf, type Credentials, storeCredentials, storedCredentials } from './session/session.ts';
+import { SignIn } from './session/sign-in.tsx';
 
 /** How soon it is asked again who one is, and whether the runners are held. */
 const VIEWER_MS = 30_000;

@@ -1,5 +1,5 @@
 import './style.css';
-import './way-back.ts';
+import './parts/way-back.ts';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './app.tsx';

@@ -1,5 +1,5 @@
 import { defineEntity, p } from '@mikro-orm/core';
-import type { RepeatRule } from '../runner/calendar.ts';
+import type { RepeatRule } from '../calendar/schedule.ts';
 import { Task } from './task.ts';
 
 const between = (column: string, low: number, high: number) => ({

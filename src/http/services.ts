@@ -4,15 +4,15 @@ import type { KeyUse } from '../credentials/key-use.ts';
 import type { Vault } from '../credentials/vault.ts';
 import type { Notifications } from '../database/notifications.ts';
 import type { Orm } from '../database/orm.ts';
-import type { Settings } from '../env.ts';
 import type { EventTail } from '../events/tail.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import type { Jobs } from '../runner/jobs.ts';
-import type { KnownClasses } from '../runner/tasks/known-classes.ts';
+import type { Jobs } from '../scheduling/jobs.ts';
+import type { Settings } from '../settings.ts';
+import type { KnownClasses } from '../task-classes/known-classes.ts';
 import type { TaskFeed } from '../tasks/feed/task-feed.ts';
 import type { Tracing } from '../tracing/tracing.ts';
 import type { CredentialThrottle } from './credential-throttle.ts';
-import type { PersistedOperations } from './persisted-operations.ts';
+import type { PersistedOperations } from './graphql/persisted-operations.ts';
 import type { StreamGuard } from './stream-guard.ts';
 
 /** What the HTTP plugins share. */

@@ -1,7 +1,7 @@
 // The spans of requests. Where traces are off the handlers are those of the doors themselves, so that they cost nothing.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Span, Tracing } from '../tracing/tracing.ts';
-import type { OperationInfo } from './operation-names.ts';
+import type { OperationInfo } from './graphql/operation-names.ts';
 
 /** A handler that is told the span of its request; null where traces are off. */
 export type SpannedHandler = (request: FastifyRequest, reply: FastifyReply, span: Span | null) => Promise<unknown>;

@@ -7,7 +7,7 @@ import { moveSequence } from '../database/sequence.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { appendEvents } from '../events/log.ts';
 import { codeOf } from '../lib/describe-error.ts';
-import type { TaskClasses } from '../runner/tasks/index.ts';
+import type { TaskClasses } from '../task-classes/registry.ts';
 import { insertTask } from '../tasks/insert-task.ts';
 import { policyOfClass } from '../tasks/policy.ts';
 import type { OldTask } from './old-task.ts';

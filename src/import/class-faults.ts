@@ -1,5 +1,5 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import type { KnownClass, KnownClasses } from '../runner/tasks/known-classes.ts';
+import type { KnownClass, KnownClasses } from '../task-classes/known-classes.ts';
 import type { OldTask } from './old-task.ts';
 import { printable } from './printable.ts';
 

@@ -1,3 +1,4 @@
+import type { RepeatRule } from '../calendar/schedule.ts';
 import { MAX_GIVEN_ID } from '../database/sequence.ts';
 import { ACTIONS } from '../legacy/actions.ts';
 import { readInput } from '../legacy/input.ts';
@@ -6,7 +7,6 @@ import { readAs, show, wholeNumber } from '../legacy/parameters.ts';
 import { PhpArray } from '../legacy/php/value.ts';
 import { Fault, type FieldPath } from '../lib/faults.ts';
 import { OperatorError } from '../lib/operator-error.ts';
-import type { RepeatRule } from '../runner/calendar.ts';
 import { readName } from '../tasks/fields.ts';
 import { type GivenRule, readRepeatItems } from '../tasks/repeat-items.ts';
 import { oldTimeOrNull } from './old-time.ts';

@@ -1,5 +1,5 @@
+import { parseDay } from '../calendar/repeat-rule.ts';
 import type { ParameterType } from '../legacy/parameters.ts';
-import { parseDay } from '../runner/repeat-rule.ts';
 
 const LOCAL_TIME = /^(\d{4}-\d\d-\d\d) ([01]\d|2[0-3]):[0-5]\d:[0-5]\d$/;
 

@@ -1,8 +1,8 @@
 // What an import would do: old tasks against those that are here.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
+import type { RepeatRule } from '../calendar/schedule.ts';
 import { phpRecode } from '../legacy/php/json-encode.ts';
-import type { RepeatRule } from '../runner/calendar.ts';
 import type { OldTask } from './old-task.ts';
 
 /**

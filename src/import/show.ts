@@ -1,4 +1,4 @@
-import { scheduleInWords } from '../runner/schedule-words.ts';
+import { scheduleInWords } from '../calendar/schedule-words.ts';
 import type { ClassFaults } from './class-faults.ts';
 import type { ImportPlan, PlannedTask, Verdict } from './plan.ts';
 import { printable, quoted } from './printable.ts';

@@ -1,5 +1,5 @@
 // The types of the old API's parameters: what each accepts, and how a refusal is worded.
-import { parseDay } from '../runner/repeat-rule.ts';
+import { parseDay } from '../calendar/repeat-rule.ts';
 import { LegacyError } from './legacy-error.ts';
 import { JsonObject, parseJsonForPhp } from './php/json-decode.ts';
 import { phpJsonEncode } from './php/json-encode.ts';

@@ -1,5 +1,5 @@
 // The fields of a repeat item under their old names, in the order of the old page, and how a call sends the items.
-import type { RepeatRule } from '../runner/repeat-rule.ts';
+import type { RepeatRule } from '../calendar/repeat-rule.ts';
 import { date, isEmptyList, type ParameterType, readAs, refusal, type Schema, wholeNumber } from './parameters.ts';
 import { PhpArray, type PhpValue } from './php/value.ts';
 

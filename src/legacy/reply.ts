@@ -1,6 +1,6 @@
 // How results are spelled in the old API. Every scalar of a row is a string or null, `active` alone a boolean.
-import type { RepeatRule } from '../runner/repeat-rule.ts';
-import { zoneClock } from '../runner/zone-clock.ts';
+import type { RepeatRule } from '../calendar/repeat-rule.ts';
+import { zoneClock } from '../calendar/zone-clock.ts';
 import { phpJsonEncode, phpRecode, RawJson } from './php/json-encode.ts';
 import { REPEAT_FIELDS } from './repeat-items.ts';
 

@@ -3,8 +3,8 @@ import { sql } from 'kysely';
 import type { Logger } from 'pino';
 import type { Gauge } from 'prom-client';
 import { readRows } from '../database/rows.ts';
+import { readCoverage } from '../ledger/coverage.ts';
 import { Coalesced } from '../lib/coalesced.ts';
-import { readCoverage } from '../runner/coverage.ts';
 import type { Metrics } from './metrics.ts';
 
 const MINUTE = 60_000;

@@ -3,10 +3,10 @@ import { sql } from 'kysely';
 import { z } from 'zod';
 import { isConnectionLost } from '../database/connection-lost.ts';
 import { inTransaction } from '../database/transaction.ts';
+import type { TaskClasses } from '../task-classes/registry.ts';
+import { PermanentError, type TaskClass } from '../task-classes/task-class.ts';
 import type { Attempt, Outcome } from './attempt.ts';
 import { type AttemptLog, storable, textOf } from './attempt-log.ts';
-import type { TaskClasses } from './tasks/index.ts';
-import { PermanentError, type TaskClass } from './tasks/task-class.ts';
 
 /** Why an attempt is to stop; the reason with which its signal aborts. */
 export type StopReason = 'CANCELLED' | 'TIMEOUT' | 'LOST' | 'STOPPING';

@@ -1,6 +1,6 @@
 import type { RunState, Trigger } from '../entities/run.ts';
 import type { NewEvent } from '../events/log.ts';
-import type { HeldJob } from './jobs.ts';
+import type { HeldJob } from '../scheduling/jobs.ts';
 
 /** An attempt that this process has taken. */
 export interface Attempt {

@@ -3,7 +3,7 @@
 // executors from waiting for each other at that index.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
-import { classOf, type Jobs } from './jobs.ts';
+import { classOf, type Jobs } from '../scheduling/jobs.ts';
 
 type Job = Awaited<ReturnType<Jobs['fetch']>>[number];
 

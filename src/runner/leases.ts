@@ -3,8 +3,8 @@ import { sql } from 'kysely';
 import type { Logger } from 'pino';
 import type { Notifications } from '../database/notifications.ts';
 import { Coalesced } from '../lib/coalesced.ts';
+import type { Jobs } from '../scheduling/jobs.ts';
 import type { ActiveAttempt, ActiveAttempts } from './active-attempts.ts';
-import type { Jobs } from './jobs.ts';
 import { doneWithin } from './within.ts';
 
 /** Less than a third of the shortest lease, so that one late heartbeat does not cost an attempt. */

@@ -5,9 +5,9 @@ import nodeSchedule from 'node-schedule';
 import type { Logger } from 'pino';
 import type { Notifications } from '../database/notifications.ts';
 import { Coalesced } from '../lib/coalesced.ts';
-import type { Jobs } from './jobs.ts';
-import { anyDue, computeFollowing, fireDue, type Planner, skipUnserved } from './planner.ts';
-import { ScheduleFaults } from './schedule-faults.ts';
+import type { Jobs } from '../scheduling/jobs.ts';
+import { anyDue, computeFollowing, fireDue, type Planner, skipUnserved } from '../scheduling/planner.ts';
+import { ScheduleFaults } from '../scheduling/schedule-faults.ts';
 
 /** Alarms are armed for the due minutes within so long; the sweep arms later ones in time. */
 const HORIZON_SECONDS = 300;

@@ -4,9 +4,9 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { inTransaction } from '../database/transaction.ts';
 import type { RunState } from '../entities/run.ts';
+import { ATTEMPTS_QUEUE, type Jobs } from '../scheduling/jobs.ts';
+import { sendNextAttempts } from '../scheduling/release.ts';
 import { attemptOf, type EndedAttempt, type TakenRow } from './attempt.ts';
-import { ATTEMPTS_QUEUE, type Jobs } from './jobs.ts';
-import { sendNextAttempts } from './release.ts';
 import { lockTasks, writeSettlements } from './settle-attempts.ts';
 
 const LOST = 'The runner of this attempt was lost.';

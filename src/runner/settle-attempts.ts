@@ -10,9 +10,9 @@ import { inTransaction } from '../database/transaction.ts';
 import type { EventType } from '../entities/event.ts';
 import type { RunState } from '../entities/run.ts';
 import { insertEvents, type NewEvent } from '../events/log.ts';
+import type { Jobs, NewJob } from '../scheduling/jobs.ts';
+import { releaseWaiting } from '../scheduling/release.ts';
 import { type Attempt, type EndedAttempt, eventOf } from './attempt.ts';
-import type { Jobs, NewJob } from './jobs.ts';
-import { releaseWaiting } from './release.ts';
 
 interface TaskPolicy {
   id: number;

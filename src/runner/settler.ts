@@ -3,8 +3,8 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Logger } from 'pino';
 import { FailureLog } from '../lib/failure-log.ts';
 import { labelsOf } from '../lib/log.ts';
+import type { Jobs } from '../scheduling/jobs.ts';
 import type { EndedAttempt } from './attempt.ts';
-import type { Jobs } from './jobs.ts';
 import { type Settled, settleAttempts } from './settle-attempts.ts';
 
 const BATCH = 100;

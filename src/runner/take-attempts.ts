@@ -4,10 +4,10 @@ import { sql } from 'kysely';
 import type { Job } from 'pg-boss';
 import { PREPARED } from '../database/prepared.ts';
 import { inTransaction } from '../database/transaction.ts';
+import { type AttemptJob, classOf, type Jobs, timeLimitOf } from '../scheduling/jobs.ts';
+import { type QueuedRun, sendNextAttempts } from '../scheduling/release.ts';
 import { type Attempt, attemptOf, type TakenRow } from './attempt.ts';
 import { type ExclusiveClasses, isExclusiveConflict, RetryWithFewer } from './exclusive-classes.ts';
-import { type AttemptJob, classOf, type Jobs, timeLimitOf } from './jobs.ts';
-import { type QueuedRun, sendNextAttempts } from './release.ts';
 import { type UnsupportedClasses, UnsupportedJobs } from './unsupported-classes.ts';
 
 /** What was taken. */

@@ -1,4 +1,4 @@
-import { classOf, type Jobs } from './jobs.ts';
+import { classOf, type Jobs } from '../scheduling/jobs.ts';
 
 type Job = Awaited<ReturnType<Jobs['fetch']>>[number];
 

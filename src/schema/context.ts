@@ -4,8 +4,8 @@ import type { Vault } from '../credentials/vault.ts';
 import type { Notifications } from '../database/notifications.ts';
 import type { User } from '../entities/index.ts';
 import type { EventTail } from '../events/tail.ts';
-import type { Jobs } from '../runner/jobs.ts';
-import type { KnownClasses } from '../runner/tasks/known-classes.ts';
+import type { Jobs } from '../scheduling/jobs.ts';
+import type { KnownClasses } from '../task-classes/known-classes.ts';
 import type { TaskFeed } from '../tasks/feed/task-feed.ts';
 import type { Span } from '../tracing/tracing.ts';
 

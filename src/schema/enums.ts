@@ -1,11 +1,12 @@
 // The enums, over the constants of the entities: a value without a description does not compile.
+
+import type { DstNote } from '../calendar/schedule.ts';
 import type { DnsRecordType } from '../entities/dns-record.ts';
 import type { EventType } from '../entities/event.ts';
 import type { IpBlockState } from '../entities/ip-block.ts';
 import type { RunState, SkipReason, Trigger } from '../entities/run.ts';
 import type { CatchUpPolicy, OverlapPolicy } from '../entities/task.ts';
 import type { Role } from '../entities/user.ts';
-import type { DstNote } from '../runner/calendar.ts';
 import { builder } from './builder.ts';
 
 /** An enum whose every value has a description. */

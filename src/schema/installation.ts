@@ -1,9 +1,9 @@
 // Whether a restored installation waits for the word that it is the real one now.
 import { type InstallationState, readInstallation, resumeInstallation } from '../backup/installation.ts';
 import { withIdempotencyKey } from '../database/idempotency.ts';
-import { auditedBy } from './audit.ts';
 import { builder } from './builder.ts';
 import { IDEMPOTENCY_KEY } from './idempotency-key.ts';
+import { auditedBy } from './log/audit.ts';
 
 const InstallationRef = builder.objectRef<InstallationState>('Installation').implement({
   description: 'This database and the processes that share it.',

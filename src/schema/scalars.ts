@@ -1,8 +1,8 @@
 // The scalars; their errors say what came and what is accepted.
 import { GraphQLError } from 'graphql';
 import { findCidrFault } from '../addresses/cidr.ts';
+import { parseDay } from '../calendar/repeat-rule.ts';
 import { toIso } from '../database/timestamp.ts';
-import { parseDay } from '../runner/repeat-rule.ts';
 import { builder } from './builder.ts';
 
 const SHOWN = 80;

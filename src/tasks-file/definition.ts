@@ -1,7 +1,7 @@
 // What makes a task what it is, as the file of tasks says it.
 import { hash } from 'node:crypto';
+import type { RepeatRule } from '../calendar/schedule.ts';
 import { phpRecode } from '../legacy/php/json-encode.ts';
-import type { RepeatRule } from '../runner/calendar.ts';
 import type { TaskPolicy } from '../tasks/policy.ts';
 
 /** Of the file; another number is another form. */

@@ -1,7 +1,7 @@
 // What of a plan cannot be: said before anything is changed, with the place in the file. The mutations would refuse the same.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
-import { findNeverDue, type RepeatRule } from '../runner/calendar.ts';
+import { findNeverDue, type RepeatRule } from '../calendar/schedule.ts';
 import type { FileTask } from './file.ts';
 import type { FileClasses } from './file-classes.ts';
 import { shorten } from './file-schema.ts';

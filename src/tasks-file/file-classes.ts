@@ -1,5 +1,5 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import type { KnownClass, KnownClasses } from '../runner/tasks/known-classes.ts';
+import type { KnownClass, KnownClasses } from '../task-classes/known-classes.ts';
 
 /** The classes that a file names, each looked for once: those that only a runner has told of cost a query. */
 export class FileClasses {

@@ -1,8 +1,8 @@
 // The form of a file of tasks. Each fault says what came and what is accepted; its path says where.
 import { z } from 'zod';
+import { isTimeZone, type NumberField, RULE_RANGES } from '../calendar/schedule.ts';
 import { MAX_GIVEN_ID } from '../database/sequence.ts';
 import { CATCH_UP_POLICIES, OVERLAP_POLICIES, POLICY_BOUNDS } from '../entities/task.ts';
-import { isTimeZone, type NumberField, RULE_RANGES } from '../runner/calendar.ts';
 import { MAX_ITEMS } from '../tasks/repeat-items.ts';
 import { FORMAT } from './definition.ts';
 

@@ -1,10 +1,10 @@
 // Reads a file of tasks: its form, and what each task says by itself. Whether it fits what is here is the plan's to say.
 import { createReadStream } from 'node:fs';
 import type { z } from 'zod';
+import { findFieldFault } from '../calendar/schedule.ts';
 import { reasonOf } from '../lib/describe-error.ts';
 import { Fault } from '../lib/faults.ts';
 import { OperatorError } from '../lib/operator-error.ts';
-import { findFieldFault } from '../runner/calendar.ts';
 import { readData } from '../tasks/data.ts';
 import { readName } from '../tasks/fields.ts';
 import { fileSchema, taskSchema } from './file-schema.ts';

@@ -1,6 +1,6 @@
 // Tasks of the file that have no id: each is a new one, unless the very same is here.
 import { POLICY_DEFAULTS } from '../entities/task.ts';
-import type { KnownClass } from '../runner/tasks/known-classes.ts';
+import type { KnownClass } from '../task-classes/known-classes.ts';
 import { policyOfClass, policyOfColumns, readPolicy } from '../tasks/policy.ts';
 import { digestOf, type TaskDefinition } from './definition.ts';
 import type { FileTask } from './file.ts';

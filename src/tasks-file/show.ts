@@ -1,5 +1,5 @@
-import { rulesInWords } from '../runner/rule-words.ts';
-import { scheduleInWords } from '../runner/schedule-words.ts';
+import { rulesInWords } from '../calendar/rule-words.ts';
+import { scheduleInWords } from '../calendar/schedule-words.ts';
 import type { FileTask } from './file.ts';
 import { shorten } from './file-schema.ts';
 import type { PlannedChange, TaskPlan } from './plan.ts';

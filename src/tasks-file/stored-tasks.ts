@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
+import type { RepeatRule } from '../calendar/schedule.ts';
 import type { ReadTables } from '../database/rows.ts';
-import type { RepeatRule } from '../runner/calendar.ts';
 import { policyOfColumns, type TaskPolicy } from '../tasks/policy.ts';
 import type { StoredTask } from './definition.ts';
 

@@ -1,6 +1,6 @@
 import type { Role } from '../entities/user.ts';
-import type { Jobs } from '../runner/jobs.ts';
-import type { KnownClasses } from '../runner/tasks/known-classes.ts';
+import type { Jobs } from '../scheduling/jobs.ts';
+import type { KnownClasses } from '../task-classes/known-classes.ts';
 
 /** Who acts on tasks, and what that takes of the process. */
 export interface Actor {

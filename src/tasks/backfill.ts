@@ -1,15 +1,15 @@
 // Slots of the past that users ask for.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
+import { compileSchedule } from '../calendar/schedule.ts';
 import { readRows } from '../database/rows.ts';
 import { toText } from '../database/timestamp.ts';
 import type { Task } from '../entities/index.ts';
+import { readLedgerFrom } from '../ledger/ledger-begin.ts';
 import { badInput } from '../lib/faults.ts';
 import { checkRange } from '../lib/input.ts';
-import { compileSchedule } from '../runner/calendar.ts';
-import { readLedgerFrom } from '../runner/ledger-begin.ts';
-import { backfillSlots } from '../runner/requests.ts';
-import { currentRules } from '../runner/schedule-change.ts';
+import { backfillSlots } from '../scheduling/requests.ts';
+import { currentRules } from '../scheduling/schedule-change.ts';
 import type { Actor } from './actor.ts';
 import { lockForChange } from './lock-task.ts';
 import type { Requester } from './run-requests.ts';

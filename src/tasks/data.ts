@@ -1,6 +1,6 @@
 // The data of a task, or of one run: a JSON object that its class understands, kept as the text that its sender wrote.
 import { badInput } from '../lib/faults.ts';
-import type { KnownClass } from '../runner/tasks/known-classes.ts';
+import type { KnownClass } from '../task-classes/known-classes.ts';
 
 /** Eight mebibytes: what the old server took in one call. */
 const MAX_LENGTH = 8 * 1024 * 1024;

@@ -1,10 +1,10 @@
 // Checks of the single values that users give of a task. A fault names the field as a task has it.
 import type { EntityManager } from '@mikro-orm/postgresql';
+import { isTimeZone } from '../calendar/schedule.ts';
 import { User } from '../entities/index.ts';
 import { badInput, forbidden } from '../lib/faults.ts';
 import { readText } from '../lib/input.ts';
-import { isTimeZone } from '../runner/calendar.ts';
-import type { KnownClass, KnownClasses } from '../runner/tasks/known-classes.ts';
+import type { KnownClass, KnownClasses } from '../task-classes/known-classes.ts';
 import type { Actor } from './actor.ts';
 
 /** Any well-formed text of 1 to 255 characters without NUL, newlines too, as in the old API. */

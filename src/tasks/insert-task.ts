@@ -1,8 +1,8 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
+import type { RepeatRule } from '../calendar/schedule.ts';
 import { RepeatItem, ScheduleVersion, Task } from '../entities/index.ts';
 import { columnsOfRule } from '../entities/repeat-item.ts';
-import type { RepeatRule } from '../runner/calendar.ts';
-import { pointersAt } from '../runner/schedule-change.ts';
+import { pointersAt } from '../scheduling/schedule-change.ts';
 import type { PolicyColumns } from './policy.ts';
 
 /** A task whose every value has been checked. */

@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Task } from '../entities/index.ts';
 import { conflict, forbidden, notFound } from '../lib/faults.ts';
-import { lockAndSettle } from '../runner/planner.ts';
+import { lockAndSettle } from '../scheduling/planner.ts';
 import type { Actor } from './actor.ts';
 
 interface LockOptions {

@@ -1,5 +1,5 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { currentRules, switchSchedule } from '../runner/schedule-change.ts';
+import { currentRules, switchSchedule } from '../scheduling/schedule-change.ts';
 import type { Actor } from './actor.ts';
 import { type Expected, lockForChange } from './lock-task.ts';
 import { recordChange } from './record-change.ts';

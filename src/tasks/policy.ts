@@ -1,7 +1,7 @@
 // What happens to a task's runs when things do not go to plan: as users say it, and as the table has it.
 import { type CatchUpPolicy, type OverlapPolicy, POLICY_BOUNDS } from '../entities/task.ts';
 import { badInput } from '../lib/faults.ts';
-import type { TaskDefaults } from '../runner/tasks/task-class.ts';
+import type { TaskDefaults } from '../task-classes/task-class.ts';
 
 export interface RetryPolicy {
   /** Tries of one run, the first included. */

@@ -1,6 +1,6 @@
+import { findFieldFault, findNeverDue, type RepeatRule, type RuleFault } from '../calendar/schedule.ts';
 import { badInput } from '../lib/faults.ts';
 import { readList } from '../lib/input.ts';
-import { findFieldFault, findNeverDue, type RepeatRule, type RuleFault } from '../runner/calendar.ts';
 
 /** Rules of one task. */
 export const MAX_ITEMS = 100;

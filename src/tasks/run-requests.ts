@@ -3,7 +3,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { RunState } from '../entities/run.ts';
 import { conflict, notFound } from '../lib/faults.ts';
-import { cancelRun as cancelLockedRun, requestRun } from '../runner/requests.ts';
+import { cancelRun as cancelLockedRun, requestRun } from '../scheduling/requests.ts';
 import type { Span } from '../tracing/tracing.ts';
 import type { Actor } from './actor.ts';
 import { checkData, type GivenData, readData } from './data.ts';

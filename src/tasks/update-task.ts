@@ -1,8 +1,8 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { RepeatItem, type Task, User } from '../entities/index.ts';
 import { columnsOfRule } from '../entities/repeat-item.ts';
-import { releaseWaiting } from '../runner/release.ts';
-import { currentRules, switchSchedule } from '../runner/schedule-change.ts';
+import { releaseWaiting } from '../scheduling/release.ts';
+import { currentRules, switchSchedule } from '../scheduling/schedule-change.ts';
 import type { Actor } from './actor.ts';
 import type { NewTask } from './add-task.ts';
 import { checkData, readData } from './data.ts';

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join, normalize } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { dnsServersFile } from '../../src/dns/server-settings.ts';
-import { readSettings, SETTING_NAMES } from '../../src/env.ts';
 import { ACTIONS } from '../../src/legacy/actions.ts';
+import { readSettings, SETTING_NAMES } from '../../src/settings.ts';
 import { anchorsOf, codesOf, linksOf, type Page, readPage, readPages, tableRows } from '../support/markdown.ts';
 import { PROJECT } from '../support/npm-start.ts';
 

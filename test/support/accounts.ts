@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { expect } from 'vitest';
-import { readCoverage } from '../../src/runner/coverage.ts';
+import { readCoverage } from '../../src/ledger/coverage.ts';
 import { RECORDER } from './chaos-process.ts';
 import type { Follower, Member } from './cluster.ts';
 import type { AppProcess } from './process.ts';

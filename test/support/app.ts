@@ -3,11 +3,11 @@ import { createClient } from 'graphql-ws';
 import type { DestinationStream } from 'pino';
 import WebSocket from 'ws';
 import { startApp } from '../../src/app.ts';
-import type { Settings } from '../../src/env.ts';
 import { signedQuery } from '../../src/legacy/signature.ts';
 import { createLog } from '../../src/lib/log.ts';
-import { PrivateTargets } from '../../src/runner/http-request/private-targets.ts';
-import type { TaskClass } from '../../src/runner/tasks/task-class.ts';
+import type { Settings } from '../../src/settings.ts';
+import { PrivateTargets } from '../../src/task-classes/built-in/http-request/private-targets.ts';
+import type { TaskClass } from '../../src/task-classes/task-class.ts';
 
 export const HOLDING = '\\scheduler\\Tasks\\ProcessHoldingTask';
 export const ADMIN = { key: 'admin-key', secret: 'admin-secret' };

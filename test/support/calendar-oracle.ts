@@ -1,5 +1,5 @@
 // What the calendar should say, found the slow way: minute by minute on the clock that Intl shows, and date by date.
-import type { RepeatRule } from '../../src/runner/calendar.ts';
+import type { RepeatRule } from '../../src/calendar/schedule.ts';
 
 const MINUTE = 60_000;
 const DAY = 1440;

@@ -1,8 +1,8 @@
 // The calendar's properties, shared by the fast and the long tests.
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
-import { compileSchedule, findRuleFault, type RepeatRule } from '../../src/runner/calendar.ts';
-import { findExclusion } from '../../src/runner/rule-exclusion.ts';
+import { findExclusion } from '../../src/calendar/rule-exclusion.ts';
+import { compileSchedule, findRuleFault, type RepeatRule } from '../../src/calendar/schedule.ts';
 import { changesOf, EVERY, matchesDate, slotsOf, wallAt } from './calendar-oracle.ts';
 
 const MINUTE = 60_000;

@@ -3,8 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { pino } from 'pino';
 import { z } from 'zod';
 import { startApp } from '../../src/app.ts';
-import { readSettings } from '../../src/env.ts';
-import { defineTaskClass } from '../../src/runner/tasks/task-class.ts';
+import { readSettings } from '../../src/settings.ts';
+import { defineTaskClass } from '../../src/task-classes/task-class.ts';
 
 export const RECORDER = '\\test\\Recorder';
 

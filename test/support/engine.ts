@@ -7,13 +7,13 @@ import { Task, User } from '../../src/entities/index.ts';
 import { Fault } from '../../src/lib/faults.ts';
 import type { Attempt, Outcome } from '../../src/runner/attempt.ts';
 import { ExclusiveClasses } from '../../src/runner/exclusive-classes.ts';
-import type { Jobs } from '../../src/runner/jobs.ts';
-import { computeFollowing, fireDue, lockAndSettle } from '../../src/runner/planner.ts';
-import { cancelRun, requestRun } from '../../src/runner/requests.ts';
-import { ScheduleFaults } from '../../src/runner/schedule-faults.ts';
 import { settleAttempts } from '../../src/runner/settle-attempts.ts';
 import { takeAttempts, takeIn } from '../../src/runner/take-attempts.ts';
 import { UnsupportedClasses } from '../../src/runner/unsupported-classes.ts';
+import type { Jobs } from '../../src/scheduling/jobs.ts';
+import { computeFollowing, fireDue, lockAndSettle } from '../../src/scheduling/planner.ts';
+import { cancelRun, requestRun } from '../../src/scheduling/requests.ts';
+import { ScheduleFaults } from '../../src/scheduling/schedule-faults.ts';
 
 const log = pino({ level: 'silent' });
 const nothingLogged = { events: [], progress: null };

@@ -8,7 +8,7 @@ import type { TestProject } from 'vitest/node';
 import { startEmbedded } from '../../src/database/embedded.ts';
 import { migrate } from '../../src/database/migrate.ts';
 import { openOrm } from '../../src/database/orm.ts';
-import { Jobs } from '../../src/runner/jobs.ts';
+import { Jobs } from '../../src/scheduling/jobs.ts';
 import { databaseUrl, TEMPLATE } from './template.ts';
 
 declare module 'vitest' {

@@ -2,12 +2,12 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { type ExecutionResult, graphql } from 'graphql';
 import type { Role } from '../../src/entities/user.ts';
-import { hideError } from '../../src/http/errors.ts';
-import { TaskClasses } from '../../src/runner/tasks/index.ts';
-import { KnownClasses } from '../../src/runner/tasks/known-classes.ts';
-import { processHoldingTask } from '../../src/runner/tasks/process-holding-task.ts';
+import { hideError } from '../../src/http/graphql/errors.ts';
 import type { Context } from '../../src/schema/context.ts';
 import { schema } from '../../src/schema/index.ts';
+import { processHoldingTask } from '../../src/task-classes/built-in/process-holding-task.ts';
+import { KnownClasses } from '../../src/task-classes/known-classes.ts';
+import { TaskClasses } from '../../src/task-classes/registry.ts';
 
 interface Asker {
   role?: Role;

@@ -1,8 +1,8 @@
 // What tests of races share: tasks by the hundred, connections that can be cut, and what must hold after every commit.
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type pg from 'pg';
+import { compileSchedule, type RepeatRule } from '../../src/calendar/schedule.ts';
 import type { OverlapPolicy } from '../../src/entities/task.ts';
-import { compileSchedule, type RepeatRule } from '../../src/runner/calendar.ts';
 import { EVERY } from './calendar-oracle.ts';
 
 export function everyHourAt(minute: number): RepeatRule {

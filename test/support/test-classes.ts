@@ -1,6 +1,6 @@
 // Task classes whose code the test steers.
 import { z } from 'zod';
-import { defineTaskClass, type TaskContext } from '../../src/runner/tasks/task-class.ts';
+import { defineTaskClass, type TaskContext } from '../../src/task-classes/task-class.ts';
 
 /** An attempt that waits until the test lets it end. */
 export interface HeldAttempt {

@@ -1,10 +1,10 @@
 import './api-keys.css';
 import { useCallback, useEffect, useState } from 'react';
 import { useSearchParams } from 'wouter';
-import { useSession } from '../context.ts';
-import { isOver } from '../format.ts';
 import { type KeyLineFragment, KeysOfUserDocument, UsersDocument, type UsersQuery } from '../operations.ts';
-import { Empty, Failure, PageTitle, Time } from '../parts.tsx';
+import { isOver } from '../parts/format.ts';
+import { Empty, Failure, PageTitle, Time } from '../parts/parts.tsx';
+import { useSession } from '../session/context.ts';
 import { CreateKey, ImportKey, RevokeKey } from './key-dialogs.tsx';
 import { EditUser } from './user-dialog.tsx';
 

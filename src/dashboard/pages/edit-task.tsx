@@ -1,12 +1,12 @@
 import './edit-task.css';
 import { useEffect, useState } from 'react';
 import { Link, useSearchParams } from 'wouter';
-import { mayChange, useSession } from '../context.ts';
+import { TaskEditor } from '../editor/task-editor.tsx';
+import { EditableClasses, valuesOfNew, valuesOfTask } from '../editor/task-form.ts';
+import type { EditedTask } from '../editor/task-policy.ts';
 import { EditedTaskDocument, TaskClassesDocument } from '../operations.ts';
-import { Empty, Failure, PageTitle } from '../parts.tsx';
-import { TaskEditor } from '../task-editor.tsx';
-import { EditableClasses, valuesOfNew, valuesOfTask } from '../task-form.ts';
-import type { EditedTask } from '../task-policy.ts';
+import { Empty, Failure, PageTitle } from '../parts/parts.tsx';
+import { mayChange, useSession } from '../session/context.ts';
 
 /** The classes, and the task that is edited or copied: null for none, undefined until both are loaded. */
 function useEditable(id: string | null) {

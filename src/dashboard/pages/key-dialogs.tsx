@@ -1,7 +1,6 @@
 // A key is created, imported or revoked.
 import { useState } from 'react';
-import { useSession } from '../context.ts';
-import { Dialog, Field, submitting, Unplaced, useSending } from '../form-parts.tsx';
+import { Dialog, Field, submitting, Unplaced, useSending } from '../editor/form-parts.tsx';
 import {
   CreateApiKeyDocument,
   ImportApiKeyDocument,
@@ -9,6 +8,7 @@ import {
   type Role,
   RotateApiKeyDocument,
 } from '../operations.ts';
+import { useSession } from '../session/context.ts';
 import type { User } from './api-keys.tsx';
 import { RoleSelect } from './user-dialog.tsx';
 

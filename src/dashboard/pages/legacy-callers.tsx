@@ -1,11 +1,11 @@
 import './legacy-callers.css';
 import { useCallback, useState } from 'react';
 import { Link, useSearchParams } from 'wouter';
-import { useSession } from '../context.ts';
-import { isOver } from '../format.ts';
+import { usePolling } from '../live/polling.ts';
 import { LegacyCallersDocument, type LegacyCallersQuery } from '../operations.ts';
-import { Empty, Failure, PageTitle, Time } from '../parts.tsx';
-import { usePolling } from '../polling.ts';
+import { isOver } from '../parts/format.ts';
+import { Empty, Failure, PageTitle, Time } from '../parts/parts.tsx';
+import { useSession } from '../session/context.ts';
 
 const POLL_MS = 5_000;
 /** As many as the server tells of at most. */

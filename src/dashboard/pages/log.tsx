@@ -1,12 +1,10 @@
 import './log.css';
 import { memo, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { Link, useSearchParams } from 'wouter';
-import { useSession } from '../context.ts';
-import { Finder, type Found } from '../finder.tsx';
-import { Field } from '../form-parts.tsx';
-import { formatIn, formatStamp, formatTime } from '../format.ts';
-import { progressOf } from '../live-runs.ts';
-import { type LogLine, LogReader, type LogState, MOST_LINES, OLDER } from '../log-window.ts';
+import { Field } from '../editor/form-parts.tsx';
+import { progressOf } from '../live/live-runs.ts';
+import { type LogLine, LogReader, type LogState, MOST_LINES, OLDER } from '../live/log-window.ts';
+import { usePolling } from '../live/polling.ts';
 import {
   type EventFilter,
   type EventType,
@@ -14,8 +12,10 @@ import {
   LogNamesDocument,
   LogTasksDocument,
 } from '../operations.ts';
-import { Empty, Failure, PageTitle } from '../parts.tsx';
-import { usePolling } from '../polling.ts';
+import { Finder, type Found } from '../parts/finder.tsx';
+import { formatIn, formatStamp, formatTime } from '../parts/format.ts';
+import { Empty, Failure, PageTitle } from '../parts/parts.tsx';
+import { useSession } from '../session/context.ts';
 import { StreamSign } from './now.tsx';
 
 /** How soon a new event is seen at the latest, beside what the request takes. */

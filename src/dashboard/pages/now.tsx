@@ -1,10 +1,10 @@
 import './now.css';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
-import { formatDuration, formatSeconds } from '../format.ts';
-import { type LiveRun, useLiveRuns } from '../live-runs.ts';
-import { Ago, Countdown, Empty, PageTitle, ProgressBar, StateBadge, useNow } from '../parts.tsx';
-import { type Status, useStatus } from '../status.ts';
+import { type LiveRun, useLiveRuns } from '../live/live-runs.ts';
+import { type Status, useStatus } from '../live/status.ts';
+import { formatDuration, formatSeconds } from '../parts/format.ts';
+import { Ago, Countdown, Empty, PageTitle, ProgressBar, StateBadge, useNow } from '../parts/parts.tsx';
 
 /** Beyond these a list says that there are more. */
 const SHOWN = 50;

@@ -1,9 +1,7 @@
 import { memo, type UIEvent, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import { CursorExpired, createRunFeed, type RunEvent } from '../../client/index.ts';
-import { useSession } from '../context.ts';
-import { formatClock, formatDuration, formatTime } from '../format.ts';
-import { batched, pause, progressOf, RELOAD_MS, refresher, socketUrl } from '../live-runs.ts';
+import { batched, pause, progressOf, RELOAD_MS, refresher, socketUrl } from '../live/live-runs.ts';
 import {
   CancelRunDocument,
   OneRunDocument,
@@ -12,7 +10,9 @@ import {
   RunLogDocument,
   type RunLogQuery,
 } from '../operations.ts';
-import { Empty, Failure, PageTitle, ProgressBar, StateBadge, Time, useNow } from '../parts.tsx';
+import { formatClock, formatDuration, formatTime } from '../parts/format.ts';
+import { Empty, Failure, PageTitle, ProgressBar, StateBadge, Time, useNow } from '../parts/parts.tsx';
+import { useSession } from '../session/context.ts';
 import { StreamSign } from './now.tsx';
 
 /** A run may log without end; the page holds its end. */

@@ -1,15 +1,15 @@
 import './task.css';
 import { useState } from 'react';
-import { rulesInWords } from '../../runner/rule-words.ts';
-import { DST_NOTES } from '../dst-notes.ts';
-import { Durations } from '../durations.tsx';
-import { formatDuration } from '../format.ts';
-import { Ago, Countdown, Empty, Failure, PageTitle, Time, useNow } from '../parts.tsx';
-import { TaskActions } from '../task-actions.tsx';
-import { TaskButtons } from '../task-buttons.tsx';
-import { History, Runs } from '../task-records.tsx';
-import { type LoadedTask, type Task, useTask } from '../use-task.ts';
-import { Why } from '../why.tsx';
+import { rulesInWords } from '../../calendar/rule-words.ts';
+import { type LoadedTask, type Task, useTask } from '../live/use-task.ts';
+import { DST_NOTES } from '../parts/dst-notes.ts';
+import { Durations } from '../parts/durations.tsx';
+import { formatDuration } from '../parts/format.ts';
+import { Ago, Countdown, Empty, Failure, PageTitle, Time, useNow } from '../parts/parts.tsx';
+import { TaskActions } from '../parts/task-actions.tsx';
+import { TaskButtons } from '../parts/task-buttons.tsx';
+import { History, Runs } from '../parts/task-records.tsx';
+import { Why } from '../parts/why.tsx';
 
 export function TaskPage({ id }: { id: string }) {
   const loaded = useTask(id);

@@ -1,13 +1,13 @@
 import './tasks.css';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { Link, useSearchParams } from 'wouter';
-import { useSession } from '../context.ts';
+import { type TaskLine, useTasks, type Wanted } from '../live/use-tasks.ts';
 import { ClassNamesDocument, type ClassNamesQuery } from '../operations.ts';
-import { Ago, Countdown, Empty, Failure, PageTitle, StateBadge, useNow } from '../parts.tsx';
-import { Sparkline } from '../sparkline.tsx';
-import { AddTaskLink, TaskActions } from '../task-actions.tsx';
-import { TaskButtons } from '../task-buttons.tsx';
-import { type TaskLine, useTasks, type Wanted } from '../use-tasks.ts';
+import { Ago, Countdown, Empty, Failure, PageTitle, StateBadge, useNow } from '../parts/parts.tsx';
+import { Sparkline } from '../parts/sparkline.tsx';
+import { AddTaskLink, TaskActions } from '../parts/task-actions.tsx';
+import { TaskButtons } from '../parts/task-buttons.tsx';
+import { useSession } from '../session/context.ts';
 
 const TYPED_MS = 250;
 /** Where the order has changed, the list is loaded again no sooner than this. */

@@ -1,9 +1,9 @@
 import './timeline.css';
 import { useEffect, useState } from 'react';
 import { Link, useLocation, useSearchParams } from 'wouter';
-import { useSession } from '../context.ts';
 import { SlotLoadDocument } from '../operations.ts';
-import { Empty, Failure, PageTitle, Time } from '../parts.tsx';
+import { Empty, Failure, PageTitle, Time } from '../parts/parts.tsx';
+import { useSession } from '../session/context.ts';
 import { LoadChart, minuteName, rangeName, stepName } from '../timeline/chart.tsx';
 import { Lanes } from '../timeline/lanes.tsx';
 import { countOf, formatCount, inWords, type Load, STATES, totalOf } from '../timeline/states.ts';

@@ -1,7 +1,7 @@
 import { useState } from 'react';
-import { useSession } from '../context.ts';
-import { Dialog, Field, submitting, Unplaced, useSending } from '../form-parts.tsx';
+import { Dialog, Field, submitting, Unplaced, useSending } from '../editor/form-parts.tsx';
 import { AddUserDocument, type Role, UpdateUserDocument } from '../operations.ts';
+import { useSession } from '../session/context.ts';
 import type { User } from './api-keys.tsx';
 
 const ROLES: Record<Role, string> = {

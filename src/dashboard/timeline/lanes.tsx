@@ -1,9 +1,9 @@
 // The tasks that have slots in a stretch of time: each a lane on the time axis, or, of one step, each with its slots in words.
 import { useState } from 'react';
 import { Link } from 'wouter';
-import { useSession } from '../context.ts';
 import { ExplainDocument, type ExplainQuery, SlotLanesDocument, type SlotLanesQuery } from '../operations.ts';
-import { Empty, Failure } from '../parts.tsx';
+import { Empty, Failure } from '../parts/parts.tsx';
+import { useSession } from '../session/context.ts';
 import { NAMES, SKIP_REASONS } from './states.ts';
 import { useLoaded } from './use-loaded.ts';
 import { type Range, ticksOf, type Zoom } from './view.ts';

@@ -1,9 +1,9 @@
 // What failed or was skipped in a stretch of time, and why.
 import { useState } from 'react';
 import { Link } from 'wouter';
-import { formatIn } from '../format.ts';
 import { FailedAndSkippedDocument } from '../operations.ts';
-import { Empty, Failure, StateBadge } from '../parts.tsx';
+import { formatIn } from '../parts/format.ts';
+import { Empty, Failure, StateBadge } from '../parts/parts.tsx';
 import { minuteName } from './chart.tsx';
 import { formatCount, type Load, SKIP_REASONS } from './states.ts';
 import { useLoaded } from './use-loaded.ts';

@@ -1,6 +1,6 @@
 import type { AnyVariables, TypedDocumentNode } from '@urql/core';
 import { useEffect, useRef, useState } from 'react';
-import { useSession } from '../context.ts';
+import { useSession } from '../session/context.ts';
 
 interface Loaded<Data> {
   data: Data | null;

@@ -1,0 +1,73 @@
+import { useEffect, useRef, useState } from 'react';
+import { navigate } from 'wouter/use-browser-location';
+import { guardWayBack } from '../parts/way-back.ts';
+import { Dialog } from './form-parts.tsx';
+
+/**
+ * Asks before a page with unsaved changes is left: by a link or by the browser's back and forward in a dialog, by a reload
+ * or another address in the browser's own. A page that leaves by itself is not asked.
+ */
+export function LeavingGuard({ isOn }: { isOn: boolean }) {
+  const [leave, setLeave] = useState<(() => void) | null>(null);
+  const isLeaving = useRef(false);
+  useEffect(() => {
+    if (!isOn) return;
+    const here = location.href;
+    const ask = (go: () => void) => setLeave(() => go);
+    const onUnload = (event: BeforeUnloadEvent) => {
+      if (!isLeaving.current) event.preventDefault();
+    };
+    const onClick = (event: MouseEvent) => {
+      const path = pathOfLink(event);
+      if (path === null || isLeaving.current) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      ask(() => navigate(path));
+    };
+    const onPop = (event: PopStateEvent) => {
+      if (isLeaving.current) return;
+      // The browser is there already: back to the form before anything else looks at the address.
+      event.stopImmediatePropagation();
+      history.pushState(null, '', here);
+      ask(() => history.back());
+    };
+    addEventListener('beforeunload', onUnload);
+    document.addEventListener('click', onClick, true);
+    const endGuard = guardWayBack(onPop);
+    return () => {
+      removeEventListener('beforeunload', onUnload);
+      document.removeEventListener('click', onClick, true);
+      endGuard();
+    };
+  }, [isOn]);
+  if (leave === null) return null;
+  return (
+    <Dialog title="Leave without saving?" onClose={() => setLeave(null)}>
+      <p>What you have changed here is not saved.</p>
+      <div className="buttons">
+        <button
+          type="button"
+          className="danger"
+          onClick={() => {
+            isLeaving.current = true;
+            leave();
+          }}
+        >
+          Leave
+        </button>
+        <button type="button" className="primary" onClick={() => setLeave(null)}>
+          Stay
+        </button>
+      </div>
+    </Dialog>
+  );
+}
+
+/** Where a click on a link of the page leads, null for any other click. A new tab leaves nothing. */
+function pathOfLink(event: MouseEvent): string | null {
+  const isPlain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
+  const link = event.target instanceof Element ? event.target.closest('a') : null;
+  if (!isPlain || link === null || link.target !== '' || link.origin !== location.origin) return null;
+  const isHere = link.pathname === location.pathname && link.search === location.search;
+  return isHere ? null : `${link.pathname}${link.search}${link.hash}`;
+}

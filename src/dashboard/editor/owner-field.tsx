@@ -1,0 +1,55 @@
+import { useEffect, useState } from 'react';
+import { OwnersDocument } from '../operations.ts';
+import { useSession } from '../session/context.ts';
+import { Field } from './form-parts.tsx';
+
+interface OwnerFieldProps {
+  /** The user's id in the old API, as it is typed. */
+  value: string;
+  isNew: boolean;
+  fault: string | undefined;
+  onChange: (value: string) => void;
+}
+
+/** For admins, whom the server tells who there is: it offers the first few hundred by name. */
+export function OwnerField({ value, isNew, fault, onChange }: OwnerFieldProps) {
+  const { client } = useSession();
+  const [users, setUsers] = useState<{ legacyId: number; name: string }[]>([]);
+  useEffect(() => {
+    let isWanted = true;
+    void client
+      .query(OwnersDocument, {})
+      .toPromise()
+      .then(({ data }) => {
+        if (isWanted && data !== undefined) setUsers(data.users.edges.map(({ node }) => node));
+      });
+    return () => {
+      isWanted = false;
+    };
+  }, [client]);
+  const name = users.find(({ legacyId }) => String(legacyId) === value.trim())?.name;
+  return (
+    <Field label="Owner, by user id" hint={name ?? (isNew ? 'You unless given.' : undefined)} fault={fault}>
+      {(ties) => (
+        <>
+          <input
+            {...ties}
+            className="short"
+            inputMode="numeric"
+            autoComplete="off"
+            list="owners"
+            value={value}
+            onChange={(event) => onChange(event.target.value)}
+          />
+          <datalist id="owners">
+            {users.map(({ legacyId, name: option }) => (
+              <option key={legacyId} value={legacyId}>
+                {option}
+              </option>
+            ))}
+          </datalist>
+        </>
+      )}
+    </Field>
+  );
+}

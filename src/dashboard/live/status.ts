@@ -1,0 +1,61 @@
+// What the runners have to do, how late they do it, and what comes next: asked for again when runs have changed.
+import { useEffect, useRef, useState } from 'react';
+import { StatusDocument, type StatusQuery, UpcomingDocument, type UpcomingQuery } from '../operations.ts';
+import { useSession } from '../session/context.ts';
+import { serverNow } from './clock.ts';
+
+/** Where nothing is told: runners come and go, and time passes. */
+const IDLE_MS = 10_000;
+/** However much is told. */
+const LEAST_MS = 2_000;
+/** The server spends no more than this part of its time on one viewer. */
+const SHARE = 0.05;
+const AHEAD_MS = 31 * 86_400_000;
+
+export interface Status extends StatusQuery {
+  upcoming: UpcomingQuery['upcoming'] | null;
+}
+
+/** `changed` is another value whenever something has happened. */
+export function useStatus(changed: unknown): Status | null {
+  const { client } = useSession();
+  const [status, setStatus] = useState<Status | null>(null);
+  const hasChanged = useRef(false);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: that it changed is all that is wanted of it
+  useEffect(() => {
+    hasChanged.current = true;
+  }, [changed]);
+  useEffect(() => {
+    let isWanted = true;
+    let timer: ReturnType<typeof setTimeout>;
+    let nextAt = 0;
+    let idleAt = 0;
+    const look = async () => {
+      const now = performance.now();
+      if (!document.hidden && now >= nextAt && (hasChanged.current || now >= idleAt)) {
+        hasChanged.current = false;
+        const loaded = await load();
+        if (loaded !== null && isWanted) setStatus(loaded);
+        const end = performance.now();
+        nextAt = end + Math.max(LEAST_MS, (end - now) / SHARE);
+        idleAt = Math.max(nextAt, end + IDLE_MS);
+      }
+      if (isWanted) timer = setTimeout(() => void look(), 250);
+    };
+    const load = async (): Promise<Status | null> => {
+      const from = Math.floor(serverNow() / 60_000) * 60_000;
+      const range = { from: new Date(from).toISOString(), to: new Date(from + AHEAD_MS).toISOString() };
+      const [told, coming] = await Promise.all([
+        client.query(StatusDocument, {}).toPromise(),
+        client.query(UpcomingDocument, range).toPromise(),
+      ]);
+      return told.data === undefined ? null : { ...told.data, upcoming: coming.data?.upcoming ?? null };
+    };
+    void look();
+    return () => {
+      isWanted = false;
+      clearTimeout(timer);
+    };
+  }, [client]);
+  return status;
+}

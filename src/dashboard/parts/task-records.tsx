@@ -1,0 +1,205 @@
+// What is on record of a task: its runs, and what users did to it.
+import { useCallback, useEffect, useRef, useState } from 'react';
+import { Link } from 'wouter';
+import { rulesInWords } from '../../calendar/rule-words.ts';
+import type { Task } from '../live/use-task.ts';
+import { type RunLineFragment, TaskHistoryDocument, type TaskHistoryQuery, TaskRunsDocument } from '../operations.ts';
+import { useSession } from '../session/context.ts';
+import { formatDuration, formatSeconds } from './format.ts';
+import { Ago, Empty, StateBadge, Time } from './parts.tsx';
+
+/** Rows of a page. */
+const PAGE = 20;
+
+/** Pages of a list, the newest first: the first is loaded again when something has happened, the others when asked for. */
+function usePages<Item, Place>(
+  load: (place: Place | null) => Promise<{ items: readonly Item[]; next: Place | null } | null>,
+  changes: number,
+  keyOf: (item: Item) => string,
+) {
+  const first = useRef<readonly Item[]>([]);
+  const [newest, setNewest] = useState<readonly Item[] | null>(null);
+  const [older, setOlder] = useState<readonly Item[]>([]);
+  const [next, setNext] = useState<Place | null>(null);
+  const isOpened = older.length > 0;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `changes` asks again
+  useEffect(() => {
+    let isWanted = true;
+    const refresh = async () => {
+      const page = await load(null);
+      if (!isWanted || page === null) return;
+      const before = first.current;
+      first.current = page.items;
+      setNewest(page.items);
+      if (!isOpened) return setNext(page.next);
+      // What was pushed off the first page stays between it and what was opened.
+      const known = new Set(page.items.map(keyOf));
+      const pushedOff = before.filter((item) => !known.has(keyOf(item)));
+      if (pushedOff.length < before.length) return setOlder((opened) => [...pushedOff, ...opened]);
+      // More than a page came at once: what lies between is not known, so what was opened is closed.
+      setOlder([]);
+      setNext(page.next);
+    };
+    void refresh();
+    return () => {
+      isWanted = false;
+    };
+  }, [load, changes, isOpened, keyOf]);
+  const showOlder = async () => {
+    const page = next === null ? null : await load(next);
+    if (page === null) return;
+    setOlder((known) => [...known, ...page.items]);
+    setNext(page.next);
+  };
+  return { newest, older, hasOlder: next !== null, showOlder };
+}
+
+export function Runs({ task, changes, now }: { task: Task; changes: number; now: number }) {
+  const { client } = useSession();
+  const load = useCallback(
+    async (after: string | null) => {
+      const { data } = await client.query(TaskRunsDocument, { id: task.id, first: PAGE, after }).toPromise();
+      const runs = data?.task?.runs;
+      if (!runs) return null;
+      const { hasNextPage, endCursor } = runs.pageInfo;
+      return { items: runs.edges.map(({ node }) => node), next: hasNextPage ? (endCursor ?? null) : null };
+    },
+    [client, task.id],
+  );
+  const { newest, older, hasOlder, showOlder } = usePages(load, changes, runKey);
+  // Of a run that has moved from the first page to the others, the newer word counts.
+  const runs = [...new Map([...older, ...(newest ?? [])].map((run) => [run.id, run])).values()].toSorted(byAge);
+  return (
+    <section aria-labelledby="runs">
+      <h2 id="runs">Runs</h2>
+      {runs.length === 0 ? (
+        <Empty>{newest === null ? 'Loading…' : 'It has not run yet: run it now, or wait for its next slot.'}</Empty>
+      ) : (
+        <div className="scroll">
+          <table className="stack">
+            <caption className="hidden">Runs, the newest first</caption>
+            <thead>
+              <tr>
+                <th scope="col">Slot</th>
+                <th scope="col">State</th>
+                <th scope="col">Recorded</th>
+                <th scope="col">Took</th>
+                <th scope="col">Message</th>
+              </tr>
+            </thead>
+            <tbody>
+              {runs.map((run) => (
+                <tr key={run.id}>
+                  <td className="when">
+                    <Link href={`/runs/${encodeURIComponent(run.id)}`}>
+                      {run.slot ? <Time at={run.slot} timeZone={task.timeZone} /> : run.trigger.toLowerCase()}
+                    </Link>
+                  </td>
+                  <td>
+                    <StateBadge state={run.state} />
+                  </td>
+                  <td className="when">
+                    <Ago at={run.queuedAt} now={now} timeZone={task.timeZone} />
+                  </td>
+                  <td className="when">{took(run, now)}</td>
+                  <td className="message">{run.message}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+          {hasOlder && (
+            <button type="button" className="more" onClick={() => void showOlder()}>
+              Show older runs
+            </button>
+          )}
+        </div>
+      )}
+    </section>
+  );
+}
+
+const runKey = ({ id }: RunLineFragment) => id;
+const eventKey = ({ cursor }: HistoryEvent) => cursor;
+
+function byAge(left: RunLineFragment, right: RunLineFragment): number {
+  return Date.parse(right.queuedAt) - Date.parse(left.queuedAt);
+}
+
+function took({ startedAt, finishedAt }: RunLineFragment, now: number): string {
+  if (!startedAt) return '—';
+  const seconds = ((finishedAt ? Date.parse(finishedAt) : now) - Date.parse(startedAt)) / 1_000;
+  return finishedAt ? formatSeconds(seconds) : `${formatDuration(seconds)} so far`;
+}
+
+type HistoryEvent = NonNullable<TaskHistoryQuery['task']>['events']['edges'][number]['node'];
+
+const DONE: Partial<Record<HistoryEvent['type'], string>> = {
+  TASK_ADDED: 'added it',
+  TASK_UPDATED: 'changed it',
+  TASK_PAUSED: 'paused it',
+  TASK_RESUMED: 'resumed it',
+  TASK_DELETED: 'deleted it',
+};
+
+/** `from → to` of a field that was changed. */
+function changeInWords(field: string, value: unknown): string {
+  if (typeof value !== 'object' || value === null || !('from' in value && 'to' in value)) return inWords(field, value);
+  return `${inWords(field, value.from)} → ${inWords(field, value.to)}`;
+}
+
+function inWords(field: string, value: unknown): string {
+  if (field === 'repeatItems' && Array.isArray(value)) return rulesInWords(value).join('; ') || 'no rules';
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+/** What users did to it, and slots that were skipped many at once. */
+export function History({ task, changes }: { task: Task; changes: number }) {
+  const { client } = useSession();
+  const load = useCallback(
+    async (before: string | null) => {
+      const { data } = await client.query(TaskHistoryDocument, { id: task.id, last: PAGE, before }).toPromise();
+      const events = data?.task?.events;
+      if (!events) return null;
+      const { hasPreviousPage, startCursor } = events.pageInfo;
+      const items = events.edges.map(({ node }) => node).toReversed();
+      return { items, next: hasPreviousPage ? (startCursor ?? null) : null };
+    },
+    [client, task.id],
+  );
+  const { newest, older, hasOlder, showOlder } = usePages(load, changes, eventKey);
+  const events = [...new Map([...(newest ?? []), ...older].map((event) => [event.cursor, event])).values()];
+  return (
+    <section aria-labelledby="history">
+      <h2 id="history">History</h2>
+      {events.length === 0 ? (
+        <Empty>
+          {newest === null ? 'Loading…' : 'Nothing is on record, or no more: retention removes what is old.'}
+        </Empty>
+      ) : (
+        <ul className="list">
+          {events.map(({ cursor, at, type, actor, message, data }) => (
+            <li key={cursor}>
+              <span>
+                {DONE[type] ? `${actor.name} ${DONE[type]}` : 'Its next slot moved'}
+                {message && `: ${message}`}
+              </span>
+              <span className="quiet">
+                <Time at={at} timeZone={task.timeZone} />
+              </span>
+              {Object.entries(Object(data)).map(([field, value]) => (
+                <span key={field} className="said">
+                  {field}: {changeInWords(field, value)}
+                </span>
+              ))}
+            </li>
+          ))}
+        </ul>
+      )}
+      {hasOlder && (
+        <button type="button" className="more" onClick={() => void showOlder()}>
+          Show older entries
+        </button>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,46 @@
+import { Client, fetchExchange, subscriptionExchange } from '@urql/core';
+import { createClient } from 'graphql-ws';
+import { noteServerDate } from '../live/clock.ts';
+import { socketUrl } from '../live/live-runs.ts';
+
+/**
+ * Without a cache of its own: what is shown is loaded anew, or told by the event log. A subscription that loses its
+ * connection begins again from the start, so only those are asked through it that begin with all there is; the others
+ * go on by cursor (`src/client/`).
+ */
+export function createGraphQLClient(authorization: string, onRefused: () => void): Client {
+  const sockets = createClient({
+    url: socketUrl(),
+    connectionParams: { authorization },
+    retryAttempts: Number.POSITIVE_INFINITY,
+    shouldRetry: () => true,
+    keepAlive: 10_000,
+    // The next page subscribes right after the one before has ended.
+    lazyCloseTimeout: 5_000,
+  });
+  return new Client({
+    url: '/graphql',
+    exchanges: [
+      fetchExchange,
+      subscriptionExchange({
+        forwardSubscription: ({ query = '', variables }) => ({
+          subscribe: ({ next, error, complete }) => ({
+            unsubscribe: sockets.subscribe(
+              { query, variables: variables ?? null },
+              { next: ({ data = null, errors }) => next(errors ? { data, errors } : { data }), error, complete },
+            ),
+          }),
+        }),
+      }),
+    ],
+    preferGetMethod: false,
+    requestPolicy: 'network-only',
+    fetchOptions: { headers: { authorization } },
+    fetch: async (input, init) => {
+      const response = await fetch(input, init);
+      noteServerDate(response.headers.get('date'));
+      if (response.status === 401) onRefused();
+      return response;
+    },
+  });
+}

@@ -1,0 +1,51 @@
+import { apiKeyRows } from '../../credentials/api-key-rows.ts';
+import { createApiKey } from '../../credentials/issue-key.ts';
+import { withIdempotencyKey } from '../../database/idempotency.ts';
+import { readGlobalId } from '../../lib/global-id.ts';
+import { builder } from '../builder.ts';
+import { IDEMPOTENCY_KEY } from '../idempotency-key.ts';
+import { auditedBy } from '../log/audit.ts';
+import { ApiKeyRef } from './api-key.ts';
+
+builder.relayMutationField(
+  'createApiKey',
+  {
+    description: 'Whose key to make.',
+    inputFields: (t) => ({
+      user: t.id({ required: true, description: 'The user who proves with it who they are.' }),
+      idempotencyKey: t.string({
+        description: `${IDEMPOTENCY_KEY.description} The secret is in the first answer alone: where that was lost, revoke the key and make another.`,
+      }),
+    }),
+  },
+  {
+    description: 'Makes a key and secret for a user; for admins. The secret is in this answer and nowhere else.',
+    authScopes: { admin: true },
+    resolve: async (_root, { input }, context) => {
+      const userId = readGlobalId('User', input.user, 'user');
+      // What is kept for repeats is the key's id: this stays null in the answer to one.
+      let secret: string | null = null;
+      const apiKeyId = await withIdempotencyKey(context, 'createApiKey', input, async (em) => {
+        const issued = await createApiKey(em, context.vault, auditedBy(context), userId);
+        secret = issued.secret;
+        return issued.id;
+      });
+      return { apiKeyId, secret };
+    },
+  },
+  {
+    description: 'The key that was made.',
+    outputFields: (t) => ({
+      apiKey: t.field({
+        type: ApiKeyRef,
+        nullable: true,
+        description: 'The key.',
+        resolve: ({ apiKeyId }, _arguments, { em }) => apiKeyRows(em).where('id', '=', apiKeyId).executeTakeFirst(),
+      }),
+      secret: t.exposeString('secret', {
+        nullable: true,
+        description: 'Its secret, to be kept now: it is never shown again. Null in the answer to a repeated call.',
+      }),
+    }),
+  },
+);

@@ -1,0 +1,35 @@
+import type { ApiKeyRow } from '../../credentials/api-key-rows.ts';
+import { revokeApiKey } from '../../credentials/revoke-key.ts';
+import { inTransaction } from '../../database/transaction.ts';
+import { builder } from '../builder.ts';
+import { auditedBy } from '../log/audit.ts';
+import { ApiKeyRef } from './api-key.ts';
+
+const RevokeApiKeyInput = builder.inputType('RevokeApiKeyInput', {
+  description: 'Which key to revoke.',
+  fields: (t) => ({ key: t.string({ required: true, description: 'The public half.' }) }),
+});
+
+const RevokeApiKeyPayload = builder.objectRef<{ apiKey: ApiKeyRow }>('RevokeApiKeyPayload').implement({
+  description: 'The key that was revoked.',
+  fields: (t) => ({
+    apiKey: t.field({ type: ApiKeyRef, nullable: true, description: 'The key.', resolve: ({ apiKey }) => apiKey }),
+  }),
+});
+
+builder.mutationField('revokeApiKey', (t) =>
+  t.field({
+    type: RevokeApiKeyPayload,
+    nullable: true,
+    authScopes: { admin: true },
+    description:
+      'Revokes a key: it opens nothing any more, and its open subscriptions and WebSockets end. Done again it changes nothing. CONFLICT for the last key of an admin that opens anything.',
+    args: { input: t.arg({ type: RevokeApiKeyInput, required: true, description: 'All of it.' }) },
+    resolve: async (_root, { input }, context) => {
+      const { em, notifications } = context;
+      const apiKey = await inTransaction(em, (transaction) => revokeApiKey(transaction, auditedBy(context), input.key));
+      notifications.notify('slotkeeper_keys');
+      return { apiKey };
+    },
+  }),
+);

@@ -1,0 +1,83 @@
+import {
+  deleteSecret,
+  MAX_SECRET_HOSTS,
+  readSecret,
+  readSecretName,
+  setSecret,
+} from '../../credentials/secret-changes.ts';
+import { secretRows } from '../../credentials/secret-rows.ts';
+import { MAX_SECRET_LENGTH, SECRET_NAME_RULE } from '../../credentials/secrets.ts';
+import { withIdempotencyKey } from '../../database/idempotency.ts';
+import { builder } from '../builder.ts';
+import { IDEMPOTENCY_KEY } from '../idempotency-key.ts';
+import { auditedBy } from '../log/audit.ts';
+import { SecretRef } from './secret.ts';
+
+builder.relayMutationField(
+  'setSecret',
+  {
+    description: 'A secret to store.',
+    inputFields: (t) => ({
+      name: t.string({ required: true, description: `What tasks refer to it by: ${SECRET_NAME_RULE}.` }),
+      value: t.string({
+        required: true,
+        description: `1 to ${MAX_SECRET_LENGTH} printable ASCII characters, with no blank at either end; stored encrypted and never shown.`,
+      }),
+      allowedHosts: t.stringList({
+        required: true,
+        description: `Where it may be sent, 1 to ${MAX_SECRET_HOSTS}: by https to \`example.org\`, or \`*.example.org\` for every name below it, at any port; by plain http only to exactly \`http://example.org:8080\`, port 80 unless given.`,
+      }),
+      idempotencyKey: t.string(IDEMPOTENCY_KEY),
+    }),
+  },
+  {
+    description:
+      'Stores a secret, or replaces the one of its name; for admins. Runs that start from then on send the new value.',
+    authScopes: { admin: true },
+    resolve: async (_root, { input }, context) => {
+      const { name, value, allowedHosts } = input;
+      const secret = readSecret({ name, value, allowedHosts });
+      // What is kept of the call for its repeats must not let anybody guess the value.
+      const kept = { ...input, value: context.vault.fingerprint(value) };
+      const secretId = await withIdempotencyKey(context, 'setSecret', kept, (em) =>
+        setSecret(em, context.vault, auditedBy(context), secret),
+      );
+      return { secretId };
+    },
+  },
+  {
+    description: 'The secret that was stored.',
+    outputFields: (t) => ({
+      secret: t.field({
+        type: SecretRef,
+        nullable: true,
+        description: 'The secret, without its value; null in the answer to a repeated call where it was deleted since.',
+        resolve: ({ secretId }, _arguments, { em }) => secretRows(em).where('id', '=', secretId).executeTakeFirst(),
+      }),
+    }),
+  },
+);
+
+builder.relayMutationField(
+  'deleteSecret',
+  {
+    description: 'Which secret to delete.',
+    inputFields: (t) => ({
+      name: t.string({ required: true, description: 'Its name.' }),
+      idempotencyKey: t.string(IDEMPOTENCY_KEY),
+    }),
+  },
+  {
+    description: 'Deletes a secret; for admins. Runs of tasks that refer to it fail from then on.',
+    authScopes: { admin: true },
+    resolve: async (_root, { input }, context) => {
+      const name = readSecretName(input.name);
+      await withIdempotencyKey(context, 'deleteSecret', input, (em) => deleteSecret(em, auditedBy(context), name));
+      return { name };
+    },
+  },
+  {
+    description: 'The secret that was deleted.',
+    outputFields: (t) => ({ name: t.exposeString('name', { nullable: true, description: 'Its name.' }) }),
+  },
+);

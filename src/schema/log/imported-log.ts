@@ -1,0 +1,56 @@
+// What the installation that a task was imported from has on it, as that told it (see `src/import/history.ts`).
+import { type Row, readRows } from '../../database/rows.ts';
+import { builder } from '../builder.ts';
+import { readPage } from '../relay/connection.ts';
+import { keysetConnection, keysetPage, type Ordering } from '../relay/keyset.ts';
+import { readTaskBy, TaskByInput } from '../tasks/task-by.ts';
+
+const ImportedLogEntryRef = builder.objectRef<Row<'imported_log'>>('ImportedLogEntry').implement({
+  description: 'A line of the history of a task on the installation that it was imported from.',
+  fields: (t) => ({
+    logId: t.string({ description: 'Its number there.', resolve: ({ id }) => String(id) }),
+    at: t.expose('at', { type: 'DateTime', description: 'When it happened.' }),
+    level: t.exposeString('level', { nullable: true, description: 'How grave it was: the number of syslog, as text.' }),
+    category: t.exposeString('category', {
+      nullable: true,
+      description: 'The part of the old product, such as System.',
+    }),
+    message: t.exposeString('message', { description: 'In the words of the old server.' }),
+    userLegacyId: t.exposeInt('user_id', { nullable: true, description: 'The id of the user there.' }),
+    username: t.exposeString('username', { nullable: true, description: 'The name of the user there, at that time.' }),
+    ip: t.exposeString('ip', { nullable: true, description: 'The address that the old server noted, if any.' }),
+  }),
+});
+
+const ImportedLogConnection = builder.connectionObject(
+  { type: ImportedLogEntryRef, name: 'ImportedLogConnection', description: 'A page of an imported history.' },
+  { name: 'ImportedLogEdge', description: 'A line of a page.' },
+);
+
+const OLDEST_FIRST: Ordering = { field: 'ID', direction: 'ASC', by: null };
+
+builder.queryField('importedLog', (t) =>
+  t.connection(
+    {
+      type: ImportedLogEntryRef,
+      description:
+        'What came in with a task from the installation that it was imported from, in the order of its numbers there; what happened here is in `events`.',
+      args: { task: t.arg({ type: TaskByInput, required: true, description: 'Which task.' }) },
+      resolve: async (_root, { task, ...args }, { em }) => {
+        const page = readPage(args);
+        const taskId = readTaskBy(task, 'task');
+        const query = readRows(em)
+          .selectFrom('imported_log')
+          .selectAll()
+          .where('task_id', '=', taskId)
+          // A history comes in before its task, and is none of anybody's until that is here.
+          .where(({ exists, selectFrom }) =>
+            exists(selectFrom('task').select('task.id').where('task.id', '=', taskId)),
+          );
+        const rows = await keysetPage(query, 'imported_log', OLDEST_FIRST, page).execute();
+        return keysetConnection(rows, OLDEST_FIRST, page);
+      },
+    },
+    ImportedLogConnection,
+  ),
+);

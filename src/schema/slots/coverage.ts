@@ -1,0 +1,56 @@
+import { type Coverage, MAX_EXPECTED, readCoverage } from '../../ledger/coverage.ts';
+import { badInput } from '../../lib/faults.ts';
+import { readGlobalId } from '../../lib/global-id.ts';
+import { checkRange } from '../../lib/input.ts';
+import { builder } from '../builder.ts';
+import { TaskRef } from '../refs.ts';
+
+const UnaccountedSlotRef = builder.objectRef<Coverage['missing'][number]>('UnaccountedSlot').implement({
+  description: 'A slot that was due and has no record.',
+  fields: (t) => ({
+    task: t.field({ type: TaskRef, description: 'Whose it is.', resolve: ({ taskId }) => taskId }),
+    slot: t.expose('slot', { type: 'DateTime', description: 'When it was due.' }),
+  }),
+});
+
+const CoverageRef = builder.objectRef<Coverage>('Coverage').implement({
+  description: 'What became of the slots of a range: expected = ran + skipped + pending + unaccounted.',
+  fields: (t) => ({
+    from: t.expose('from', {
+      type: 'DateTime',
+      description: 'Counted from here on: as asked, or from where the records begin that retention has left.',
+    }),
+    expected: t.exposeInt('expected', { description: 'The slots that the schedules valid at the time had.' }),
+    ran: t.exposeInt('ran', { description: 'With a finished run: succeeded, failed or cancelled.' }),
+    skipped: t.exposeInt('skipped', {
+      description: 'Skipped for a recorded reason, those in gaps counted one by one.',
+    }),
+    pending: t.exposeInt('pending', { description: 'With a run that is not finished, or still to come.' }),
+    unaccounted: t.exposeInt('unaccounted', { description: 'Without a record. More than 0 is a fault of ours.' }),
+    missing: t.field({
+      type: [UnaccountedSlotRef],
+      description: 'The first 100 of the unaccounted ones.',
+      resolve: ({ missing }) => missing,
+    }),
+  }),
+});
+
+builder.queryField('coverage', (t) =>
+  t.field({
+    type: CoverageRef,
+    description: 'Whether every slot is accounted for: what the schedules had, against the record of runs.',
+    complexity: 50,
+    args: {
+      from: t.arg({ type: 'DateTime', required: true, description: 'Slots at this instant or later.' }),
+      to: t.arg({ type: 'DateTime', required: true, description: 'Slots before this instant.' }),
+      task: t.arg.id({ description: 'Of this task; of all of them unless given.' }),
+    },
+    resolve: async (_root, { from, to, task }, { em }) => {
+      checkRange(from, to);
+      const taskId = task == null ? null : readGlobalId('Task', task, 'task');
+      const coverage = await readCoverage(em, from, to, taskId);
+      if (coverage !== null) return coverage;
+      throw badInput('to', `there are more than ${MAX_EXPECTED} slots; accepted is a shorter range, or one task`);
+    },
+  }),
+);

@@ -1,0 +1,90 @@
+import {
+  type LaneSlot,
+  MAX_LANE_MINUTES,
+  MAX_LANE_SCHEDULES,
+  readLanes,
+  type SlotLane,
+} from '../../ledger/slot-lanes.ts';
+import { badInput } from '../../lib/faults.ts';
+import { checkRange } from '../../lib/input.ts';
+import { builder } from '../builder.ts';
+import { SkipReasonEnum } from '../enums.ts';
+import { RunRef, TaskRef } from '../refs.ts';
+import { fetchSize, readPage } from '../relay/connection.ts';
+import { decodePosition, keysetConnection, type Ordering } from '../relay/keyset.ts';
+import { SlotStateEnum } from './slot-load.ts';
+
+const MINUTE = 60_000;
+const ORDERING: Ordering = { field: 'TASK', direction: 'ASC', by: null };
+/** What a page of lanes counts as: few tasks have a slot every minute. */
+const USUAL_SLOTS = 30;
+
+const LaneSlotRef = builder.objectRef<LaneSlot>('LaneSlot').implement({
+  description: 'A slot of a task and what became of it.',
+  fields: (t) => ({
+    at: t.expose('at', { type: 'DateTime', description: 'When it is due.' }),
+    state: t.expose('state', { type: SlotStateEnum, description: 'What became of it.' }),
+    skipReason: t.expose('skipReason', {
+      type: SkipReasonEnum,
+      nullable: true,
+      description: 'Why it was not run, when its state is SKIPPED.',
+    }),
+    run: t.field({
+      type: RunRef,
+      nullable: true,
+      description: 'Its run; null of what is to come, and of what was skipped in a gap.',
+      resolve: ({ runId }) => runId,
+    }),
+  }),
+});
+
+const SlotLaneRef = builder.objectRef<SlotLane>('SlotLane').implement({
+  description: 'A task with its slots of a range.',
+  fields: (t) => ({
+    task: t.field({ type: TaskRef, description: 'Whose slots they are.', resolve: ({ id }) => id }),
+    slots: t.field({
+      type: [LaneSlotRef],
+      description: 'Its slots of the range, in order.',
+      complexity: { field: 1, multiplier: USUAL_SLOTS },
+      resolve: ({ slots }) => slots,
+    }),
+  }),
+});
+
+const SlotLaneConnection = builder.connectionObject(
+  { type: SlotLaneRef, name: 'SlotLaneConnection', description: 'A page of tasks with their slots of a range.' },
+  { name: 'SlotLaneEdge', description: 'A task of a page.' },
+);
+
+builder.queryField('slotLanes', (t) =>
+  t.connection(
+    {
+      type: SlotLaneRef,
+      description:
+        'The tasks that have slots between two instants, deleted ones too, in the order in which they were added.',
+      args: {
+        from: t.arg({ type: 'DateTime', required: true, description: 'Slots at this instant or later.' }),
+        to: t.arg({
+          type: 'DateTime',
+          required: true,
+          description: `Slots before this instant, ${MAX_LANE_MINUTES} minutes after from at most.`,
+        }),
+      },
+      resolve: async (_root, { from, to, ...args }, { em }) => {
+        checkRange(from, to);
+        if (to.getTime() - from.getTime() > MAX_LANE_MINUTES * MINUTE) {
+          throw badInput('to', `it is ${to.toISOString()}; accepted is up to ${MAX_LANE_MINUTES} minutes after from`);
+        }
+        const page = readPage(args);
+        const idOf = (side: 'after' | 'before') =>
+          page[side] === null ? null : decodePosition(page[side], ORDERING, side).id;
+        const ids = { after: idOf('after'), before: idOf('before') };
+        const lanes = await readLanes(em, { from, to }, { ...ids, limit: fetchSize(page), backward: page.backward });
+        if (lanes !== null) return keysetConnection(lanes, ORDERING, page);
+        const many = `more than ${MAX_LANE_SCHEDULES} different schedules are due before it or had gaps then`;
+        throw badInput('from', `it is ${from.toISOString()}, and ${many}; accepted is an instant nearer to now`);
+      },
+    },
+    SlotLaneConnection,
+  ),
+);

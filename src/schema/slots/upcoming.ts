@@ -1,0 +1,51 @@
+import { MAX_SCHEDULES, readUpcoming, type UpcomingSlot } from '../../ledger/upcoming.ts';
+import { badInput } from '../../lib/faults.ts';
+import { checkRange } from '../../lib/input.ts';
+import { builder } from '../builder.ts';
+import { DEFAULT_PAGE, MAX_PAGE } from '../complexity.ts';
+import { DstNoteEnum } from '../enums.ts';
+import { formatLocal } from '../local-time.ts';
+import { TaskRef } from '../refs.ts';
+
+const UpcomingSlotRef = builder.objectRef<UpcomingSlot>('UpcomingSlot').implement({
+  description: 'An instant at which a task is to run.',
+  fields: (t) => ({
+    task: t.field({ type: TaskRef, description: 'Which task.', resolve: ({ taskId }) => taskId }),
+    at: t.expose('at', { type: 'DateTime', description: 'The instant.' }),
+    localTime: t.string({
+      description: 'The same on the clock of the task, with its offset: `2026-03-01T09:30:00+01:00`.',
+      resolve: ({ at, timeZone }) => formatLocal(at, timeZone),
+    }),
+    dstNote: t.expose('dstNote', {
+      type: DstNoteEnum,
+      nullable: true,
+      description: 'How it meets a change of the clock, if it does.',
+    }),
+  }),
+});
+
+builder.queryField('upcoming', (t) =>
+  t.field({
+    type: [UpcomingSlotRef],
+    description:
+      'What is to run between two instants, of all tasks, earliest first. Paused tasks have nothing to come.',
+    complexity: ({ first }) => ({ field: 10, multiplier: Math.min(Math.max(first, 1), MAX_PAGE) }),
+    args: {
+      from: t.arg({ type: 'DateTime', required: true, description: 'Slots at this instant or later.' }),
+      to: t.arg({ type: 'DateTime', required: true, description: 'Slots before this instant.' }),
+      first: t.arg.int({
+        required: true,
+        defaultValue: DEFAULT_PAGE,
+        description: `The first so many, ${MAX_PAGE} at most.`,
+      }),
+    },
+    resolve: async (_root, { from, to, first }, { em }) => {
+      checkRange(from, to);
+      if (first < 1 || first > MAX_PAGE) throw badInput('first', `it is ${first}; accepted is 1 to ${MAX_PAGE}`);
+      const slots = await readUpcoming(em, from, to, first);
+      if (slots !== null) return slots;
+      const many = `more than ${MAX_SCHEDULES} different schedules are due before it`;
+      throw badInput('from', `it is ${from.toISOString()}, and ${many}; accepted is an earlier instant, or now`);
+    },
+  }),
+);

@@ -1,0 +1,5 @@
+// What `import … from 'slotkeeper'` gives to task classes of your own.
+export { sql } from 'kysely';
+export { z } from 'zod';
+export { inTransaction } from '../database/transaction.ts';
+export { defineTaskClass, PermanentError, type TaskClass, type TaskContext, type TaskDefaults } from './task-class.ts';

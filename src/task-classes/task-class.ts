@@ -1,0 +1,134 @@
+// The contract between the runner and the code of a task; `slotkeeper` exports it to classes of other people (kit.ts).
+import type { EntityManager } from '@mikro-orm/postgresql';
+import type { z } from 'zod';
+import type { Trigger } from '../entities/run.ts';
+import { OVERLAP_POLICIES, type OverlapPolicy, POLICY_BOUNDS } from '../entities/task.ts';
+import { dataSchemaOf } from './data-schema.ts';
+
+/** What a task's code is given for one attempt. */
+export interface TaskContext<Data = unknown> {
+  /** The data of the run, else of the task, as the class' schema made it. */
+  data: Data;
+  task: { id: number; name: string; className: string };
+  run: {
+    id: number;
+    trigger: Trigger;
+    /** The instant for which it runs, UTC and a whole minute; null for a run by request. */
+    slot: Date | null;
+    /** 1 for the first try. */
+    attempt: number;
+    /** What an earlier attempt of this run saved last; null where none did. */
+    checkpoint: unknown;
+    /** What a service that it calls goes on from, as W3C Trace Context writes it; undefined where traces are off. */
+    traceparent?: string;
+  };
+  /** Forked for this attempt. What it flushes is kept even if the attempt fails later. */
+  em: EntityManager;
+  /** Aborted when the run is cancelled, its time is over, or the process stops. */
+  signal: AbortSignal;
+  /** Adds a line to the run's log, and data that JSON can hold; lines and data have bounds, and what is cut says so. */
+  log(message: string, data?: unknown): void;
+  /** How far it has come: 0 to 1, or `done` of `total`. Told a few times a second at most; the last one always is. */
+  progress(done: number, total?: number): void;
+  /**
+   * Does `work` in a transaction, and keeps what it returns for the next attempt of this run, as its last statement: what
+   * was done and the note of it commit together. A JSON value of up to 64 KiB; undefined leaves the one before. Throws
+   * where another worker has taken the attempt over, and the work is rolled back, so that nothing is done twice. `work` is
+   * done again where PostgreSQL asks for that, so it must have no effect outside of the database.
+   */
+  checkpoint<Value>(work: (em: EntityManager) => Promise<Value>): Promise<Value>;
+}
+
+/** What the policy of a new task is where whoever adds it does not say. */
+export interface TaskDefaults {
+  /** 1 to 82800. */
+  timeoutSeconds?: number;
+  overlap?: OverlapPolicy;
+  /** `attempts` 1 to 100, the first included; `delaySeconds` 0 to 86400; `backoff` 1 to 10; `jitter` 0 to 1. */
+  retry?: { attempts?: number; delaySeconds?: number; backoff?: number; jitter?: number };
+}
+
+/** The code of a task, under the PHP-namespaced name that old callers use. */
+export interface TaskClass<Schema extends z.ZodType = z.ZodType> {
+  /** Such as `\scheduler\Tasks\ProcessHoldingTask`; stored with each task, so it stays as it is. */
+  name: string;
+  /** A few words, for a list to choose from. */
+  title: string;
+  description: string;
+  /**
+   * What a task's data must look like, an object. It is checked when a task is saved and before each attempt, and
+   * published as JSON Schema. Unknown keys are kept and ignored: make it with `z.looseObject`.
+   */
+  data: Schema;
+  defaults?: TaskDefaults;
+  /** No two runs of the class are under way at once, whatever their tasks; the others wait. */
+  exclusive?: boolean;
+  /** Returns the run's message. A thrown error fails the attempt with its message; see PermanentError. */
+  run(context: TaskContext<z.infer<Schema>>): Promise<string>;
+}
+
+/** Fails the run at once: what its task's retry policy leaves is not tried. */
+export class PermanentError extends Error {
+  override readonly name = 'PermanentError';
+}
+
+/** Two segments at least, each a PHP identifier. */
+const NAME = /^(\\[A-Za-z_][A-Za-z0-9_]*){2,}$/;
+const MAX_NAME_LENGTH = 255;
+const MAX_TITLE_LENGTH = 100;
+
+const defined = new WeakSet<object>();
+
+/**
+ * Lets a class infer its data's type from its schema. Throws a TypeError for a name that is no PHP-namespaced one, and for
+ * a title or defaults that are out of bounds.
+ */
+export function defineTaskClass<Schema extends z.ZodType>(taskClass: TaskClass<Schema>): TaskClass<Schema> {
+  const { name, title, defaults = {} } = taskClass;
+  if (!NAME.test(name) || name.length > MAX_NAME_LENGTH) {
+    throw new TypeError(
+      `a task class cannot be named "${name}"; accepted is a PHP name with its namespace, such as \\scheduler\\Tasks\\GreetTask`,
+    );
+  }
+  if (title.length < 1 || title.length > MAX_TITLE_LENGTH) {
+    throw new TypeError(`the title of ${name} has ${title.length} characters; accepted are 1 to ${MAX_TITLE_LENGTH}`);
+  }
+  checkDefaults(name, defaults);
+  checkSchema(name, taskClass.data);
+  defined.add(taskClass);
+  return taskClass;
+}
+
+/** Whether a value is what defineTaskClass returned. */
+export function isTaskClass(value: unknown): value is TaskClass {
+  return typeof value === 'object' && value !== null && defined.has(value);
+}
+
+/** It is published as JSON Schema, so that it must be possible to write it as one. */
+function checkSchema(name: string, schema: z.ZodType): void {
+  try {
+    dataSchemaOf(schema);
+  } catch (error) {
+    throw new TypeError(`the data of ${name} cannot be described: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+const WHOLE: ReadonlySet<string> = new Set(['timeoutSeconds', 'retry.attempts', 'retry.delaySeconds']);
+
+function checkDefaults(name: string, { timeoutSeconds, overlap, retry = {} }: TaskDefaults): void {
+  const values = [
+    ['timeoutSeconds', POLICY_BOUNDS.timeoutSeconds, timeoutSeconds],
+    ['retry.attempts', POLICY_BOUNDS.retryAttempts, retry.attempts],
+    ['retry.delaySeconds', POLICY_BOUNDS.retryDelaySeconds, retry.delaySeconds],
+    ['retry.backoff', POLICY_BOUNDS.retryBackoff, retry.backoff],
+    ['retry.jitter', POLICY_BOUNDS.retryJitter, retry.jitter],
+  ] as const;
+  for (const [field, [least, most], value] of values) {
+    const isWhole = Number.isInteger(value) || !WHOLE.has(field);
+    if (value === undefined || (value >= least && value <= most && isWhole)) continue;
+    const kind = WHOLE.has(field) ? 'a whole number from ' : '';
+    throw new TypeError(`defaults.${field} of ${name} is ${value}; accepted is ${kind}${least} to ${most}`);
+  }
+  if (overlap === undefined || OVERLAP_POLICIES.includes(overlap)) return;
+  throw new TypeError(`defaults.overlap of ${name} is ${overlap}; accepted is one of ${OVERLAP_POLICIES.join(', ')}`);
+}
