@@ -1,6 +1,6 @@
 // A query that is sent again and again is answered by compiled code: it says what the first answer, Yoga's, said.
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { QuickQueries } from '../src/http/graphql/compiled-queries.ts';
+import { CompiledQueries } from '../src/http/graphql/compiled-queries.ts';
 import { basic, startTestApp, type TestApp } from './support/app.ts';
 import { addDailyTasks } from './support/daily-tasks.ts';
 import { type TestDatabase, testDatabase } from './support/database.ts';
@@ -59,7 +59,7 @@ async function ask(body: object, headers: Record<string, string> = {}): Promise<
 
 /** The answers, and which of them compiled code gave. */
 async function askAgain(body: object, headers?: Record<string, string>) {
-  const answering = vi.spyOn(QuickQueries.prototype, 'answer');
+  const answering = vi.spyOn(CompiledQueries.prototype, 'answer');
   const answers: Answer[] = [];
   for (let time = 0; time < TIMES; time += 1) answers.push(await ask(body, headers));
   const quick = await Promise.all(answering.mock.results.map(async ({ value }) => (await value) !== null));

@@ -1,12 +1,18 @@
+import type { DatabaseSettings } from '../database/find-database.ts';
 import { notStarted } from '../database/not-started.ts';
 import { type DatabaseUse, type OpenDatabase, openDatabase } from '../database/open-database.ts';
 import { User } from '../entities/index.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import type { Releasers } from '../lib/releasers.ts';
-import type { Settings } from '../settings.ts';
 import { checkMasterKey } from './first-admin.ts';
 import { readMasterKey } from './master-key.ts';
 import { Vault } from './vault.ts';
+
+/** The settings that say which installation it is. */
+export interface InstallationSettings extends DatabaseSettings {
+  /** 32 bytes; undefined for the key in DATA_DIR. */
+  MASTER_KEY?: Buffer | undefined;
+}
 
 export interface OpenInstallation extends OpenDatabase {
   vault: Vault;
@@ -14,7 +20,7 @@ export interface OpenInstallation extends OpenDatabase {
 
 /** The database of an installation for a command; an OperatorError where it was never started. */
 export async function openStarted(
-  settings: Settings,
+  settings: DatabaseSettings,
   releasers: Releasers,
   log: (message: string) => void,
   use?: DatabaseUse,
@@ -26,7 +32,7 @@ export async function openStarted(
 
 /** The same with its master key; an OperatorError where there is none, or another one. */
 export async function openInstallation(
-  settings: Settings,
+  settings: InstallationSettings,
   releasers: Releasers,
   log: (message: string) => void,
   use?: DatabaseUse,

@@ -1,7 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Logger } from 'pino';
 import type { EventTail } from '../events/tail.ts';
-import type { StreamGuard } from '../http/stream-guard.ts';
 import type { TaskFeed } from '../tasks/feed/task-feed.ts';
 import { InstallationGauges } from './installation-gauges.ts';
 import { LogCounters } from './log-counters.ts';
@@ -11,7 +10,8 @@ export interface GatewayParts {
   em: EntityManager;
   tail: EventTail;
   taskFeed: TaskFeed;
-  guard: StreamGuard;
+  /** Counts the streams and sockets that are open. */
+  guard: { readonly count: number };
   log: Logger;
 }
 

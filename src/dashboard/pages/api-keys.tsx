@@ -13,8 +13,6 @@ const PAGE = 50;
 const MOST = 500;
 const TYPED_MS = 250;
 
-export type User = UsersQuery['users']['edges'][number]['node'];
-
 /** What is open over the page. */
 type Opened =
   | { what: 'add' | 'import' }

@@ -9,7 +9,7 @@ import {
   RotateApiKeyDocument,
 } from '../operations.ts';
 import { useSession } from '../session/context.ts';
-import type { User } from './api-keys.tsx';
+import type { User } from './listed-user.ts';
 import { RoleSelect } from './user-dialog.tsx';
 
 interface DialogProps {

@@ -2,7 +2,7 @@ import { useState } from 'react';
 import { Dialog, Field, submitting, Unplaced, useSending } from '../editor/form-parts.tsx';
 import { AddUserDocument, type Role, UpdateUserDocument } from '../operations.ts';
 import { useSession } from '../session/context.ts';
-import type { User } from './api-keys.tsx';
+import type { User } from './listed-user.ts';
 
 const ROLES: Record<Role, string> = {
   VIEWER: 'Viewer: reads',

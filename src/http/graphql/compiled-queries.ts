@@ -4,8 +4,8 @@ import { type CompiledQuery, compileQuery, isCompiledQuery } from 'graphql-jit';
 import { LRUCache } from 'lru-cache';
 import type { Context } from '../../schema/context.ts';
 import { schema } from '../../schema/index.ts';
+import type { Caller } from './caller.ts';
 import { type LimitOptions, parserOf, rulesOf, weigh } from './document-limits.ts';
-import type { Caller } from './door.ts';
 import { nameOf, type OperationInfo, setKind } from './operation-names.ts';
 
 /** What GraphQL over HTTP asks for in a body of JSON. */
@@ -23,7 +23,7 @@ const REPLY_TYPES: Readonly<Record<string, string>> = {
   'application/graphql-response+json': 'application/graphql-response+json; charset=utf-8',
 };
 
-export interface QuickReply {
+export interface CompiledReply {
   type: string;
   body: string;
   operationInfo: OperationInfo;
@@ -62,7 +62,7 @@ interface KnownQuery {
  * compiled for its document (graphql-jit). Everything else Yoga answers from the beginning: nothing has been changed by
  * then. What the resolvers do, and who may ask for how much, is the same either way.
  */
-export class QuickQueries {
+export class CompiledQueries {
   readonly #contextOf: (caller: Caller, isWeighed: boolean) => Context;
   readonly #limits: LimitOptions;
   readonly #known = new LRUCache<string, KnownQuery>({
@@ -76,7 +76,7 @@ export class QuickQueries {
   }
 
   /** Null where Yoga is to answer. */
-  async answer(request: FastifyRequest, caller: Caller): Promise<QuickReply | null> {
+  async answer(request: FastifyRequest, caller: Caller): Promise<CompiledReply | null> {
     const type = REPLY_TYPES[request.headers.accept ?? ''];
     if (type === undefined || request.headers['content-type'] !== 'application/json') return null;
     const posted = readPosted(request.body);

@@ -1,147 +1,21 @@
 import websocket from '@fastify/websocket';
-import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { GraphQLError } from 'graphql';
-import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Identity } from '../../credentials/credentials.ts';
-import type { User } from '../../entities/index.ts';
-import type { Context, Opening, RequestScope } from '../../schema/context.ts';
-import { schema } from '../../schema/index.ts';
 import { ownAuthorization, type Refusal } from '../credential-throttle.ts';
 import { answerRequestIds } from '../request-ids.ts';
 import type { Services } from '../services.ts';
 import { type SpannedHandler, setOperation, traced } from '../traced.ts';
 import { unread } from '../unread-body.ts';
-import { QuickQueries } from './compiled-queries.ts';
-import { type LimitOptions, useLimits } from './document-limits.ts';
-import { hideError, maskError, tellHidden, UNEXPECTED, withCode } from './errors.ts';
+import type { Caller, Gateway } from './caller.ts';
+import { CompiledQueries } from './compiled-queries.ts';
+import { UNEXPECTED } from './errors.ts';
+import { contextFor, limitsOf } from './gateway.ts';
 import { type GraphiQL, graphiqlPlugin } from './graphiql.ts';
-import { countOperation, type OperationInfo, useOperationNames } from './operation-names.ts';
-import { usePersistedOperations } from './persisted-operations.ts';
-import { useServerSentEvents } from './server-sent-events.ts';
+import { countOperation, type OperationInfo } from './operation-names.ts';
 import { closeSockets, sayGoodbye, writeTogether } from './sockets.ts';
-import { useSubscriptions } from './subscriptions.ts';
 import { boundUnknown, SOCKET_OPTIONS, webSocketHandler } from './web-socket.ts';
 
-/** What a transport knows of a call. */
-export interface Caller extends RequestScope {
-  log: FastifyBaseLogger;
-  viewer: User;
-  /** The key that the call came with, and its public half. */
-  apiKeyId: number;
-  apiKey: string;
-  /** The address that it came from. */
-  origin: string;
-  lastEventId?: string | undefined;
-  opening?: Opening;
-  /** Breaks the connection off, where the transport is HTTP. */
-  cutOff?: () => void;
-  /** Takes what becomes known of the operation. */
-  operationInfo?: OperationInfo;
-}
-
-export type Gateway = YogaServerInstance<Caller, Context>;
-
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
-/** What the resolvers of an operation are given. */
-function contextFor({ orm, tail, taskFeed, jobs, vault, notifications, taskClasses, settings }: Services) {
-  return (caller: Caller, isWeighed = false): Context => ({
-    em: orm.em.fork(),
-    requestId: caller.requestId,
-    log: caller.log,
-    span: caller.span,
-    // Most reads never look at it.
-    get viewer() {
-      return caller.viewer;
-    },
-    apiKeyId: caller.apiKeyId,
-    apiKey: caller.apiKey,
-    origin: caller.origin,
-    tail,
-    taskFeed,
-    jobs,
-    vault,
-    notifications,
-    taskClasses,
-    lastEventId: caller.lastEventId,
-    opening: caller.opening,
-    timeZone: settings.TIME_ZONE,
-    isWeighed,
-  });
-}
-
-function limitsOf({ settings, operations }: Services): LimitOptions {
-  return { introspection: settings.INTROSPECTION === 'on', operations };
-}
-
-/** The one envelope through which every operation goes: HTTP, SSE, WebSocket and the old API. */
-export function createGateway(services: Services): Gateway {
-  const { tail, guard } = services;
-  const limits = limitsOf(services);
-  const operationContext = contextFor(services);
-  return createYoga<Caller, Context>({
-    schema,
-    graphqlEndpoint: '/graphql',
-    landingPage: false,
-    graphiql: false,
-    cors: false,
-    batching: false,
-    multipart: false,
-    extraParamNames: limits.operations === undefined ? [] : ['documentId'],
-    logging: false,
-    maskedErrors: { errorMessage: 'unexpected', maskError: hideError },
-    // Yoga adds to what it is given, which must be plain values.
-    context: (caller) => ({ ...operationContext(caller) }),
-    plugins: [
-      ...(limits.operations === undefined ? [] : [usePersistedOperations(limits.operations)]),
-      useLimits(limits),
-      useSubscriptions(guard),
-      useOperationNames(),
-      useServerSentEvents(() => tail.isStopped),
-      useErrors(),
-      useReadableQueries(),
-    ],
-  });
-}
-
-/** Masks the errors of an execution; gives those of parsing and validation, which never reach a resolver, their code. */
-function useErrors(): Plugin<Context, Caller> {
-  return {
-    onExecute({ args: { contextValue } }) {
-      return {
-        onExecuteDone({ result, setResult }) {
-          if (!('errors' in result) || result.errors === undefined) return;
-          setResult({ ...result, errors: result.errors.map((error) => maskError(error, contextValue)) });
-        },
-      };
-    },
-    onResultProcess({ result, serverContext }) {
-      const errors = (result as { errors?: readonly unknown[] }).errors ?? [];
-      for (const error of errors) {
-        if (error instanceof GraphQLError) withCode(error);
-        tellHidden(error, serverContext);
-      }
-    },
-  };
-}
-
-/** Refuses `variables` or `extensions` of a query string that are not JSON, which Yoga takes for a fault of ours. */
-function useReadableQueries(): Plugin {
-  return {
-    onRequestParse({ requestParser, setRequestParser }) {
-      if (requestParser === undefined) return;
-      setRequestParser(async (request) => {
-        try {
-          return await requestParser(request);
-        } catch (error) {
-          if (!(error instanceof SyntaxError)) throw error;
-          const message = `variables and extensions are to be JSON objects: ${error.message}`;
-          throw new GraphQLError(message, { extensions: { code: 'BAD_REQUEST', http: { status: 400 } } });
-        }
-      });
-    },
-  };
-}
-
 /** `/graphql` over HTTP, Server-Sent Events and WebSocket (graphql-transport-ws). */
 export async function graphqlPlugin(app: FastifyInstance, services: Services & { gateway: Gateway }): Promise<void> {
   const { gateway } = services;
@@ -182,7 +56,7 @@ export async function graphqlPlugin(app: FastifyInstance, services: Services & {
     admitted.set(request, identity);
     return 'status' in identity ? unread(request, payload) : payload;
   });
-  const quickQueries = new QuickQueries(contextFor(services), limitsOf(services));
+  const compiledQueries = new CompiledQueries(contextFor(services), limitsOf(services));
   const answer: SpannedHandler = async (request, reply, span) => {
     const begin = performance.now();
     const identity = admitted.get(request) ?? (await admit(request));
@@ -205,7 +79,7 @@ export async function graphqlPlugin(app: FastifyInstance, services: Services & {
       cutOff: () => request.raw.socket.destroy(),
       lastEventId: typeof lastEventId === 'string' && lastEventId !== '' ? lastEventId : undefined,
     };
-    const quick = request.method === 'POST' ? await quickQueries.answer(request, caller) : null;
+    const quick = request.method === 'POST' ? await compiledQueries.answer(request, caller) : null;
     if (quick !== null) {
       countOperation(services.metrics, quick.operationInfo, begin);
       if (span !== null) setOperation(span, quick.operationInfo);

@@ -12,13 +12,17 @@ import { toGraphQLError } from '../../schema/errors.ts';
 /** As @graphql-codegen and Relay write them. */
 const file = z.record(z.string().min(1).max(200), z.string().min(1), 'is no object of ids and documents');
 
-/** Reads the JSON file of ids and documents; an OperatorError says what is wrong with it. */
-export async function readPersistedOperations(path: string): Promise<PersistedOperations> {
-  // Loaded only where it is needed: it is large.
-  const dashboard: object = await import('../../dashboard/operations.ts');
+/**
+ * Reads the JSON file of ids and documents; an OperatorError says what is wrong with it. `ofDashboard` are accepted as well,
+ * and those of the run feed's client.
+ */
+export async function readPersistedOperations(
+  path: string,
+  ofDashboard: readonly DocumentNode[],
+): Promise<PersistedOperations> {
   try {
     const texts = file.parse(JSON.parse(await readFile(path, 'utf8')));
-    const others = [...Object.values(dashboard).filter(isDocument), ...RUN_FEED_DOCUMENTS.map((text) => parse(text))];
+    const others = [...ofDashboard, ...RUN_FEED_DOCUMENTS.map((text) => parse(text))];
     return new PersistedOperations(texts, others);
   } catch (error) {
     const reason = error instanceof z.ZodError ? error.issues[0]?.message : reasonOf(error);
@@ -51,7 +55,7 @@ export class PersistedOperations {
   }
 }
 
-function isDocument(value: unknown): value is DocumentNode {
+export function isDocument(value: unknown): value is DocumentNode {
   return typeof value === 'object' && value !== null && 'kind' in value && value.kind === Kind.DOCUMENT;
 }
 

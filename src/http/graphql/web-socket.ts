@@ -11,7 +11,7 @@ import type { Tracing } from '../../tracing/tracing.ts';
 import { ownAuthorization } from '../credential-throttle.ts';
 import type { Services } from '../services.ts';
 import { setOperation } from '../traced.ts';
-import type { Caller, Gateway } from './door.ts';
+import type { Caller, Gateway } from './caller.ts';
 import { withCode } from './errors.ts';
 import { countOperation, type OperationInfo } from './operation-names.ts';
 import { operationIdOf } from './persisted-operations.ts';

@@ -8,7 +8,7 @@ import type { GraphQLErrorLike } from '../../legacy/failures.ts';
 import { LEGACY_PATH } from '../../legacy/openapi.ts';
 import type { ParsedCall } from '../../legacy/parsed-call.ts';
 import type { Span } from '../../tracing/tracing.ts';
-import type { Caller, Gateway } from '../graphql/door.ts';
+import type { Caller, Gateway } from '../graphql/caller.ts';
 import { UNEXPECTED } from '../graphql/errors.ts';
 import type { Services } from '../services.ts';
 import { traced } from '../traced.ts';
