@@ -33,7 +33,7 @@ class LongestFirst extends BaseSequencer {
 }
 
 /** It holds the page to times, so nothing else runs beside it. */
-const MEASURED = 'test/dashboard-budgets.long.test.ts';
+const MEASURED = 'test/dashboard/dashboard-budgets.long.test.ts';
 
 const common = {
   globalSetup: ['test/support/global-setup.ts'],

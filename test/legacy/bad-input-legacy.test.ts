@@ -1,0 +1,137 @@
+// Input that cannot be right, in the old API: an envelope that names the parameter, and nothing is stored.
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { signedQuery } from '../../src/legacy/signature.ts';
+import { ADMIN, HOLDING, type TestApp } from '../support/app.ts';
+import { type StillDatabase, startStill } from '../support/contents.ts';
+import { overLegacy, signedCall } from '../support/doors.ts';
+
+let still: StillDatabase;
+let app: TestApp;
+
+beforeAll(async () => {
+  still = await startStill();
+  app = still.app;
+});
+
+afterEach(() => still.expectUnchanged());
+
+afterAll(() => still?.stop());
+
+const hundredAndOne = (item: object) => Array.from({ length: 101 }, () => item);
+
+/** What is wrong, the fields that differ from a good task's, and how the message begins. */
+const LEGACY_TASKS: [string, object, string, ...string[]][] = [
+  ['no number as the user', { user_id: 'x' }, 'user_id: got "x"; accepted is'],
+  ['a user that there is not', { user_id: 99 }, 'user_id: ', 'there is no user 99'],
+  ['no name', { name: undefined }, 'name: got nothing; accepted is'],
+  ['an empty name', { name: '' }, 'name: got ""; accepted is'],
+  ['a NUL in the name', { name: 'a\0b' }, 'name: got "a\\u0000b"; accepted is'],
+  ['an unknown class', { class_name: '\\x' }, 'class_name: ', 'no task class "\\x"', HOLDING],
+  ['no flag as active', { active: 'yes' }, 'active: got "yes"; accepted is'],
+  ['data that is no object', { data: '5' }, 'data: got "5"; accepted is a JSON object'],
+  ['data that is no JSON', { data: '{"a":' }, 'data: got "{\\"a\\":"; accepted is a JSON object'],
+  ['data that the class cannot use', { data: '{"holding_days":-1}' }, 'data', 'holding_days'],
+  ['no list as the items', { repeat_items: 'x' }, 'repeat_items: got "x"; accepted is'],
+  ['an impossible date', { repeat_items: [{ repeat_start: '2015-02-30' }] }, 'repeat_items[0][repeat_start]: got'],
+  ['a rule for 30 February', { repeat_items: [{ repeat_month: 2, repeat_day: 30 }] }, 'repeat_items[0][repeat_day]'],
+  ['hour 24', { repeat_items: [{ repeat_hour: 24 }] }, 'repeat_items[0][repeat_hour]: got', '24', '0 to 23'],
+  [
+    'an end before its start',
+    { repeat_items: [{ repeat_start: '2026-02-03', repeat_end: '2026-02-02' }] },
+    'repeat_items[0][repeat_end]',
+    '2026-02-03',
+  ],
+  ['101 items', { repeat_items: hundredAndOne({ repeat_hour: 1 }) }, 'repeat_items', '101', '100'],
+];
+
+/** As PHP's http_build_query. */
+function form(fields: object, prefix = ''): string {
+  const pairs = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return pairs
+    .map(([key, value]) => {
+      const name = prefix === '' ? key : `${prefix}[${key}]`;
+      return typeof value === 'object' ? form(value, name) : `${name}=${encodeURIComponent(value)}`;
+    })
+    .join('&');
+}
+
+const GOOD = { user_id: 1, name: 'Task', class_name: HOLDING, active: 1, repeat_items: [{ repeat_hour: 8 }] };
+
+const LEGACY_DOORS = {
+  'addTask as JSON': (fields: object) => postLegacy('addTask', JSON.stringify(fields), 'application/json'),
+  'addTask as a form': (fields: object) => postLegacy('addTask', form(fields), 'application/x-www-form-urlencoded'),
+  'updateTask by GET': (fields: object) => overLegacy(app.address, signedCall(`updateTask&id=1&${form(fields)}`)),
+};
+
+function postLegacy(action: string, body: string, contentType: string) {
+  const init = { method: 'POST', body, headers: { 'content-type': contentType } };
+  return overLegacy(app.address, signedCall(action), init);
+}
+
+describe.each(Object.entries(LEGACY_DOORS))('the old API, %s,', (_door, send) => {
+  test.each(LEGACY_TASKS)('refuses %s', async (_what, fields, start, ...named) => {
+    const { status, reply } = await send({ ...GOOD, ...fields });
+    expect({ status, success: reply.success, keys: Object.keys(reply) }).toEqual({
+      status: 200,
+      success: 0,
+      keys: ['success', 'message'],
+    });
+    expect(reply.message?.slice(0, start.length)).toBe(start);
+    for (const name of named) expect(reply.message).toContain(name);
+  });
+});
+
+describe('the old API', () => {
+  test.each([
+    ['target=scheduler&action=nonsense', 'action: got "nonsense"; accepted is one of addTask, updateTask, deleteTask,'],
+    ['target=scheduler', 'action: got nothing; accepted is one of addTask'],
+    ['target=nonsense&action=getTasks', 'target: got "nonsense"; accepted is scheduler, with the actions addTask'],
+    ['', 'target: got nothing'],
+    ['target=scheduler&action=addTask', 'addTask: got the method GET; accepted is POST'],
+    ['target=scheduler&action=executeTask', 'taskId: got nothing; accepted is'],
+    ['target=scheduler&action=executeTask&taskId=x', 'taskId: got "x"; accepted is'],
+    ['target=scheduler&action=executeTask&taskId[]=1', 'taskId: got an object or array; accepted is'],
+    ['target=scheduler&action=executeTask&taskId=99', 'taskId: no task has the id 99'],
+    ['target=scheduler&action=executeTask&taskId=2147483648', 'taskId: got "2147483648"; accepted is'],
+    ['target=scheduler&action=deleteTask&taskId=99', 'taskId: no task has the id 99'],
+    ['target=scheduler&action=getTaskHistory&taskId=99', 'taskId: no task has the id 99'],
+    [`target=scheduler&action=updateTask&id=99&${form(GOOD)}`, 'id: no task has the id 99'],
+  ])('answers %s with what is wrong', async (query, start) => {
+    const { status, reply } = await overLegacy(app.address, signedQuery(query, ADMIN.key, ADMIN.secret));
+    expect({ status, success: reply.success }).toEqual({ status: 200, success: 0 });
+    expect(reply.message?.slice(0, start.length)).toBe(start);
+  });
+
+  test.each([
+    ['malformed JSON', '{"user_id":', 'application/json'],
+    ['JSON that is no object', '[1]', 'application/json'],
+    [
+      'a multipart form without its end',
+      '--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1',
+      'multipart/form-data; boundary=x',
+    ],
+  ])('answers a body of %s with what is wrong', async (_what, body, contentType) => {
+    const { status, reply } = await postLegacy('addTask', body, contentType);
+    expect({ status, success: reply.success }).toEqual({ status: 200, success: 0 });
+    expect(reply.message).not.toContain('our side');
+  });
+
+  test('refuses a call whose hash or secret is wrong, or that has none', async () => {
+    const good = signedCall('deleteTask&taskId=1');
+    const calls = [
+      good.replace(/hash=.*/, 'hash=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA='),
+      good.replace('taskId=1', 'taskId=2'),
+      signedCall('deleteTask&taskId=1', { key: 'admin-key', secret: 'wrong' }),
+      signedCall('deleteTask&taskId=1', { key: 'nobody', secret: 'admin-secret' }),
+      'target=scheduler&action=deleteTask&taskId=1&apiKey=admin-key',
+      'target=scheduler&action=deleteTask&taskId=1',
+    ];
+    for (const call of calls) {
+      const { status, reply } = await overLegacy(app.address, call);
+      expect({ status, reply }).toEqual({
+        status: 401,
+        reply: { success: 0, message: 'Authentication failed: apiKey and hash are missing or wrong.' },
+      });
+    }
+  });
+});
