@@ -11,7 +11,7 @@ import { readList, readText } from '../lib/input.ts';
 
 const MAX_BLOCKS = 1_000;
 
-export interface NewBlocks {
+interface NewBlocks {
   /** It need not exist yet. */
   pool: string;
   /** Such as `10.1.0.0/16`, each without a fault that `findCidrFault` finds. */
@@ -62,7 +62,7 @@ async function describeOverlap(em: EntityManager, pool: string, cidrs: readonly 
   return `${clash.given} overlaps ${clash.other}, ${where}`;
 }
 
-export interface Assignment {
+interface Assignment {
   id: number;
   /** Who gets the block. */
   assignee: string;
@@ -74,7 +74,7 @@ export async function assignBlock(em: EntityManager, by: AuditedBy, { id, ...giv
   await moveBlock(em, by, 'assignIpBlock', id, 'AVAILABLE', { state: 'ASSIGNED', assignee });
 }
 
-export interface Unassignment {
+interface Unassignment {
   id: number;
   /** Whether the block goes through the holding tank rather than becoming available at once. */
   holding: boolean;

@@ -29,7 +29,7 @@ const PLACEHOLDER = '0'.repeat(SEAL_BYTES);
 /** Much faster than the default of 6, for files that are a tenth larger. */
 const COMPRESSION_LEVEL = 3;
 
-export interface WriteOptions {
+interface WriteOptions {
   /** Ends the work at its next step; nothing waits for the database. */
   signal: AbortSignal;
   /** How far it has come, 0 to 1, by the size of the tables. */

@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { MINUTES_PER_DAY } from './repeat-rule.ts';
 
 /** A stretch of instants, from `from` up to but not including `to`, with one offset. It may end where no change is. */
-export interface Stretch {
+interface Stretch {
   from: number;
   to: number;
   offset: number;

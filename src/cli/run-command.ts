@@ -11,7 +11,7 @@ export interface CommandContext {
 }
 
 /** The work of a command, with its options and its arguments by name. */
-export type CommandWork<Options extends object> = (options: Options, context: CommandContext) => Promise<void>;
+type CommandWork<Options extends object> = (options: Options, context: CommandContext) => Promise<void>;
 
 /** Gives a command its work, which is loaded when it is asked for. A failure of it is printed, and sets the exit status. */
 export function does<Options extends object>(command: Command, load: () => Promise<CommandWork<Options>>): Command {

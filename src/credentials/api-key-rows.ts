@@ -12,7 +12,7 @@ export function apiKeyRows(em: EntityManager) {
     .select(['id', 'key', 'user_id', 'created_at', 'revoked_at', 'last_used_at']);
 }
 
-export type ApiKeyQuery = ReturnType<typeof apiKeyRows>;
+type ApiKeyQuery = ReturnType<typeof apiKeyRows>;
 
 /** Only the keys that open nothing any more, or only the others; every one where it is not said. */
 export function whereRevoked(query: ApiKeyQuery, revoked: boolean | null | undefined): ApiKeyQuery {

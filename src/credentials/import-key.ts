@@ -8,7 +8,7 @@ import { checkUserId, insertUser, lockUsers, readUserName } from './users.ts';
 import type { Vault } from './vault.ts';
 
 /** A key and secret that callers have already, and whose they are. */
-export interface KeyToImport extends KeyAndSecret {
+interface KeyToImport extends KeyAndSecret {
   /** The id by which old callers know the user. */
   userLegacyId: number;
   /** Needed for a user that there is not yet; null takes the name that the user has. */

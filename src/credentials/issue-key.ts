@@ -9,7 +9,7 @@ import { newPair } from './new-pair.ts';
 import { lockUsers } from './users.ts';
 import type { Vault } from './vault.ts';
 
-export interface IssuedKey {
+interface IssuedKey {
   id: number;
   /** To be shown this once: it is stored sealed, and nobody reads it back. */
   secret: string;
@@ -31,7 +31,7 @@ export async function createApiKey(em: EntityManager, vault: Vault, by: AuditedB
 export const OVERLAP_SECONDS = 86_400;
 export const MAX_OVERLAP_SECONDS = 90 * 86_400;
 
-export interface Rotation {
+interface Rotation {
   /** The public half of the key to replace. */
   key: string;
   /** For so long that key still opens: 0 to MAX_OVERLAP_SECONDS. */

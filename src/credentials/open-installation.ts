@@ -9,12 +9,12 @@ import { readMasterKey } from './master-key.ts';
 import { Vault } from './vault.ts';
 
 /** The settings that say which installation it is. */
-export interface InstallationSettings extends DatabaseSettings {
+interface InstallationSettings extends DatabaseSettings {
   /** 32 bytes; undefined for the key in DATA_DIR. */
   MASTER_KEY?: Buffer | undefined;
 }
 
-export interface OpenInstallation extends OpenDatabase {
+interface OpenInstallation extends OpenDatabase {
   vault: Vault;
 }
 

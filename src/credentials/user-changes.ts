@@ -35,7 +35,7 @@ async function checkNameIsFree(em: EntityManager, name: string): Promise<void> {
 }
 
 /** What a user is to become; null leaves a part as it is. */
-export interface UserChange {
+interface UserChange {
   name: string | null;
   role: Role | null;
   /** True shuts them out: none of their keys opens anything until it is false again. */

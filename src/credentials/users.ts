@@ -6,7 +6,7 @@ import { badInput, conflict } from '../lib/faults.ts';
 import { readText } from '../lib/input.ts';
 
 /** As wide as the column. */
-export const MAX_USER_ID = 2_147_483_647;
+const MAX_USER_ID = 2_147_483_647;
 
 /** BAD_USER_INPUT at `field` for what cannot be the id of a user. The columns and GraphQL's Int keep larger ones out. */
 export function checkUserId(id: number, field: string): void {

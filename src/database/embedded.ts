@@ -24,7 +24,7 @@ const PASSING_START_FAILURE = /lock file|shared memory block|in use|TCP\/IP sock
 
 type Log = (message: string) => void;
 
-export interface EmbeddedOptions {
+interface EmbeddedOptions {
   /** Made where it does not exist. */
   readonly dataDir: string;
   readonly log: Log;

@@ -8,7 +8,7 @@ export interface DatabaseSettings {
   DATA_DIR: string;
 }
 
-export interface FoundDatabase {
+interface FoundDatabase {
   url: string;
   /** To be called when this process needs it no more: the last one out stops the embedded server. */
   release(): Promise<void>;

@@ -20,7 +20,7 @@ export interface Patience {
   patienceMs?: number;
 }
 
-export interface LockWait extends Patience {
+interface LockWait extends Patience {
   /** Asks in another session, to see who is in the way. */
   ask<Row>(text: string): Promise<Row[]>;
   /** What is said; `others` is "other transactions are in the way", and who. */

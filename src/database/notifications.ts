@@ -9,7 +9,7 @@ import { CONNECTION, DeadPeerClient } from './dead-peer-client.ts';
  * `slotkeeper_jobs`: a job can be fetched. `slotkeeper_cancel`: a running attempt is to stop. `slotkeeper_keys`: a key
  * was revoked, or a user got another role. `slotkeeper_installation`: held runners may begin.
  */
-export const CHANNELS = [
+const CHANNELS = [
   'slotkeeper_events',
   'slotkeeper_schedule',
   'slotkeeper_jobs',

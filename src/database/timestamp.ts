@@ -1,3 +1,5 @@
+import { type RawBuilder, sql } from 'kysely';
+
 // The driver hands out timestamptz as PostgreSQL's own text, with microseconds, which a Date would lose.
 
 const TEXT = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?([+-]\d\d)(:\d\d)?$/;
@@ -35,4 +37,9 @@ export function isTimestamp(text: string): boolean {
 /** The instant as text that PostgreSQL reads in any session's time zone. */
 export function toText(date: Date): string {
   return date.toISOString();
+}
+
+/** In SQL: a timestamptz column as milliseconds since 1970, a float8 as JavaScript counts. */
+export function millisecondsOf(column: string): RawBuilder<number> {
+  return sql<number>`(extract(epoch from ${sql.ref(column)}) * 1000)::float8`;
 }

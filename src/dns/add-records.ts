@@ -19,14 +19,14 @@ const MAX_ADDED = 1_000;
 const MAX_RECORDS = 50_000;
 
 /** A record as a caller gives it. Its name is whole or relative to the zone; one without a TTL gets that of the others of its name and type. */
-export interface NewRecord extends GivenFields {
+interface NewRecord extends GivenFields {
   name: string;
   type: DnsRecordType;
   /** Seconds; null for the zone's default. */
   ttl?: number | null | undefined;
 }
 
-export interface NewRecords extends ZoneChoice {
+interface NewRecords extends ZoneChoice {
   records: readonly NewRecord[];
 }
 

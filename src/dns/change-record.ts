@@ -13,13 +13,13 @@ import { findRecords, type RecordRow, shortOf, ttlOf } from './stored-records.ts
 import { checkOwner, refuseClash, type ZoneRecord } from './zone-rules.ts';
 
 /** The record to change, and the version that the caller has seen of its zone, where that matters. */
-export interface RecordChoice {
+interface RecordChoice {
   id: number;
   expectedVersion?: number | null | undefined;
 }
 
 /** Fields left out stay as they are; the type cannot be changed. */
-export interface RecordChange extends RecordChoice, GivenFields {
+interface RecordChange extends RecordChoice, GivenFields {
   name?: string | null | undefined;
   /** Seconds; null for the zone's default. It is changed for all records of the name and type. */
   ttl?: number | null | undefined;

@@ -17,7 +17,7 @@ export interface CommandEnd {
   output: string;
 }
 
-export interface CommandOptions {
+interface CommandOptions {
   timeoutSeconds: number;
   signal: AbortSignal;
 }

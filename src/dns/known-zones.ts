@@ -16,7 +16,7 @@ export interface KnownZonesOptions {
 }
 
 /** What became of the list. */
-export interface Listing {
+interface Listing {
   /** Whether the server has read it. */
   loaded: boolean;
   fault: string | null;

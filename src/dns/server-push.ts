@@ -8,7 +8,7 @@ import { ServedSerials } from './served-serials.ts';
 import type { DnsServerSettings } from './server-settings.ts';
 import { type RenderedZone, ZoneFolder } from './zone-folder.ts';
 
-export type ServerPushOptions = KnownZonesOptions & PushReportOptions;
+type ServerPushOptions = KnownZonesOptions & PushReportOptions;
 
 /** What became of one zone. */
 export interface ZoneOutcome {
@@ -26,7 +26,7 @@ export interface ServerOutcome {
 }
 
 /** The server cannot be pushed to at all: it does not answer, or its directory cannot be used. */
-export class ServerAway extends Error {}
+class ServerAway extends Error {}
 
 /**
  * Pushes to one server. All steps may be repeated, and each begins with what is: the file, and the serial that the

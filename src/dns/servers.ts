@@ -8,14 +8,14 @@ import { readText } from '../lib/input.ts';
 
 const MAX_DESCRIPTION = 1_000;
 
-export interface NewServer {
+interface NewServer {
   name: string;
   description?: string | null | undefined;
   enabled: boolean;
 }
 
 /** Fields left out stay as they are; null is for no description. */
-export interface ServerChange {
+interface ServerChange {
   id: number;
   name?: string | null | undefined;
   description?: string | null | undefined;

@@ -8,7 +8,7 @@ import { readSeconds } from './read-seconds.ts';
 export const ZONE_DEFAULTS = { refresh: 7_200, retry: 3_600, expire: 1_209_600, minimum: 300, defaultTtl: 3_600 };
 
 /** What the SOA record says beside the serial. Seconds, a host name, and a mailbox such as `hostmaster@example.com`. */
-export interface SoaFields {
+interface SoaFields {
   primaryServer?: string | null | undefined;
   contact?: string | null | undefined;
   refresh?: number | null | undefined;

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { sortRecords, type ZoneRecord } from './zone-rules.ts';
 
-export interface ZoneHead {
+interface ZoneHead {
   name: string;
   primary_server: string;
   /** A mailbox, such as `hostmaster@example.com`. */
@@ -16,7 +16,7 @@ export interface ZoneHead {
 }
 
 /** A zone without its serial: what has to differ for a new serial. */
-export interface ZoneContent {
+interface ZoneContent {
   head: ZoneHead;
   lines: readonly string[];
   hash: string;

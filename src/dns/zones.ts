@@ -9,12 +9,12 @@ import { isNewerSerial } from './serial.ts';
 import { asFields, readColumns, ZONE_DEFAULTS, type ZoneColumns, type ZoneFields } from './zone-fields.ts';
 
 /** `soa.primaryServer` and `soa.contact` are needed; what else is left out has its default. */
-export interface NewZone extends ZoneFields {
+interface NewZone extends ZoneFields {
   name: string;
 }
 
 /** Fields left out stay as they are. */
-export interface ZoneChange extends ZoneChoice, ZoneFields {}
+interface ZoneChange extends ZoneChoice, ZoneFields {}
 
 /** Adds a zone without records; returns its id. CONFLICT at `name` where there is one of that name. */
 export async function addZone(em: EntityManager, by: AuditedBy, zone: NewZone): Promise<number> {

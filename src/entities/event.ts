@@ -4,7 +4,7 @@ import { Task } from './task.ts';
 import { User } from './user.ts';
 
 /** What happened to a run. */
-export const RUN_EVENT_TYPES = [
+const RUN_EVENT_TYPES = [
   'QUEUED',
   'STARTED',
   'LOG',
@@ -17,12 +17,12 @@ export const RUN_EVENT_TYPES = [
 ] as const;
 
 /** A task's next slot moved and no run tells of it: many slots in a row were skipped, or the slot was on record already. */
-export const POINTER_EVENT_TYPES = ['TASK_RESCHEDULED'] as const;
+const POINTER_EVENT_TYPES = ['TASK_RESCHEDULED'] as const;
 
 /** What somebody did to a task. */
 export const TASK_EVENT_TYPES = ['TASK_ADDED', 'TASK_UPDATED', 'TASK_PAUSED', 'TASK_RESUMED', 'TASK_DELETED'] as const;
 
-export const EVENT_TYPES = [...RUN_EVENT_TYPES, ...TASK_EVENT_TYPES, ...POINTER_EVENT_TYPES] as const;
+const EVENT_TYPES = [...RUN_EVENT_TYPES, ...TASK_EVENT_TYPES, ...POINTER_EVENT_TYPES] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
 /** What the history of the old API shows (see `src/legacy/reply.ts`); retention spares these events unless told otherwise. */

@@ -1,7 +1,7 @@
 import { defineEntity, p } from '@mikro-orm/core';
 
 /** AVAILABLE to assign, ASSIGNED to someone, or in the HOLDING tank after use until its holding days are over. */
-export const IP_BLOCK_STATES = ['AVAILABLE', 'ASSIGNED', 'HOLDING'] as const;
+const IP_BLOCK_STATES = ['AVAILABLE', 'ASSIGNED', 'HOLDING'] as const;
 export type IpBlockState = (typeof IP_BLOCK_STATES)[number];
 
 const IpBlockSchema = defineEntity({

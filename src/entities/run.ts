@@ -8,7 +8,7 @@ export type RunState = (typeof RUN_STATES)[number];
 /** The states that a run never leaves. */
 export const FINAL_STATES = ['SUCCEEDED', 'FAILED', 'CANCELLED', 'SKIPPED'] as const satisfies readonly RunState[];
 
-export const TRIGGERS = ['SCHEDULE', 'MANUAL', 'RETRY', 'BACKFILL'] as const;
+const TRIGGERS = ['SCHEDULE', 'MANUAL', 'RETRY', 'BACKFILL'] as const;
 export type Trigger = (typeof TRIGGERS)[number];
 
 /**

@@ -24,7 +24,7 @@ import { checkPositions, MARK, sequenceEvents } from './log.ts';
 export type EventRow = Row<'event'> & { seq: number };
 
 /** Which events a reader wants; an absent field is any. */
-export interface EventSelection {
+interface EventSelection {
   taskId?: number;
   runId?: number;
   /** Leaves out what was done to a task itself. */
@@ -65,7 +65,7 @@ export interface Watcher {
 const POLL_MS = 1_000;
 const PAGE = 1_000;
 
-export function selects({ taskId, runId, runsOnly, without }: EventSelection, { row }: LoggedEvent): boolean {
+function selects({ taskId, runId, runsOnly, without }: EventSelection, { row }: LoggedEvent): boolean {
   if (taskId !== undefined && row.task_id !== taskId) return false;
   if (runId !== undefined && row.run_id !== runId) return false;
   return !(runsOnly && row.run_id === null) && !without?.includes(row.type);

@@ -6,7 +6,7 @@ import type { KeyUse } from '../credentials/key-use.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 
 /** Calls with wrong credentials that an address, or a key wherever they come from, may have in a minute. */
-export const REFUSALS_A_MINUTE = 30;
+const REFUSALS_A_MINUTE = 30;
 const MINUTE_MS = 60_000;
 /** Addresses and keys that are counted. */
 const MAX_COUNTED = 10_000;

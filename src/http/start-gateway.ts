@@ -7,7 +7,7 @@ import type { HttpSettings, Services } from './services.ts';
 import { StreamGuard } from './stream-guard.ts';
 
 /** The settings of a gateway, as they are described for operators. */
-export interface GatewaySettings extends HttpSettings {
+interface GatewaySettings extends HttpSettings {
   HOST: string;
   PORT: number;
   STREAMS_PER_KEY: number;

@@ -10,7 +10,7 @@ import { tooMany } from '../lib/faults.ts';
 const LOOK_MS = 4_000;
 
 /** The rights with which a stream, or the socket under it, was opened. */
-export interface StreamRights {
+interface StreamRights {
   apiKeyId: number;
   role: Role;
 }

@@ -7,7 +7,7 @@ import { reasonOf } from '../lib/describe-error.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 
 /** The paths of PEM files: the certificate with those between it and the authority, and its private key. */
-export interface TlsFiles {
+interface TlsFiles {
   cert: string;
   key: string;
 }

@@ -30,7 +30,7 @@ export function traced(tracing: Tracing | null, route: string, handler: SpannedH
 }
 
 /** Lines of the request name its trace from here on. */
-export function beginRequest(tracing: Tracing, name: string, request: FastifyRequest): Span {
+function beginRequest(tracing: Tracing, name: string, request: FastifyRequest): Span {
   const span = tracing.request(name, request.headers.traceparent, { 'slotkeeper.request.id': request.id });
   request.log = request.log.child({ traceId: span.traceId });
   return span;

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import type { FastifyRequest, RequestPayload } from 'fastify';
 
 /** Beginning of a body, and whether that is all of it; the rest is unread. */
-export interface BodyHead {
+interface BodyHead {
   bytes: Buffer;
   isAll: boolean;
 }

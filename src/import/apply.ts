@@ -13,7 +13,7 @@ import { policyOfClass } from '../tasks/policy.ts';
 import type { OldTask } from './old-task.ts';
 import { type ImportPlan, planImport } from './plan.ts';
 
-export interface ImportOptions {
+interface ImportOptions {
   /** The zone of the old server's clock, and of the tasks. */
   timeZone: string;
   /** Adds all tasks paused, whatever they were. */

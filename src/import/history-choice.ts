@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import type { OldTask } from './old-task.ts';
 import type { ImportPlan, PlannedTask } from './plan.ts';
 
-export interface HistoryChoice {
+interface HistoryChoice {
   /** Tasks whose history is theirs here. */
   wanted: OldTask[];
   /** Why that of the others is left there, by their ids. */

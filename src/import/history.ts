@@ -13,7 +13,7 @@ import { NewestNames } from './user-names.ts';
 /** Rows of one statement. */
 const BATCH = 5_000;
 
-export interface HistoryOptions {
+interface HistoryOptions {
   /** The zone of the old server's clock. */
   timeZone: string;
   /** Counts alone. */
@@ -24,7 +24,7 @@ export interface HistoryOptions {
   say(message: string): void;
 }
 
-export interface ImportedHistory {
+interface ImportedHistory {
   /** Rows that the old server told, and those of them that were not here. */
   rows: number;
   added: number;

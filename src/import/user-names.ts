@@ -22,7 +22,7 @@ export class NewestNames {
   }
 }
 
-export interface OwnerNames {
+interface OwnerNames {
   /** By the ids of the users there. */
   names: Map<number, string>;
   /** Why others are not known. */

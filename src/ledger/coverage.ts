@@ -4,6 +4,7 @@ import { type Kysely, sql } from 'kysely';
 import { compileSchedule, type RepeatRule } from '../calendar/schedule.ts';
 import type { ReadTables } from '../database/rows.ts';
 import { readSnapshot } from '../database/snapshot.ts';
+import { millisecondsOf } from '../database/timestamp.ts';
 import { readLedgerFrom } from './ledger-begin.ts';
 
 export interface Coverage {
@@ -134,12 +135,10 @@ function countSlot(
   }
 }
 
-const epoch = (column: string) => sql`(extract(epoch from ${sql.ref(column)}) * 1000)::float8`;
-
 /** The stretches in which the tasks were active. The milliseconds of a boundary never matter: slots are whole minutes. */
 async function readVersions(database: Kysely<ReadTables>, { after, until }: Range, taskIds: readonly number[]) {
   const { rows } = await sql<VersionRow>`
-    select v.task_id, v.rules, v.time_zone, v.valid_to is null as is_current, ${epoch('task.next_run_at')} as next_run_at,
+    select v.task_id, v.rules, v.time_zone, v.valid_to is null as is_current, ${millisecondsOf('task.next_run_at')} as next_run_at,
       floor(extract(epoch from greatest(v.valid_from, ${after}::timestamptz)) * 1000)::float8 as after,
       floor(extract(epoch from least(v.valid_to, ${until}::timestamptz)) * 1000)::float8 as until
     from schedule_version v join task on task.id = v.task_id and task.id = any(${taskIds})
@@ -152,7 +151,7 @@ async function readVersions(database: Kysely<ReadTables>, { after, until }: Rang
 
 async function readLedger(database: Kysely<ReadTables>, { after, until }: Range, taskIds: readonly number[]) {
   const { rows } = await sql<LedgerRow>`
-    select task_id, ${epoch('slot')} as slot,
+    select task_id, ${millisecondsOf('slot')} as slot,
       case when state = 'SKIPPED' then 'skipped' when state in ('QUEUED', 'RUNNING') then 'pending' else 'ran' end as outcome
     from run
     where trigger = 'SCHEDULE' and task_id = any(${taskIds}) and slot > ${after} and slot <= ${until}
@@ -163,7 +162,7 @@ async function readLedger(database: Kysely<ReadTables>, { after, until }: Range,
 
 async function readGaps(database: Kysely<ReadTables>, { after, until }: Range, taskIds: readonly number[]) {
   const { rows } = await sql<GapRow>`
-    select task_id, ${epoch('from_slot')} as from_slot, ${epoch('to_slot')} as to_slot from slot_gap
+    select task_id, ${millisecondsOf('from_slot')} as from_slot, ${millisecondsOf('to_slot')} as to_slot from slot_gap
     where task_id = any(${taskIds}) and to_slot > ${after} and from_slot <= ${until}
   `.execute(database);
   return rows;

@@ -11,7 +11,7 @@ import { hasRunner } from '../scheduling/live-runners.ts';
 import { SKIP_MESSAGES } from '../scheduling/skip-messages.ts';
 import { readLedgerFrom } from './ledger-begin.ts';
 
-export const SLOT_VERDICTS = [
+const SLOT_VERDICTS = [
   'RAN',
   'SKIPPED',
   'PENDING',

@@ -4,15 +4,15 @@
 import { type Kysely, sql } from 'kysely';
 import { compileSchedule, type RepeatRule } from '../calendar/schedule.ts';
 import type { ReadTables } from '../database/rows.ts';
+import { millisecondsOf } from '../database/timestamp.ts';
 import { SlotShares, YieldBudget } from './slot-budget.ts';
 
 /** Schedules that are computed for one question, a tenth of a millisecond each where they are not in the cache. */
-export const MAX_PLANNED_SCHEDULES = 10_000;
+const MAX_PLANNED_SCHEDULES = 10_000;
 /** Slots that are computed for one question; a million take a quarter of a second. */
 const MAX_PLANNED_SLOTS = 3_000_000;
 
 const MINUTE = 60_000;
-const epoch = (column: string) => sql`(extract(epoch from ${sql.ref(column)}) * 1000)::float8`;
 /**
  * Tells schedules apart a few times faster than comparing their rules does. Of 100,000 different ones two have the same
  * with a chance of one in four billion.
@@ -43,7 +43,7 @@ interface Counted {
 }
 
 /** What the database says of the slots to come. */
-export interface PlannedRows {
+interface PlannedRows {
   /** Tasks with one slot in the range at most, by that slot. */
   single: Counted[];
   computed: Sharers[];
@@ -55,7 +55,7 @@ export async function readPlanned(database: Kysely<ReadTables>, range: SlotRange
   const { to, taskId } = range;
   const isDue = sql`task.next_run_at < ${to} ${taskId === null ? sql`` : sql`and task.id = ${taskId}`}`;
   const { rows: single } = await sql<Counted>`
-    select ${epoch('task.next_run_at')} as at, count(*)::int as tasks from task
+    select ${millisecondsOf('task.next_run_at')} as at, count(*)::int as tasks from task
     where ${isDue} and ${isKnown} and (task.following_run_at is null or task.following_run_at >= ${to})
     group by task.next_run_at
   `.execute(database);
@@ -67,7 +67,7 @@ export async function readPlanned(database: Kysely<ReadTables>, range: SlotRange
     where ${isDue} and not (${isKnown} and (task.following_run_at is null or task.following_run_at >= ${to}))
     group by task.next_run_at, v.time_zone, ${scheduleHash}
     order by following_run_at nulls first, version_id`;
-  const standing = sql`${epoch('next_run_at')} as next, ${epoch('following_run_at')} as following`;
+  const standing = sql`${millisecondsOf('next_run_at')} as next, ${millisecondsOf('following_run_at')} as following`;
   const { rows: computed } = await sql<Sharers>`
     select v.time_zone, v.rules, ${standing}, tasks
     from (${sharers} limit ${MAX_PLANNED_SCHEDULES}) as sharers join schedule_version v on v.id = version_id

@@ -4,6 +4,7 @@ import { type Kysely, sql } from 'kysely';
 import { compileSchedule, type RepeatRule } from '../calendar/schedule.ts';
 import type { ReadTables } from '../database/rows.ts';
 import { readSnapshot } from '../database/snapshot.ts';
+import { millisecondsOf } from '../database/timestamp.ts';
 import type { RunState, SkipReason } from '../entities/run.ts';
 import { readLedgerFrom } from './ledger-begin.ts';
 import { scheduleHash } from './planned-slots.ts';
@@ -25,7 +26,7 @@ export interface SlotLane {
 }
 
 /** Which of the tasks: those whose ids lie between, so many of them, read in descending order where it is backward. */
-export interface LanePage {
+interface LanePage {
   after: number | null;
   before: number | null;
   limit: number;
@@ -37,8 +38,6 @@ export const MAX_LANE_MINUTES = 400;
 /** Different schedules of tasks that may have a slot there, a tenth of a millisecond each. */
 export const MAX_LANE_SCHEDULES = 10_000;
 const TASKS_AT_ONCE = 500;
-
-const epoch = (column: string) => sql`(extract(epoch from ${sql.ref(column)}) * 1000)::float8`;
 
 interface Range {
   from: Date;
@@ -148,7 +147,7 @@ type Add = (taskId: number, slot: LaneSlot) => void;
 
 async function addRecorded(database: Kysely<ReadTables>, { from, to }: Range, ids: readonly number[], add: Add) {
   const { rows } = await sql<{ id: number; task_id: number; at: number; state: RunState; skip: SkipReason | null }>`
-    select id, task_id, ${epoch('slot')} as at, state, skip_reason as skip from run
+    select id, task_id, ${millisecondsOf('slot')} as at, state, skip_reason as skip from run
     where trigger = 'SCHEDULE' and task_id = any(${ids}) and slot >= ${from} and slot < ${to}
   `.execute(database);
   for (const { id, task_id, at, state, skip } of rows) {
@@ -166,7 +165,7 @@ async function addGaps(database: Kysely<ReadTables>, { from, to }: Range, ids: r
     reason: SkipReason;
   }>`
     select gap.task_id, v.time_zone, v.rules, gap.reason,
-      ${epoch('gap.from_slot')} as first, ${epoch('gap.to_slot')} as last
+      ${millisecondsOf('gap.from_slot')} as first, ${millisecondsOf('gap.to_slot')} as last
     from ${gapsOf} where gap.task_id = any(${ids}) and ${isIn({ from, to })}
   `.execute(database);
   const turns = new YieldBudget();
@@ -182,7 +181,7 @@ async function addGaps(database: Kysely<ReadTables>, { from, to }: Range, ids: r
 
 async function addPlanned(database: Kysely<ReadTables>, { from, to }: Range, ids: readonly number[], add: Add) {
   const { rows } = await sql<{ id: number; time_zone: string; rules: RepeatRule[]; next: number }>`
-    select task.id, v.time_zone, v.rules, ${epoch('task.next_run_at')} as next
+    select task.id, v.time_zone, v.rules, ${millisecondsOf('task.next_run_at')} as next
     from task join schedule_version v on v.task_id = task.id and v.valid_to is null
     where task.id = any(${ids}) and task.next_run_at < ${to}
   `.execute(database);

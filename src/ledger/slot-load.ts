@@ -5,6 +5,7 @@ import { type Kysely, sql } from 'kysely';
 import { compileSchedule, type RepeatRule } from '../calendar/schedule.ts';
 import type { ReadTables } from '../database/rows.ts';
 import { readSnapshot } from '../database/snapshot.ts';
+import { millisecondsOf } from '../database/timestamp.ts';
 import type { RunState, SkipReason } from '../entities/run.ts';
 import { readLedgerFrom } from './ledger-begin.ts';
 import { countPlanned, readPlanned, type SlotRange, scheduleHash } from './planned-slots.ts';
@@ -70,8 +71,6 @@ const MAX_GAP_GROUPS = 10_000;
 const MAX_GAP_SLOTS = 3_000_000;
 
 const MINUTE = 60_000;
-const epoch = (column: string) => sql`(extract(epoch from ${sql.ref(column)}) * 1000)::float8`;
-
 interface RunRow {
   at: number;
   state: RunState;
@@ -120,7 +119,7 @@ function ofTask(column: string, taskId: number | null) {
 
 async function readRuns(database: Kysely<ReadTables>, { from, to, taskId }: SlotRange): Promise<RunRow[]> {
   const { rows } = await sql<RunRow>`
-    select ${epoch('slot')} as at, state, count(*)::int as runs from run
+    select ${millisecondsOf('slot')} as at, state, count(*)::int as runs from run
     where trigger = 'SCHEDULE' and slot >= ${from} and slot < ${to} ${ofTask('task_id', taskId)}
     group by slot, state
   `.execute(database);
@@ -130,7 +129,7 @@ async function readRuns(database: Kysely<ReadTables>, { from, to, taskId }: Slot
 /** The smallest first, so that as few as possible are left out. */
 async function readGapGroups(database: Kysely<ReadTables>, { from, to, taskId }: SlotRange): Promise<GapRow[]> {
   const { rows } = await sql<GapRow>`
-    select v.time_zone, v.rules, ${epoch('from_slot')} as from_slot, ${epoch('to_slot')} as to_slot, gaps, all_gaps
+    select v.time_zone, v.rules, ${millisecondsOf('from_slot')} as from_slot, ${millisecondsOf('to_slot')} as to_slot, gaps, all_gaps
     from (
       select min(v.id) as version_id, gap.from_slot, gap.to_slot, min(gap.count) as slots, count(*)::int as gaps,
         (sum(count(*)) over ())::int as all_gaps
@@ -169,7 +168,7 @@ async function countGaps(
 
 async function readGaps(database: Kysely<ReadTables>, { from, to, taskId }: SlotRange): Promise<SlotGap[]> {
   const { rows } = await sql<{ task_id: number; from_ms: number; to_ms: number; reason: SkipReason; count: number }>`
-    select task_id, ${epoch('from_slot')} as from_ms, ${epoch('to_slot')} as to_ms, reason, count from slot_gap
+    select task_id, ${millisecondsOf('from_slot')} as from_ms, ${millisecondsOf('to_slot')} as to_ms, reason, count from slot_gap
     where to_slot >= ${from} and from_slot < ${to} ${ofTask('task_id', taskId)}
     order by to_slot desc, task_id limit ${MAX_GAPS}
   `.execute(database);

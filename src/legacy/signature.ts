@@ -1,7 +1,7 @@
 // Which part of a query string is signed, and signed query strings for clients; see `src/credentials/signature.ts`.
 import { sign } from '../credentials/signature.ts';
 
-export interface SignedQuery {
+interface SignedQuery {
   /** The bytes that the hash is over, which are also the only ones that parameters are read from. */
   signed: string;
   /** Still as sent, URL-encoded or not; null where the query has none. */

@@ -1,16 +1,7 @@
 import { badInput } from './faults.ts';
 
 /** The types that `node` finds. */
-export const NODE_TYPES = [
-  'Task',
-  'RepeatItem',
-  'Run',
-  'User',
-  'IpBlock',
-  'DnsZone',
-  'DnsRecord',
-  'DnsServer',
-] as const;
+const NODE_TYPES = ['Task', 'RepeatItem', 'Run', 'User', 'IpBlock', 'DnsZone', 'DnsRecord', 'DnsServer'] as const;
 export type NodeType = (typeof NODE_TYPES)[number];
 
 // No more digits than a number holds exactly.

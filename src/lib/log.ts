@@ -4,7 +4,7 @@ import { type DestinationStream, type LevelWithSilent, type Logger, pino } from 
 import { toGlobalId } from './global-id.ts';
 
 /** An attempt of a run; the ids are the database's. */
-export interface LoggedAttempt {
+interface LoggedAttempt {
   runId: number;
   taskId: number;
   attempt: number;

@@ -6,7 +6,7 @@ import { InstallationGauges } from './installation-gauges.ts';
 import { LogCounters } from './log-counters.ts';
 import type { Metrics } from './metrics.ts';
 
-export interface GatewayParts {
+interface GatewayParts {
   em: EntityManager;
   tail: EventTail;
   taskFeed: TaskFeed;

@@ -22,7 +22,7 @@ import { beginAttempt, endAttempt } from './traced-attempt.ts';
 import { UnsupportedClasses } from './unsupported-classes.ts';
 import { doneWithin } from './within.ts';
 
-export interface ExecutorOptions {
+interface ExecutorOptions {
   /** As it is registered. */
   runnerId: string;
   em: EntityManager;

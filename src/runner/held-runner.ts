@@ -9,7 +9,7 @@ import { Releasers } from '../lib/releasers.ts';
 const POLL_MS = 5_000;
 
 /** Starts the parts of a runner, and pushes what stops them. */
-export type StartParts = (releasers: Releasers) => Promise<void>;
+type StartParts = (releasers: Releasers) => Promise<void>;
 
 /**
  * A runner that begins as soon as its installation is not held (see `src/backup/installation.ts`), which is most often at

@@ -12,7 +12,7 @@ const HEARTBEAT_MS = 3_000;
 /** A heartbeat that takes longer has not got through. */
 const HEARTBEAT_TIMEOUT_MS = 5_000;
 
-export interface LeaseOptions {
+interface LeaseOptions {
   em: EntityManager;
   jobs: Jobs;
   notifications: Notifications;

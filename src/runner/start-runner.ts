@@ -12,7 +12,7 @@ import { PlannerLoop } from './planner-loop.ts';
 import { Registration } from './registration.ts';
 
 /** The settings of a runner, as they are described for operators. */
-export interface RunnerSettings {
+interface RunnerSettings {
   CONCURRENCY: number;
   LEASE_SECONDS: number;
   GRACE_SECONDS: number;
@@ -21,7 +21,7 @@ export interface RunnerSettings {
 }
 
 /** What a runner is made of. */
-export interface RunnerParts {
+interface RunnerParts {
   orm: Orm;
   jobs: Jobs;
   notifications: Notifications;

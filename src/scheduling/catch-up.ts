@@ -4,7 +4,7 @@ import type { Schedule } from '../calendar/schedule.ts';
 import type { SkipReason } from '../entities/run.ts';
 import type { CatchUpPolicy } from '../entities/task.ts';
 
-export interface CatchUpRule {
+interface CatchUpRule {
   policy: CatchUpPolicy;
   /** A slot is missed once it is this late. */
   misfireGraceSeconds: number;
@@ -14,13 +14,13 @@ export interface CatchUpRule {
   missedBecause: Extract<SkipReason, 'MISSED' | 'NO_RUNNER'>;
 }
 
-export interface DueSlot {
+interface DueSlot {
   slot: Date;
   /** Whether it is run although it was missed. */
   late: boolean;
 }
 
-export interface SkippedSlot {
+interface SkippedSlot {
   slot: Date;
   reason: SkipReason;
 }

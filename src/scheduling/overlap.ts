@@ -13,7 +13,7 @@ export interface OpenRuns {
 
 export const NONE_OPEN: OpenRuns = { open: 0, waiting: 0 };
 
-export type OverlapDecision = 'SEND' | 'WAIT' | 'SKIP';
+type OverlapDecision = 'SEND' | 'WAIT' | 'SKIP';
 
 /**
  * What becomes of one more run of a task. `mayWait` is for runs that are never skipped: by request, and catching up.

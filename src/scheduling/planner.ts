@@ -5,6 +5,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { type RawBuilder, sql } from 'kysely';
 import { compileSchedule, type RepeatRule } from '../calendar/schedule.ts';
 import { isRefused } from '../database/refused.ts';
+import { millisecondsOf } from '../database/timestamp.ts';
 import { inTransaction } from '../database/transaction.ts';
 import type { DueTask } from './due-task.ts';
 import type { Jobs } from './jobs.ts';
@@ -17,8 +18,6 @@ export const BATCH = 1_000;
 /** Tasks whose next slots are computed at once: for some 20 ms nothing else is done by the process. */
 const FOLLOWING_BATCH = 250;
 
-const epoch = (column: string) => sql`(extract(epoch from ${sql.ref(column)}) * 1000)::float8`;
-
 /** Who fires. */
 export interface Planner {
   /** The classes that this process runs; those of other live runners are in the database. */
@@ -30,8 +29,8 @@ export interface Planner {
 /** The columns of a `DueTask`, `now` being the instant that counts as now. */
 function dueColumns(now: RawBuilder<unknown>, ownClasses: readonly string[] = []) {
   return sql`id, name, class_name, ${hasRunner('class_name', ownClasses)} as has_runner, owner_id, time_zone, overlap, queue_limit, catch_up, misfire_grace_seconds,
-    catch_up_max_age_seconds, timeout_seconds, ${epoch('next_run_at')} as next_run_at,
-    ${epoch('following_run_at')} as following_run_at, ${epoch('following_of')} as following_of,
+    catch_up_max_age_seconds, timeout_seconds, ${millisecondsOf('next_run_at')} as next_run_at,
+    ${millisecondsOf('following_run_at')} as following_run_at, ${millisecondsOf('following_of')} as following_of,
     (extract(epoch from ${now}) * 1000)::float8 as now`;
 }
 
@@ -134,7 +133,7 @@ export async function lockAndSettle(em: EntityManager, jobs: Jobs, taskId: numbe
 /** The task if it is due `at` an instant, null for the database's clock; and that instant, in milliseconds. */
 async function readDueTask(em: EntityManager, taskId: number, at: Date | null) {
   const { rows } = await sql<{ clock: number } & (DueTask | { id: null })>`
-    select ${epoch('clock.at')} as clock, ${dueColumns(sql`clock.at`)}
+    select ${millisecondsOf('clock.at')} as clock, ${dueColumns(sql`clock.at`)}
     from (select coalesce(${at}::timestamptz, clock_timestamp()) as at) as clock
       left join task on task.id = ${taskId} and task.next_run_at <= clock.at
   `.execute(em.getKysely());
@@ -159,7 +158,7 @@ export async function anyDue(em: EntityManager, { ownClasses, faults }: Planner)
 export async function computeFollowing(em: EntityManager, faults: ScheduleFaults): Promise<number> {
   const database = em.getKysely();
   const { rows } = await sql<{ id: number; version_id: number; rules: RepeatRule[]; time_zone: string; next: number }>`
-    select task.id, v.id as version_id, v.rules, v.time_zone, ${epoch('task.next_run_at')} as next
+    select task.id, v.id as version_id, v.rules, v.time_zone, ${millisecondsOf('task.next_run_at')} as next
     from (
       select id, next_run_at from task
       where next_run_at is not null and following_of is distinct from next_run_at and id <> all(${faults.taskIds})

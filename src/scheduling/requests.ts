@@ -15,7 +15,7 @@ import { releaseWaiting } from './release.ts';
 /** The user who asks. */
 type Asking = { id: number };
 
-export interface RunRequest {
+interface RunRequest {
   trigger: Extract<Trigger, 'MANUAL' | 'RETRY'>;
   actor: Asking;
   /** Data for this run alone, JSON text. */
@@ -71,7 +71,7 @@ function traced(task: Task, trigger: Trigger): Attributes {
 }
 
 /** Whoever asks for slots of the past to be run. */
-export interface BackfillRequest {
+interface BackfillRequest {
   actor: Asking;
   /** Of the request; null where traces are off. */
   span: Span | null;

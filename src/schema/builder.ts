@@ -9,7 +9,7 @@ import { forbidden } from '../lib/faults.ts';
 import { beyond, connectionComplexity, LIMITS } from './complexity.ts';
 import type { Context } from './context.ts';
 
-export interface SchemaTypes {
+interface SchemaTypes {
   Context: Context;
   AuthScopes: {
     /** Any user: reads. */

@@ -10,11 +10,9 @@ export type RepeatItemRow = Row<'repeat_item'>;
 /** The items are there where they were read together with the tasks. */
 export type TaskRow = Row<'task'> & { repeat_items?: RepeatItemRow[] };
 export type RunRow = Row<'run'>;
-export type IpBlockRow = Row<'ip_block'>;
 export type DnsZoneRow = Row<'dns_zone'>;
 export type DnsRecordRow = Row<'dns_record'>;
-export type DnsServerRow = Row<'dns_server'>;
-export type DnsServerZoneRow = Row<'dns_server_zone'>;
+type DnsServerZoneRow = Row<'dns_server_zone'>;
 export type UserRow = Pick<Row<'app_user'>, 'id' | 'name' | 'role' | 'disabled_at'>;
 
 export type NodeTable =

@@ -16,7 +16,7 @@ function refuse(scalar: string, value: unknown, accepted: string): GraphQLError 
 
 const INSTANT = /^\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/;
 
-export function parseInstant(value: unknown): Date {
+function parseInstant(value: unknown): Date {
   if (typeof value === 'string' && INSTANT.test(value) && parseDay(value.slice(0, 10)) !== null) {
     const instant = new Date(value);
     // An offset may lead beyond the years that a text of four digits can say.

@@ -25,7 +25,7 @@ export class TaskClasses {
 }
 
 /** The settings that the classes of the product look at. */
-export interface TaskClassSettings {
+interface TaskClassSettings {
   HOLDING_DAYS: number;
   BACKUP_LOCATIONS: readonly BackupLocation[];
   DNS_SERVERS: DnsServersSettings;

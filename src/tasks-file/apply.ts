@@ -19,7 +19,7 @@ import { type FileTask, refuseFaults, type TasksFile } from './file.ts';
 import { FileClasses } from './file-classes.ts';
 import { type PlannedChange, type PlanOptions, planTasks, type TaskPlan } from './plan.ts';
 
-export interface CheckOptions extends PlanOptions {
+interface CheckOptions extends PlanOptions {
   taskClasses: KnownClasses;
   /** Of a new task that names none. */
   timeZone: string;
@@ -27,7 +27,7 @@ export interface CheckOptions extends PlanOptions {
   actor: User;
 }
 
-export interface ApplyOptions extends CheckOptions {
+interface ApplyOptions extends CheckOptions {
   jobs: Jobs;
   /** The path of the file. */
   from: string;

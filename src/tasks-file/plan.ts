@@ -34,7 +34,7 @@ export interface Conflict {
   here: StoredTask | null;
 }
 
-export type Named = Pick<StoredTask, 'id' | 'version'> & { name: string };
+type Named = Pick<StoredTask, 'id' | 'version'> & { name: string };
 
 /** What is to be done so that the tasks here are those of the file. */
 export interface TaskPlan {

@@ -18,7 +18,7 @@ import type { Requester } from './run-requests.ts';
 export const MAX_SLOTS = 500;
 
 /** Which slots: those of the task in [from, to), which is not to come. */
-export interface BackfillRange {
+interface BackfillRange {
   from: Date;
   to: Date;
   /** Whether slots with a run that succeeded, or has not ended yet, are run again. */

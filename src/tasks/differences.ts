@@ -5,7 +5,7 @@ import type { Task } from '../entities/index.ts';
 /** Longer data (in characters of its JSON text) is not repeated in the log. */
 const MOST_DATA = 10_000;
 
-export type TaskDescription = Record<string, unknown>;
+type TaskDescription = Record<string, unknown>;
 
 /** What users may change of a task; its repeat items must be loaded. */
 export function describeTask(task: Task): TaskDescription {

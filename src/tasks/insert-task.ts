@@ -6,7 +6,7 @@ import { pointersAt } from '../scheduling/schedule-change.ts';
 import type { PolicyColumns } from './policy.ts';
 
 /** A task whose every value has been checked. */
-export interface CheckedTask {
+interface CheckedTask {
   name: string;
   className: string;
   /** JSON text. */

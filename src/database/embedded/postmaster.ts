@@ -10,7 +10,7 @@ import type { Place } from './place.ts';
 import { commandLine, isAlive, isRunning } from './process.ts';
 import { lastLine, run } from './run.ts';
 
-export type ServerState = { kind: 'down' } | { kind: 'starting or stopping' } | { kind: 'ready'; port: number };
+type ServerState = { kind: 'down' } | { kind: 'starting or stopping' } | { kind: 'ready'; port: number };
 
 const MAX_LOG_BYTES = 10_000_000;
 const LOG_TAIL_BYTES = 16_384;

@@ -17,7 +17,7 @@ export interface Command {
   readonly gid?: number;
 }
 
-export interface RunOptions {
+interface RunOptions {
   readonly cwd: string;
   readonly timeoutSeconds: number;
   /** The cluster that the program works on, where it takes one. */

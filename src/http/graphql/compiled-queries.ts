@@ -23,7 +23,7 @@ const REPLY_TYPES: Readonly<Record<string, string>> = {
   'application/graphql-response+json': 'application/graphql-response+json; charset=utf-8',
 };
 
-export interface CompiledReply {
+interface CompiledReply {
   type: string;
   body: string;
   operationInfo: OperationInfo;

@@ -16,7 +16,7 @@ import { findCallersOfLongBodies, MAX_BODY_BYTES, readCall } from './callers.ts'
 import { legacyDescription } from './description.ts';
 import { sendError, sendRefusal, sendReply } from './replies.ts';
 
-export interface LegacyServices extends Services {
+interface LegacyServices extends Services {
   gateway: Gateway;
   repliesOf(userId: number): ReplyStore;
   /** The reply of getTasks: what `build` builds, or the last one where that would be the same. */

@@ -39,7 +39,7 @@ const IpBlockFilter = builder.inputType('IpBlockFilter', {
 
 const BY_ID: Ordering = { field: 'ID', direction: 'ASC', by: null };
 
-export const IpBlockConnection = builder.connectionObject(
+const IpBlockConnection = builder.connectionObject(
   { type: IpBlockRef, name: 'IpBlockConnection', description: 'A page of blocks.' },
   { name: 'IpBlockEdge', description: 'A block of a page.' },
 );

@@ -65,7 +65,7 @@ const DnsRecordFilter = builder.inputType('DnsRecordFilter', {
   }),
 });
 
-export const DnsRecordConnection = builder.connectionObject(
+const DnsRecordConnection = builder.connectionObject(
   { type: DnsRecordRef, name: 'DnsRecordConnection', description: 'A page of records.' },
   { name: 'DnsRecordEdge', description: 'A record of a page.' },
 );

@@ -46,12 +46,12 @@ DnsServerZoneRef.implement({
 
 const BY_ID: Ordering = { field: 'ID', direction: 'ASC', by: null };
 
-export const DnsServerConnection = builder.connectionObject(
+const DnsServerConnection = builder.connectionObject(
   { type: DnsServerRef, name: 'DnsServerConnection', description: 'A page of servers.' },
   { name: 'DnsServerEdge', description: 'A server of a page.' },
 );
 
-export const DnsServerZoneConnection = builder.connectionObject(
+const DnsServerZoneConnection = builder.connectionObject(
   { type: DnsServerZoneRef, name: 'DnsServerZoneConnection', description: 'A page of the zones of a server.' },
   { name: 'DnsServerZoneEdge', description: 'A zone of a server.' },
 );

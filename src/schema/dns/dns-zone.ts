@@ -118,7 +118,7 @@ const DnsZoneFilter = builder.inputType('DnsZoneFilter', {
 
 const BY_ID: Ordering = { field: 'ID', direction: 'ASC', by: null };
 
-export const DnsZoneConnection = builder.connectionObject(
+const DnsZoneConnection = builder.connectionObject(
   { type: DnsZoneRef, name: 'DnsZoneConnection', description: 'A page of zones.' },
   { name: 'DnsZoneEdge', description: 'A zone of a page.' },
 );

@@ -3,7 +3,7 @@ import { type Expression, type RawBuilder, sql } from 'kysely';
 import { readRows } from '../../database/rows.ts';
 
 /** A column of the child that says its parent, and the one that its pages are ordered by. */
-export interface Nesting {
+interface Nesting {
   parent: string;
   order: string;
   /** What decides between equals. */

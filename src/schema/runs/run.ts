@@ -108,7 +108,7 @@ const RunOrder = builder.inputType('RunOrder', {
   }),
 });
 
-export const RunConnection = builder.connectionObject(
+const RunConnection = builder.connectionObject(
   { type: RunRef, name: 'RunConnection', description: 'A page of runs.' },
   { name: 'RunEdge', description: 'A run of a page.' },
 );

@@ -24,7 +24,7 @@ const FOUR_HOURS_SECONDS = 14_400;
 /** The name that an attempt was about to give to its file. */
 const checkpointSchema = z.object({ file: z.string() });
 
-export interface BackupTaskParts {
+interface BackupTaskParts {
   /** At least one; the first is that of a task that names none. */
   locations: readonly BackupLocation[];
   databaseUrl: string;

@@ -18,7 +18,7 @@ import { signalWithin } from './http-request/signal.ts';
 import { type Lookup, systemLookup } from './http-request/target.ts';
 import { readTarget, shownUrl } from './http-request/url.ts';
 
-export interface HttpRequestParts {
+interface HttpRequestParts {
   /** Opens the secrets. */
   vault: Vault;
   privateTargets: PrivateTargets;

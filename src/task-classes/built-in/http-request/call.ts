@@ -10,7 +10,7 @@ import { nextRequest } from './redirect.ts';
 import { type Lookup, resolveTarget } from './target.ts';
 import { shownUrl } from './url.ts';
 
-export interface CallOptions {
+interface CallOptions {
   lookupHost: Lookup;
   privateTargets: PrivateTargets;
   maxRedirects: number;

@@ -4,7 +4,7 @@ import { describeExpected, parseExpectedStatus, STATUS_RULE, type StatusRange } 
 import { findDouble, findHeaderFault, MAX_HEADERS } from './headers.ts';
 import { readTarget } from './url.ts';
 
-export const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 const SUCCESS: StatusRange[] = [{ from: 200, to: 299 }];
 const MAX_STATUS_LENGTH = 200;
 

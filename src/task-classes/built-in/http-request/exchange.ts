@@ -5,7 +5,7 @@ import type { Outgoing, Reply } from './message.ts';
 import type { PrivateTargets } from './private-targets.ts';
 import { refused, type Target } from './target.ts';
 
-export interface ExchangeOptions {
+interface ExchangeOptions {
   target: Target;
   privateTargets: PrivateTargets;
   maxResponseBytes: number;

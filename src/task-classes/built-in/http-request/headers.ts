@@ -3,7 +3,7 @@ import { SECRET_NAME } from '../../../credentials/secrets.ts';
 const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/;
 const VALUE = /^[\t\x20-\x7e]*$/;
 export const MAX_HEADERS = 64;
-export const MAX_VALUE_LENGTH = 8_192;
+const MAX_VALUE_LENGTH = 8_192;
 
 /** What the request itself decides: where it goes, where its body ends and what becomes of the connection. */
 const REFUSED = new Set([
@@ -22,13 +22,13 @@ const REFUSED = new Set([
   'expect',
 ]);
 
-export interface SecretReference {
+interface SecretReference {
   secret: string;
   prefix?: string | null | undefined;
 }
 
 export type HeaderValue = string | number | SecretReference;
-export type HeaderValues = Readonly<Record<string, HeaderValue>>;
+type HeaderValues = Readonly<Record<string, HeaderValue>>;
 
 /** A header to send; a secret is in its value already. */
 export interface Header {

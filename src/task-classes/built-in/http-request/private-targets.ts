@@ -6,7 +6,7 @@ import { type Address, findPrivateRange, isInNetwork, type Network, parseAddress
 import { type Interfaces, isOwnNetwork } from './own-networks.ts';
 
 /** Where a connection goes. */
-export interface Endpoint {
+interface Endpoint {
   /** As `hostOf` returns it. */
   host: string;
   port: number;

@@ -5,7 +5,7 @@ import { hostOf } from '../../../lib/host-pattern.ts';
 import { PermanentError } from '../../task-class.ts';
 import type { PrivateTargets } from './private-targets.ts';
 
-export interface ResolvedAddress {
+interface ResolvedAddress {
   address: string;
   /** 4 or 6. */
   family: number;

@@ -1,4 +1,4 @@
-export const MAX_URL_LENGTH = 8_192;
+const MAX_URL_LENGTH = 8_192;
 
 /** The URL of a request, or what it is instead of one that is accepted. */
 export function readTarget(text: string, base?: URL): URL | string {
