@@ -72,7 +72,7 @@ builder.queryField('auditLog', (t) =>
       authScopes: { admin: true },
       description:
         'Who changed users, keys, secrets, the installation, name servers, DNS zones and records, and address blocks, the newest first; for admins. What is done to tasks is in `events`.',
-      args: { filter: t.arg({ type: AuditFilter, description: 'Which ones; every one unless given.' }) },
+      args: { filter: t.arg({ type: AuditFilter, description: 'The filter; all by default.' }) },
       resolve: async (_root, { filter, ...args }, { em }) => {
         const page = readPage(args);
         let query = readRows(em).selectFrom('audit_entry').selectAll();

@@ -49,7 +49,7 @@ EventRef.implement({
     }),
     actor: t.field({
       type: UserRef,
-      description: 'Who asked for it; for a slot the owner of the task at that time.',
+      description: 'The user who requested it; for a slot, the owner of the task at that time.',
       resolve: ({ row }) => row.actor_id,
     }),
   }),
@@ -103,7 +103,7 @@ builder.queryField('events', (t) =>
     {
       type: EventRef,
       description: 'The log, in its order; `last` for its end. What was done before the query is in it.',
-      args: { filter: t.arg({ type: EventFilter, description: 'Which ones; every one unless given.' }) },
+      args: { filter: t.arg({ type: EventFilter, description: 'The filter; all by default.' }) },
       resolve: (_root, { filter, ...args }, { em }) => readEvents(em, args, selectorOf(filter)),
     },
     EventConnection,
@@ -113,11 +113,11 @@ builder.queryField('events', (t) =>
 builder.objectField(TaskRef, 'events', (t) =>
   t.loadable({
     type: EventConnection,
-    description: 'Its part of the log, in order.',
+    description: 'Its events, in log order.',
     complexity: connectionComplexity,
     args: {
       ...t.arg.connectionArgs(),
-      filter: t.arg({ type: EventFilter, description: 'Which ones; every one unless given.' }),
+      filter: t.arg({ type: EventFilter, description: 'The filter; all by default.' }),
     },
     byPath: true,
     load: (ids: number[], { em }, { filter, ...args }) =>
@@ -130,11 +130,11 @@ builder.objectField(TaskRef, 'events', (t) =>
 builder.objectField(RunRef, 'events', (t) =>
   t.loadable({
     type: EventConnection,
-    description: 'Its part of the log, in order.',
+    description: 'Its events, in log order.',
     complexity: connectionComplexity,
     args: {
       ...t.arg.connectionArgs(),
-      filter: t.arg({ type: EventFilter, description: 'Which ones; every one unless given.' }),
+      filter: t.arg({ type: EventFilter, description: 'The filter; all by default.' }),
     },
     byPath: true,
     load: (ids: number[], { em }, { filter, ...args }) => readEventsOfEach(em, 'run_id', ids, args, selectorOf(filter)),

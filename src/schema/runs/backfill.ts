@@ -11,7 +11,7 @@ const BackfillTaskInput = builder.inputType('BackfillTaskInput', {
   description: 'Which slots of the past to run.',
   fields: (t) => ({
     task: t.field({ type: TaskByInput, required: true, description: 'Which task; a paused one too.' }),
-    from: t.field({ type: 'DateTime', required: true, description: 'Slots at this instant or later.' }),
+    from: t.field({ type: 'DateTime', required: true, description: 'Start of the range, inclusive.' }),
     to: t.field({ type: 'DateTime', required: true, description: 'Slots before this instant, which is not to come.' }),
     includeSucceeded: t.boolean({
       required: true,

@@ -44,7 +44,6 @@ async function request(
 }
 
 const operator = { operator: true };
-const argument = { required: true, description: 'All of it.' } as const;
 
 builder.mutationFields((t) => ({
   executeTask: t.field({
@@ -52,7 +51,7 @@ builder.mutationFields((t) => ({
     nullable: true,
     authScopes: operator,
     description: 'Runs a task now. Where the overlap policy runs one at a time, the run waits for its turn.',
-    args: { input: t.arg({ type: ExecuteTaskInput, ...argument }) },
+    args: { input: t.arg({ type: ExecuteTaskInput, required: true, description: 'The task to run.' }) },
     resolve: (_root, { input }, context) =>
       request(context, 'executeTask', input, (em) => executeTask(context, em, readTaskBy(input.task, 'task'), input)),
   }),
@@ -61,7 +60,7 @@ builder.mutationFields((t) => ({
     nullable: true,
     authScopes: operator,
     description: 'Cancels a run: at once while it is queued, by asking its runner while it is running.',
-    args: { input: t.arg({ type: CancelRunInput, ...argument }) },
+    args: { input: t.arg({ type: CancelRunInput, required: true, description: 'The run to cancel.' }) },
     resolve: (_root, { input }, context) => {
       const id = readGlobalId('Run', input.run, 'run');
       return request(context, 'cancelRun', input, (em) => cancelRun(context, em, id));
@@ -72,7 +71,7 @@ builder.mutationFields((t) => ({
     nullable: true,
     authScopes: operator,
     description: 'Does a finished run again, with its data and its slot; the new run names it in `retryOf`.',
-    args: { input: t.arg({ type: RetryRunInput, ...argument }) },
+    args: { input: t.arg({ type: RetryRunInput, required: true, description: 'The run to retry.' }) },
     resolve: (_root, { input }, context) => {
       const id = readGlobalId('Run', input.run, 'run');
       return request(context, 'retryRun', input, (em) => retryRun(context, em, id));

@@ -16,7 +16,7 @@ RunRef.implement({
   description: 'The record of one slot or one request.',
   interfaces: [builder.nodeInterfaceRef()],
   fields: (t) => ({
-    id: t.id({ description: 'Unique among all types.', resolve: ({ id }) => toGlobalId('Run', id) }),
+    id: t.id({ description: 'Global id, unique across all types.', resolve: ({ id }) => toGlobalId('Run', id) }),
     task: t.field({ type: TaskRef, description: 'What was run.', resolve: ({ task_id }) => task_id }),
     slot: t.expose('slot', {
       type: 'DateTime',
@@ -63,7 +63,7 @@ RunRef.implement({
     }),
     actor: t.field({
       type: UserRef,
-      description: 'Who asked for it; for a slot the owner of the task at that time.',
+      description: 'The user who requested it; for a slot, the owner of the task at that time.',
       resolve: ({ actor_id }) => actor_id,
     }),
   }),
@@ -163,10 +163,10 @@ builder.queryFields((t) => ({
   runs: t.connection(
     {
       type: RunRef,
-      description: 'Runs, newest first unless asked otherwise.',
+      description: 'Runs, newest first by default.',
       args: {
-        filter: t.arg({ type: RunFilter, description: 'Which ones; every one unless given.' }),
-        orderBy: t.arg({ type: RunOrder, description: 'In which order.' }),
+        filter: t.arg({ type: RunFilter, description: 'The filter; all by default.' }),
+        orderBy: t.arg({ type: RunOrder, description: 'The order; newest first by default.' }),
       },
       resolve: async (_root, args, { em }) => {
         const page = readPage(args);
@@ -181,12 +181,12 @@ builder.queryFields((t) => ({
 builder.objectField(TaskRef, 'runs', (t) =>
   t.loadable({
     type: RunConnection,
-    description: 'Its runs, newest first unless asked otherwise.',
+    description: 'The runs of the task, newest first by default.',
     complexity: connectionComplexity,
     args: {
       ...t.arg.connectionArgs(),
-      filter: t.arg({ type: RunFilter, description: 'Which ones; every one unless given.' }),
-      orderBy: t.arg({ type: RunOrder, description: 'In which order.' }),
+      filter: t.arg({ type: RunFilter, description: 'The filter; all by default.' }),
+      orderBy: t.arg({ type: RunOrder, description: 'The order; newest first by default.' }),
     },
     byPath: true,
     load: async (taskIds: number[], { em }, args) => {

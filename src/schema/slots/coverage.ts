@@ -18,7 +18,7 @@ const CoverageRef = builder.objectRef<Coverage>('Coverage').implement({
   fields: (t) => ({
     from: t.expose('from', {
       type: 'DateTime',
-      description: 'Counted from here on: as asked, or from where the records begin that retention has left.',
+      description: 'Start of the counted range: the requested start, or later if retention has removed older records.',
     }),
     expected: t.exposeInt('expected', { description: 'The slots that the schedules valid at the time had.' }),
     ran: t.exposeInt('ran', { description: 'With a finished run: succeeded, failed or cancelled.' }),
@@ -41,9 +41,9 @@ builder.queryField('coverage', (t) =>
     description: 'Whether every slot is accounted for: what the schedules had, against the record of runs.',
     complexity: 50,
     args: {
-      from: t.arg({ type: 'DateTime', required: true, description: 'Slots at this instant or later.' }),
-      to: t.arg({ type: 'DateTime', required: true, description: 'Slots before this instant.' }),
-      task: t.arg.id({ description: 'Of this task; of all of them unless given.' }),
+      from: t.arg({ type: 'DateTime', required: true, description: 'Start of the range, inclusive.' }),
+      to: t.arg({ type: 'DateTime', required: true, description: 'End of the range, exclusive.' }),
+      task: t.arg.id({ description: 'Only this task; all tasks by default.' }),
     },
     resolve: async (_root, { from, to, task }, { em }) => {
       checkRange(from, to);

@@ -36,7 +36,7 @@ const PreviewSlotRef = builder.objectRef<PreviewSlot>('PreviewSlot').implement({
     dstNote: t.expose('dstNote', {
       type: DstNoteEnum,
       nullable: true,
-      description: 'How it meets a change of the clock, if it does.',
+      description: 'How a clock change affects the slot; null if it does not.',
     }),
   }),
 });

@@ -63,7 +63,7 @@ builder.queryField('slotLanes', (t) =>
       description:
         'The tasks that have slots between two instants, deleted ones too, in the order in which they were added.',
       args: {
-        from: t.arg({ type: 'DateTime', required: true, description: 'Slots at this instant or later.' }),
+        from: t.arg({ type: 'DateTime', required: true, description: 'Start of the range, inclusive.' }),
         to: t.arg({
           type: 'DateTime',
           required: true,

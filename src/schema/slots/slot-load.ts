@@ -86,7 +86,7 @@ const SlotLoadRef = builder.objectRef<SlotLoad>('SlotLoad').implement({
     now: t.expose('now', { type: 'DateTime', description: 'The time of the database when it was read.' }),
     from: t.expose('from', {
       type: 'DateTime',
-      description: 'Counted from here on: as asked, or from where the records begin that retention has left.',
+      description: 'Start of the counted range: the requested start, or later if retention has removed older records.',
     }),
     plannedUntil: t.expose('plannedUntil', {
       type: 'DateTime',
@@ -130,7 +130,7 @@ builder.queryField('slotLoad', (t) =>
         description: `Slots before this minute; ${MAX_STEPS} steps and ${MAX_DAYS} days after from at most.`,
       }),
       stepMinutes: t.arg.int({ required: true, description: 'The minutes of a step; the first begins at from.' }),
-      task: t.arg.id({ description: 'Of this task; of all of them unless given.' }),
+      task: t.arg.id({ description: 'Only this task; all tasks by default.' }),
     },
     resolve: (_root, { from, to, stepMinutes, task }, { em }) => {
       checkRange(readMinute(from, 'from'), readMinute(to, 'to'));

@@ -19,7 +19,7 @@ const UpcomingSlotRef = builder.objectRef<UpcomingSlot>('UpcomingSlot').implemen
     dstNote: t.expose('dstNote', {
       type: DstNoteEnum,
       nullable: true,
-      description: 'How it meets a change of the clock, if it does.',
+      description: 'How a clock change affects the slot; null if it does not.',
     }),
   }),
 });
@@ -31,8 +31,8 @@ builder.queryField('upcoming', (t) =>
       'What is to run between two instants, of all tasks, earliest first. Paused tasks have nothing to come.',
     complexity: ({ first }) => ({ field: 10, multiplier: Math.min(Math.max(first, 1), MAX_PAGE) }),
     args: {
-      from: t.arg({ type: 'DateTime', required: true, description: 'Slots at this instant or later.' }),
-      to: t.arg({ type: 'DateTime', required: true, description: 'Slots before this instant.' }),
+      from: t.arg({ type: 'DateTime', required: true, description: 'Start of the range, inclusive.' }),
+      to: t.arg({ type: 'DateTime', required: true, description: 'End of the range, exclusive.' }),
       first: t.arg.int({
         required: true,
         defaultValue: DEFAULT_PAGE,
