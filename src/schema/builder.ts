@@ -80,7 +80,7 @@ export const builder = new SchemaBuilder<SchemaTypes>({
       complexity: { field: 0, multiplier: 1 },
     },
     pageInfoFieldOptions: { description: 'The position of the page in the list.', complexity: 0 },
-    defaultEdgeTypeOptions: { description: 'An item of a page.' },
+    defaultEdgeTypeOptions: { description: 'An item in a page.' },
     cursorFieldOptions: { description: 'Cursor of the item; pass it as `after` or `before`.', complexity: 0 },
     nodeFieldOptions: { description: 'The item.', nullable: false },
     mutationInputArgOptions: { description: 'The input of the mutation.' },

@@ -9,7 +9,7 @@ import { DnsServerRef } from '../refs.ts';
 
 const FIELDS = {
   name: 'The name, 1 to 255 characters. Unique among servers; it is the key in the setting DNS_SERVERS of the runners.',
-  description: 'A free text about the server, at most 1000 characters.',
+  description: 'Free text about the server, at most 1000 characters.',
   enabled: 'false excludes the server from pushes.',
 };
 

@@ -17,7 +17,7 @@ DnsServerRef.implement({
     name: t.exposeString('name', {
       description: 'The name. Unique among servers; it is the key in the setting DNS_SERVERS.',
     }),
-    description: t.exposeString('description', { nullable: true, description: 'A free text about the server.' }),
+    description: t.exposeString('description', { nullable: true, description: 'Free text about the server.' }),
     enabled: t.exposeBoolean('enabled', { description: 'false if the server is excluded from pushes.' }),
     createdAt: t.expose('created_at', { type: 'DateTime', description: 'When the server was added.' }),
   }),

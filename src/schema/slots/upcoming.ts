@@ -8,12 +8,12 @@ import { formatLocal } from '../local-time.ts';
 import { TaskRef } from '../refs.ts';
 
 const UpcomingSlotRef = builder.objectRef<UpcomingSlot>('UpcomingSlot').implement({
-  description: 'An instant at which a task is to run.',
+  description: 'A future slot of a task.',
   fields: (t) => ({
-    task: t.field({ type: TaskRef, description: 'Which task.', resolve: ({ taskId }) => taskId }),
-    at: t.expose('at', { type: 'DateTime', description: 'The instant.' }),
+    task: t.field({ type: TaskRef, description: 'The task.', resolve: ({ taskId }) => taskId }),
+    at: t.expose('at', { type: 'DateTime', description: 'When the slot is due.' }),
     localTime: t.string({
-      description: 'The same on the clock of the task, with its offset: `2026-03-01T09:30:00+01:00`.',
+      description: 'The same instant in the time zone of the task, with its offset: `2026-03-01T09:30:00+01:00`.',
       resolve: ({ at, timeZone }) => formatLocal(at, timeZone),
     }),
     dstNote: t.expose('dstNote', {
@@ -27,8 +27,7 @@ const UpcomingSlotRef = builder.objectRef<UpcomingSlot>('UpcomingSlot').implemen
 builder.queryField('upcoming', (t) =>
   t.field({
     type: [UpcomingSlotRef],
-    description:
-      'What is to run between two instants, of all tasks, earliest first. Paused tasks have nothing to come.',
+    description: 'The upcoming slots of all tasks in a range, earliest first. Paused tasks have none.',
     complexity: ({ first }) => ({ field: 10, multiplier: Math.min(Math.max(first, 1), MAX_PAGE) }),
     args: {
       from: t.arg({ type: 'DateTime', required: true, description: 'Start of the range, inclusive.' }),
@@ -36,7 +35,7 @@ builder.queryField('upcoming', (t) =>
       first: t.arg.int({
         required: true,
         defaultValue: DEFAULT_PAGE,
-        description: `The first so many, ${MAX_PAGE} at most.`,
+        description: `Number of slots, at most ${MAX_PAGE}; ${DEFAULT_PAGE} by default.`,
       }),
     },
     resolve: async (_root, { from, to, first }, { em }) => {

@@ -49,7 +49,7 @@ const DEFAULT_ORDER: { field: keyof typeof ORDERINGS; direction: OrderDirection 
 
 const TaskConnection = builder.connectionObject(
   { type: TaskRef, name: 'TaskConnection', description: 'A page of tasks.' },
-  { name: 'TaskEdge', description: 'A task of a page.' },
+  { name: 'TaskEdge', description: 'A task in a page.' },
 );
 
 type Column = keyof Row<'task'>;
