@@ -196,7 +196,7 @@ export type RetryPolicyInput = {
 export type Role =
   /** Full access. */
   | 'ADMIN'
-  /** Reads, and writes their own tasks, and DNS zones, DNS records and address blocks. */
+  /** Reads; writes their own tasks, and DNS zones, DNS records and address blocks. */
   | 'OPERATOR'
   /** Reads. */
   | 'VIEWER';

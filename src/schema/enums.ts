@@ -79,7 +79,7 @@ export const CatchUpPolicyEnum = describedEnum<CatchUpPolicy>(
 
 export const RoleEnum = describedEnum<Role>('Role', 'What a user may do.', {
   VIEWER: 'Reads.',
-  OPERATOR: 'Reads, and writes their own tasks, and DNS zones, DNS records and address blocks.',
+  OPERATOR: 'Reads; writes their own tasks, and DNS zones, DNS records and address blocks.',
   ADMIN: 'Full access.',
 });
 

@@ -28,7 +28,7 @@ builder.relayMutationField(
     }),
   },
   {
-    description: 'Adds blocks to a pool as available: either all, or none and CONFLICT if two blocks overlap.',
+    description: 'Adds blocks to a pool as available: either all, or none and CONFLICT if one overlaps another.',
     authScopes: { operator: true },
     resolve: async (_root, { input }, context) => ({
       blockIds: await addBlocks(context.em, auditedBy(context), input),
