@@ -83,7 +83,6 @@ export const builder = new SchemaBuilder<SchemaTypes>({
     defaultEdgeTypeOptions: { description: 'An item in a page.' },
     cursorFieldOptions: { description: 'Cursor of the item; pass it as `after` or `before`.', complexity: 0 },
     nodeFieldOptions: { description: 'The item.', nullable: false },
-    mutationInputArgOptions: { description: 'The input of the mutation.' },
     relayMutationFieldOptions: { nullable: true },
   },
 });

@@ -59,14 +59,7 @@ builder.mutationField('resumeInstallation', (t) =>
     authScopes: { admin: true },
     description:
       'Releases the runners that a restore holds: due slots fire, and runs that were under way are retried or fail. Repeating it changes nothing.',
-    args: {
-      input: t.arg({
-        type: ResumeInstallationInput,
-        required: true,
-        defaultValue: {},
-        description: 'Confirmation that this installation is the production one.',
-      }),
-    },
+    args: { input: t.arg({ type: ResumeInstallationInput, required: true, defaultValue: {} }) },
     resolve: async (_root, { input }, context) => {
       const { em, notifications } = context;
       await withIdempotencyKey(context, 'resumeInstallation', input, async (transaction) => {

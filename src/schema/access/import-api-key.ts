@@ -36,7 +36,7 @@ builder.mutationField('importApiKey', (t) =>
     authScopes: { admin: true },
     description:
       'Stores a key and secret of the old installation, so that its callers can keep using them. Repeating it changes nothing.',
-    args: { input: t.arg({ type: ImportApiKeyInput, required: true, description: 'The key to import.' }) },
+    args: { input: t.arg({ type: ImportApiKeyInput, required: true }) },
     resolve: async (_root, { input }, context) => {
       const { em, vault } = context;
       const { key, secret, userLegacyId, userName, role } = input;

@@ -24,7 +24,7 @@ builder.mutationField('revokeApiKey', (t) =>
     authScopes: { admin: true },
     description:
       'Revokes a key: it stops working, and its open subscriptions and WebSockets end. Repeating it changes nothing. CONFLICT if it is the last working key of an admin.',
-    args: { input: t.arg({ type: RevokeApiKeyInput, required: true, description: 'The key to revoke.' }) },
+    args: { input: t.arg({ type: RevokeApiKeyInput, required: true }) },
     resolve: async (_root, { input }, context) => {
       const { em, notifications } = context;
       const apiKey = await inTransaction(em, (transaction) => revokeApiKey(transaction, auditedBy(context), input.key));

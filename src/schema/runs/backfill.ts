@@ -71,9 +71,7 @@ builder.mutationField('backfillTask', (t) =>
     nullable: true,
     authScopes: { operator: true },
     description: `Runs past slots, at most ${MAX_SLOTS}, according to the current rules of the task.`,
-    args: {
-      input: t.arg({ type: BackfillTaskInput, required: true, description: 'The task and the range to backfill.' }),
-    },
+    args: { input: t.arg({ type: BackfillTaskInput, required: true }) },
     resolve: (_root, { input }, context) => backfill(context, input),
   }),
 );

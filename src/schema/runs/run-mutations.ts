@@ -51,7 +51,7 @@ builder.mutationFields((t) => ({
     nullable: true,
     authScopes: operator,
     description: 'Runs a task now. If the overlap policy allows one run at a time, the run waits its turn.',
-    args: { input: t.arg({ type: ExecuteTaskInput, required: true, description: 'The task to run.' }) },
+    args: { input: t.arg({ type: ExecuteTaskInput, required: true }) },
     resolve: (_root, { input }, context) =>
       request(context, 'executeTask', input, (em) => executeTask(context, em, readTaskBy(input.task, 'task'), input)),
   }),
@@ -60,7 +60,7 @@ builder.mutationFields((t) => ({
     nullable: true,
     authScopes: operator,
     description: 'Cancels a run: a queued one at once, a running one by asking its runner to stop it.',
-    args: { input: t.arg({ type: CancelRunInput, required: true, description: 'The run to cancel.' }) },
+    args: { input: t.arg({ type: CancelRunInput, required: true }) },
     resolve: (_root, { input }, context) => {
       const id = readGlobalId('Run', input.run, 'run');
       return request(context, 'cancelRun', input, (em) => cancelRun(context, em, id));
@@ -71,7 +71,7 @@ builder.mutationFields((t) => ({
     nullable: true,
     authScopes: operator,
     description: 'Runs a finished run again, with the same data and slot. The new run refers to it in `retryOf`.',
-    args: { input: t.arg({ type: RetryRunInput, required: true, description: 'The run to retry.' }) },
+    args: { input: t.arg({ type: RetryRunInput, required: true }) },
     resolve: (_root, { input }, context) => {
       const id = readGlobalId('Run', input.run, 'run');
       return request(context, 'retryRun', input, (em) => retryRun(context, em, id));

@@ -85,7 +85,7 @@ builder.mutationFields((t) => ({
     nullable: true,
     authScopes: operator,
     description: 'Adds a task. Its slots are due from now on; earlier ones do not count as missed.',
-    args: { input: t.arg({ type: AddTaskInput, required: true, description: 'The task to add.' }) },
+    args: { input: t.arg({ type: AddTaskInput, required: true }) },
     resolve: (_root, { input }, context) => add(context, input),
   }),
   updateTask: t.field({
@@ -93,9 +93,7 @@ builder.mutationFields((t) => ({
     nullable: true,
     authScopes: operator,
     description: 'Changes a task. Slots up to now are settled under the previous schedule.',
-    args: {
-      input: t.arg({ type: UpdateTaskInput, required: true, description: 'The task to change, and the changes.' }),
-    },
+    args: { input: t.arg({ type: UpdateTaskInput, required: true }) },
     resolve: (_root, { input }, context) => update(context, input),
   }),
   deleteTask: t.field({
@@ -103,7 +101,7 @@ builder.mutationFields((t) => ({
     nullable: true,
     authScopes: operator,
     description: 'Deletes a task. Its name, history and ids are kept; a run that is under way finishes normally.',
-    args: { input: t.arg({ type: DeleteTaskInput, required: true, description: 'The task to delete.' }) },
+    args: { input: t.arg({ type: DeleteTaskInput, required: true }) },
     resolve: (_root, { input }, context) => changeOne(context, 'deleteTask', input, deleteTask),
   }),
   pauseTask: t.field({
@@ -111,7 +109,7 @@ builder.mutationFields((t) => ({
     nullable: true,
     authScopes: operator,
     description: 'Pauses a task: it has no slots until it is resumed. Has no effect on a paused task.',
-    args: { input: t.arg({ type: PauseTaskInput, required: true, description: 'The task to pause.' }) },
+    args: { input: t.arg({ type: PauseTaskInput, required: true }) },
     resolve: (_root, { input }, context) => changeOne(context, 'pauseTask', input, pauseTask),
   }),
   resumeTask: t.field({
@@ -119,7 +117,7 @@ builder.mutationFields((t) => ({
     nullable: true,
     authScopes: operator,
     description: 'Resumes a paused task from now on. Has no effect on a task that is not paused.',
-    args: { input: t.arg({ type: ResumeTaskInput, required: true, description: 'The task to resume.' }) },
+    args: { input: t.arg({ type: ResumeTaskInput, required: true }) },
     resolve: (_root, { input }, context) => changeOne(context, 'resumeTask', input, resumeTask),
   }),
 }));
