@@ -5,89 +5,89 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { TypedDocumentNode as DocumentNode } from '@graphql-typed-document-node/core';
-/** A new task. */
+/** The task to add. */
 export type AddTaskInput = {
-  /** false adds it paused. */
+  /** false adds the task paused; true by default. */
   active?: boolean;
-  /** One of `taskClasses`. */
+  /** The name of one of `taskClasses`. */
   className: string;
-  /** The object handed to the task class; null for none. */
+  /** Data for the task class, a JSON object; null for none. */
   data?: unknown;
-  /** `data` as JSON text, kept as it is written; instead of `data`. */
+  /** `data` as JSON text, stored exactly as sent. Use instead of `data`. */
   dataText?: string | null | undefined;
-  /** A repeated call with the same key and input within 24 hours answers with what the first one did; with another input it is a CONFLICT. */
+  /** Makes retries safe: a call repeated within 24 hours with the same key and input returns the result of the first. The same key with another input is a CONFLICT. */
   idempotencyKey?: string | null | undefined;
-  /** What users call it: 1 to 255 characters, any but NUL. */
+  /** The name of the task: 1 to 255 characters, without NUL. */
   name: string;
-  /** Whose task it is, by id in the old API; the caller unless given. Only an admin may name another. */
+  /** The owner, by id in the old API; the caller by default. Only an admin may name another user. */
   ownerLegacyId?: number | null | undefined;
-  /** What happens when things do not go to plan. */
+  /** Overlap, catch-up, retry and timeout. */
   policy?: TaskPolicyInput | null | undefined;
-  /** When it is due, 100 rules at most; without any it runs on request alone. */
+  /** The rules for when the task is due, at most 100. Without rules, it runs only on request. */
   repeatItems?: Array<RepeatItemInput>;
-  /** The IANA zone of its clock; the server's unless given. */
+  /** The IANA time zone of the task; by default that of the server. */
   timeZone?: string | null | undefined;
 };
 
-/** Someone who is to own tasks and hold API keys. */
+/** The user to add. */
 export type AddUserInput = {
-  /** A repeated call with the same key and input within 24 hours answers with what the first one did; with another input it is a CONFLICT. */
+  /** Makes retries safe: a call repeated within 24 hours with the same key and input returns the result of the first. The same key with another input is a CONFLICT. */
   idempotencyKey?: string | null | undefined;
-  /** Their `user_id` in the old API; the next after the highest unless given. */
+  /** The `user_id` in the old API; by default the highest plus 1. */
   legacyId?: number | null | undefined;
-  /** Their name: unique among users, 1 to 255 characters. */
+  /** The name: unique among users, 1 to 255 characters. */
   name: string;
-  /** What they may do. */
+  /** The role, which says what the user may do. */
   role: Role;
 };
 
-/** Which of the slots missed in an outage are run afterwards; the others are recorded as skipped. */
+/** Which slots missed in an outage run afterwards; the others are recorded as skipped. */
 export type CatchUpPolicy =
-  /** Every one. */
+  /** Every missed slot. */
   | 'ALL'
-  /** The newest alone. */
+  /** Only the newest missed slot. */
   | 'LATEST'
-  /** None. */
+  /** No missed slot. */
   | 'NONE';
 
-/** Whose key to make. */
+/** The user to create a key for. */
 export type CreateApiKeyInput = {
-  /** A repeated call with the same key and input within 24 hours answers with what the first one did; with another input it is a CONFLICT. The secret is in the first answer alone: where that was lost, revoke the key and make another. */
+  /** Makes retries safe: a call repeated within 24 hours with the same key and input returns the result of the first. The same key with another input is a CONFLICT. Only the first response has the secret: if it was lost, revoke the key and create another. */
   idempotencyKey?: string | null | undefined;
-  /** The user who proves with it who they are. */
+  /** The user whom the key authenticates. */
   user: string | number;
 };
 
-/** Which task to delete. */
+/** The task to delete. */
 export type DeleteTaskInput = {
-  /** Refuse with CONFLICT unless the task has this `version`. */
+  /** Fails with CONFLICT if the `version` of the task is not this one. */
   expectedVersion?: number | null | undefined;
-  /** A repeated call with the same key and input within 24 hours answers with what the first one did; with another input it is a CONFLICT. */
+  /** Makes retries safe: a call repeated within 24 hours with the same key and input returns the result of the first. The same key with another input is a CONFLICT. */
   idempotencyKey?: string | null | undefined;
-  /** Which task. */
+  /** The task. */
   task: TaskBy;
 };
 
-/** How a slot meets a change of the clock. */
+/** How a clock change (daylight saving time) affects a slot. */
 export type DstNote =
-  /** The clock shows the time twice; the slot is the first of the two. */
+  /** The local time occurs twice on that day; the slot is the first occurrence. */
   | 'REPEATED_WALL_TIME'
-  /** The clock skips the time; the slot is the first instant after the gap. */
+  /** The local time does not exist on that day; the slot is the first instant after the gap. */
   | 'SKIPPED_WALL_TIME';
 
-/** Which events: those that meet every condition given. */
+/** Selects the events that match every given condition. */
 export type EventFilter = {
-  /** Asked for by this user. */
+  /** Events requested by this user. */
   actor?: string | number | null | undefined;
-  /** At this instant or later. */
+  /** Events at this instant or later. */
   from?: string | null | undefined;
-  /** Of this run. */
+  /** Events of this run. */
   run?: string | number | null | undefined;
-  /** Of this task. */
+  /** Events of this task. */
   task?: TaskBy | null | undefined;
-  /** Before this instant. */
+  /** Events before this instant. */
   to?: string | null | undefined;
-  /** Of one of these types. */
+  /** Events of these types. */
   types?: Array<EventType> | null | undefined;
 };
 
@@ -95,21 +95,21 @@ export type EventFilter = {
 export type EventType =
   /** The run was cancelled. */
   | 'CANCELLED'
-  /** The run failed for good. */
+  /** The run failed and will not be retried. */
   | 'FAILED'
-  /** The task class wrote a line. */
+  /** The task class wrote a log line. */
   | 'LOG'
-  /** The task class said how far it is. */
+  /** The task class reported progress. */
   | 'PROGRESS'
-  /** A run was made. */
+  /** A run was created. */
   | 'QUEUED'
-  /** An attempt failed and another will follow. */
+  /** An attempt failed and will be retried. */
   | 'RETRYING'
   /** A slot was not run. */
   | 'SKIPPED'
   /** An attempt began. */
   | 'STARTED'
-  /** The run is done. */
+  /** The run succeeded. */
   | 'SUCCEEDED'
   /** A user added the task. */
   | 'TASK_ADDED'
@@ -117,288 +117,288 @@ export type EventType =
   | 'TASK_DELETED'
   /** A user paused the task. */
   | 'TASK_PAUSED'
-  /** Its next slot moved without a run: many slots in a row were skipped, of which `data` says which, how many and why, or the slot was on record already. */
+  /** The next slot moved without a run. Either many consecutive slots were skipped (`data` has which, how many and why), or the slot was already recorded. */
   | 'TASK_RESCHEDULED'
   /** A user resumed the task. */
   | 'TASK_RESUMED'
-  /** A user changed the task. */
+  /** A user updated the task. */
   | 'TASK_UPDATED';
 
-/** A key and secret that callers have already, and whose they are. */
+/** A key and secret that callers already use, and their user. */
 export type ImportApiKeyInput = {
-  /** The public half. */
+  /** The public key. */
   key: string;
-  /** For a user that there is not yet; an existing user keeps theirs. */
+  /** The role, if the user does not exist yet; an existing user keeps theirs. */
   role?: Role;
-  /** The secret half; stored encrypted. */
+  /** The secret; stored encrypted. */
   secret: string;
-  /** The `user_id` of the old API, which callers send along. */
+  /** The `user_id` of the old API, which callers send with it. */
   userLegacyId: number;
-  /** Their name; needed for a user that there is not yet. */
+  /** The name of the user; required if the user does not exist yet. */
   userName?: string | null | undefined;
 };
 
-/** Which end of an order is first. */
+/** Sort direction. */
 export type OrderDirection =
-  /** The smallest, the earliest, the first of the alphabet. */
+  /** Ascending: smallest, earliest or alphabetically first comes first. */
   | 'ASC'
-  /** The largest, the latest, the last of the alphabet. */
+  /** Descending: largest, latest or alphabetically last comes first. */
   | 'DESC';
 
-/** What happens when a slot comes while an earlier run of the task is not finished. */
+/** What happens when a slot is due while an earlier run of the task is unfinished. */
 export type OverlapPolicy =
-  /** Both run at once. */
+  /** Both run concurrently. */
   | 'ALLOW'
   /** The earlier run is cancelled. */
   | 'CANCEL_RUNNING'
-  /** The slot waits for the earlier run, up to the queue limit. */
+  /** The slot waits for the earlier run; at most `queueLimit` runs wait. */
   | 'QUEUE'
   /** The slot is skipped. */
   | 'SKIP';
 
-/** One recurrence rule. A field left out or null means every, but `minute` is 0 when left out. */
+/** A recurrence rule. A field that is null or left out matches every value, except that `minute` is 0 if left out. */
 export type RepeatItemInput = {
   /** The day of the month, 1 to 31. */
   dayOfMonth?: number | null | undefined;
   /** The day of the week, 0 (Sunday) to 6. */
   dayOfWeek?: number | null | undefined;
-  /** The last day, inclusive, on the clock of the task. */
+  /** Last day, inclusive, in the time zone of the task. */
   end?: string | null | undefined;
   /** The hour, 0 to 23. */
   hour?: number | null | undefined;
-  /** Every so many days counted from `start`, 1 to 36500, at the hour and minute; the other fields are then not looked at. */
+  /** Repeats every N days from `start` at `hour` and `minute`, 1 to 36500. The other fields are then ignored. */
   intervalDays?: number | null | undefined;
-  /** The minute, 0 to 59. null is every minute. */
+  /** The minute, 0 to 59. 0 by default; null matches every minute. */
   minute?: number | null | undefined;
   /** The month, 1 to 12. */
   month?: number | null | undefined;
-  /** The first day, inclusive, on the clock of the task. */
+  /** First day, inclusive, in the time zone of the task. */
   start?: string | null | undefined;
-  /** The week of the month, 1 to 5: days 7n-6 to 7n; with `dayOfWeek` the n-th such day, where 5 means only months that have five. */
+  /** The week of the month, 1 to 5: week n is days 7n-6 to 7n. With `dayOfWeek`, the n-th such weekday; 5 matches only months that have five. */
   weekOfMonth?: number | null | undefined;
   /** The year, 1000 to 9999. */
   year?: number | null | undefined;
 };
 
-/** How a failed attempt is tried again. A field left out stays as it is. */
+/** How failed attempts are retried. A field left out keeps its value, or its default in a new task. */
 export type RetryPolicyInput = {
-  /** Tries of one run, the first included, 1 to 100; 1 unless given. */
+  /** Attempts a run may take, including the first, 1 to 100; 1 by default. */
   attempts?: number | null | undefined;
-  /** Each further delay is this many times the one before, 1 to 10; 2 unless given. */
+  /** Factor by which each further delay grows, 1 to 10; 2 by default. */
   backoff?: number | null | undefined;
-  /** Seconds before the second try, 0 to 86400; 30 unless given. */
+  /** Seconds before the second attempt, 0 to 86400; 30 by default. */
   delaySeconds?: number | null | undefined;
-  /** Up to this part of a delay is added to it at random, 0 to 1; 0 unless given. */
+  /** Up to this fraction of each delay is added to it at random, 0 to 1; 0 by default. */
   jitter?: number | null | undefined;
 };
 
 /** What a user may do. */
 export type Role =
-  /** Everything. */
+  /** Full access. */
   | 'ADMIN'
-  /** Read, and write their own tasks. */
+  /** Reads; writes their own tasks, and DNS zones, DNS records and address blocks. */
   | 'OPERATOR'
-  /** Read. */
+  /** Reads. */
   | 'VIEWER';
 
-/** Which key to replace. */
+/** The key to replace. */
 export type RotateApiKeyInput = {
-  /** A repeated call with the same key and input within 24 hours answers with what the first one did; with another input it is a CONFLICT. The secret is in the first answer alone. */
+  /** Makes retries safe: a call repeated within 24 hours with the same key and input returns the result of the first. The same key with another input is a CONFLICT. Only the first response has the secret. */
   idempotencyKey?: string | null | undefined;
-  /** The public half of the key. */
+  /** The public key. */
   key: string;
-  /** For so long the former key still opens; 0 to 7776000. */
+  /** Seconds that the former key keeps working, 0 to 7776000; 86400 by default. */
   overlapSeconds?: number;
 };
 
-/** How far a run is. */
+/** The state of a run. */
 export type RunState =
-  /** Stopped by a user or by a newer run of its task. */
+  /** Cancelled by a user or by a newer run of its task. */
   | 'CANCELLED'
-  /** Its last attempt failed. */
+  /** The last attempt failed. */
   | 'FAILED'
-  /** Waits for a runner, for its next attempt or for an earlier run of its task. */
+  /** Waiting for a runner, for its next attempt or for an earlier run of its task. */
   | 'QUEUED'
-  /** An attempt is under way. */
+  /** An attempt is running. */
   | 'RUNNING'
-  /** A slot that was not run, for its skip reason. */
+  /** The slot was not run; the skip reason says why. */
   | 'SKIPPED'
-  /** Done. */
+  /** Finished successfully. */
   | 'SUCCEEDED';
 
-/** Rules that need not belong to a task. */
+/** Rules and a time zone, independent of any task. */
 export type ScheduleInput = {
-  /** The rules, 100 at most. */
+  /** The rules, at most 100. */
   repeatItems: Array<RepeatItemInput>;
-  /** The IANA zone of the clock; the one of the server unless given. */
+  /** The IANA time zone; by default that of the server. */
   timeZone?: string | null | undefined;
 };
 
 /** Why a slot was not run. */
 export type SkipReason =
-  /** It was not fired in time, and the catch-up policy leaves it out. */
+  /** The slot was missed, and the catch-up policy does not run it. */
   | 'MISSED'
-  /** No live runner has the class of the task. */
+  /** No live runner has the task class. */
   | 'NO_RUNNER'
-  /** An earlier run of the task was not finished, and its overlap policy runs one at a time. */
+  /** An earlier run of the task was unfinished, and the overlap policy allows one run at a time. */
   | 'OVERLAP'
-  /** It was not fired in time and is older than the catch-up age. */
+  /** The slot was missed and is older than the maximum catch-up age. */
   | 'TOO_OLD';
 
-/** What became of a slot. */
+/** The outcome of a slot. */
 export type SlotState =
-  /** Its run was cancelled. */
+  /** The run was cancelled. */
   | 'CANCELLED'
-  /** The last attempt of its run failed. */
+  /** The last attempt of the run failed. */
   | 'FAILED'
-  /** It is to come, or is due and not fired yet. */
+  /** The slot is in the future, or due and not fired yet. */
   | 'PLANNED'
-  /** Its run waits. */
+  /** The run is waiting. */
   | 'QUEUED'
-  /** An attempt of its run is under way. */
+  /** An attempt of the run is under way. */
   | 'RUNNING'
-  /** It was not run, for a recorded reason. */
+  /** The slot was skipped for a recorded reason. */
   | 'SKIPPED'
-  /** Its run is done. */
+  /** The run succeeded. */
   | 'SUCCEEDED';
 
-/** What became of an instant of a task. */
+/** What happened at an instant of a task. */
 export type SlotVerdict =
-  /** No rule of the task has it. */
+  /** No rule of the task matches the instant. */
   | 'NOT_DUE'
-  /** There was no such task then: not yet, or no more. */
+  /** The task did not exist then: not yet added, or already deleted. */
   | 'NO_TASK'
   /** The task was paused then. */
   | 'PAUSED'
-  /** It is due, and its run is not finished, or about to be made. */
+  /** A slot is due, and its run is unfinished or about to be created. */
   | 'PENDING'
-  /** It was due, and its run is finished: succeeded, failed or cancelled. */
+  /** A slot was due, and its run is finished: succeeded, failed or cancelled. */
   | 'RAN'
-  /** It is so long ago that its record has been removed. */
+  /** Retention has removed the records of that time. */
   | 'REMOVED'
-  /** It was due and did not run, for the skip reason. */
+  /** A slot was due and was skipped; the skip reason says why. */
   | 'SKIPPED'
-  /** It was due and has no record. That is a fault of ours. */
+  /** A slot was due and has no record. This is a bug in this product. */
   | 'UNACCOUNTED'
-  /** It is to come. */
+  /** A slot will be due in the future. */
   | 'WILL_BE_DUE';
 
-/** Which task, by one of its ids. */
+/** A task, by one of its ids. */
 export type TaskBy =
-  {   /** Its id in this API. */
+  {   /** The id in this API. */
   id: string | number; legacyId?: never; }
-  |  { id?: never;   /** Its id in the old API. */
+  |  { id?: never;   /** The id in the old API. */
   legacyId: number; };
 
-/** Which tasks: those that meet every condition given. */
+/** Selects the tasks that match every given condition. */
 export type TaskFilter = {
-  /** Whether it is active rather than paused. */
+  /** true for active tasks, false for paused ones. */
   active?: boolean | null | undefined;
-  /** The whole name of the class. */
+  /** The full name of the task class. */
   className?: string | null | undefined;
-  /** Its next slot is earlier. */
+  /** The next slot is before this instant. */
   dueBefore?: string | null | undefined;
-  /** One of these, 500 at most. */
+  /** One of these ids, at most 500. */
   ids?: Array<string | number> | null | undefined;
-  /** Deleted tasks too. */
+  /** Includes deleted tasks; false by default. */
   includeDeleted?: boolean | null | undefined;
-  /** The state of its newest run. */
+  /** The state of the newest run. */
   lastRunState?: RunState | null | undefined;
-  /** The name holds this text, in capitals or not. */
+  /** The name contains this text, ignoring case. */
   name?: string | null | undefined;
-  /** The user who owns it. */
+  /** Owned by this user. */
   owner?: string | number | null | undefined;
-  /** The zone of its clock, as it was given. */
+  /** The time zone of the task, spelled as it was given. */
   timeZone?: string | null | undefined;
 };
 
-/** In which order tasks are listed. */
+/** The order of tasks. */
 export type TaskOrder = {
-  /** Which end first. */
+  /** The sort direction; ASC by default. */
   direction?: OrderDirection;
-  /** What they are ordered by. */
+  /** The sort key. */
   field: TaskOrderField;
 };
 
-/** What tasks are ordered by; those without a value come last, and the id decides between equals. */
+/** The sort key of tasks. Tasks without a value come last; ties are sorted by id. */
 export type TaskOrderField =
-  /** The order in which they were added. */
+  /** By id, the order in which the tasks were added. */
   | 'ID'
-  /** When a run of it last succeeded. */
+  /** By when a run last succeeded. */
   | 'LAST_RUN_AT'
-  /** The name, in the order of the database. */
+  /** By name, in the collation of the database. */
   | 'NAME'
-  /** The next slot. */
+  /** By the next slot. */
   | 'NEXT_RUN_AT';
 
-/** What happens when things do not go to plan. A field left out stays as it is. */
+/** Overlap, catch-up, retry and timeout. A field left out keeps its value, or its default in a new task. */
 export type TaskPolicyInput = {
-  /** Which missed slots are run; LATEST unless given. */
+  /** Which missed slots run; LATEST by default. */
   catchUp?: CatchUpPolicy | null | undefined;
-  /** A missed slot older than so many seconds is never run, 0 and up; null for no bound. */
+  /** Missed slots older than this many seconds never run, 0 or more; null for no limit. */
   catchUpMaxAgeSeconds?: number | null | undefined;
-  /** A slot is missed once it is so many seconds late, 1 to 86400; 60 unless given. */
+  /** Seconds after which a late slot counts as missed, 1 to 86400; 60 by default. */
   misfireGraceSeconds?: number | null | undefined;
-  /** What a slot does to an unfinished run; SKIP unless given. */
+  /** What happens when a slot is due while a run is unfinished; SKIP by default. */
   overlap?: OverlapPolicy | null | undefined;
-  /** How many runs may wait, 1 to 10000; 100 unless given. */
+  /** Runs that may wait under the overlap policy QUEUE, 1 to 10000; 100 by default. */
   queueLimit?: number | null | undefined;
-  /** How a failed attempt is tried again. */
+  /** How failed attempts are retried. */
   retry?: RetryPolicyInput | null | undefined;
-  /** Seconds that one attempt may take, 1 to 82800; 900 unless given. */
+  /** Seconds an attempt may take, 1 to 82800; 900 by default. */
   timeoutSeconds?: number | null | undefined;
 };
 
-/** Why there is a run. */
+/** Why a run exists. */
 export type Trigger =
-  /** A user asked for slots of the past. */
+  /** A user requested a backfill of past slots. */
   | 'BACKFILL'
-  /** A user asked for it. */
+  /** A user requested the run. */
   | 'MANUAL'
-  /** A user asked for another try of a finished run. */
+  /** A user retried a finished run. */
   | 'RETRY'
-  /** The slot was due. */
+  /** A slot was due. */
   | 'SCHEDULE';
 
-/** Changes of a task. A field left out stays as it is. */
+/** Changes to a task. A field left out keeps its value. */
 export type UpdateTaskInput = {
-  /** false pauses it, true resumes it. */
+  /** false pauses the task, true resumes it. */
   active?: boolean | null | undefined;
-  /** One of `taskClasses`. */
+  /** The name of one of `taskClasses`. */
   className?: string | null | undefined;
-  /** The object handed to the task class; null for none. */
+  /** Data for the task class, a JSON object; null for none. */
   data?: unknown;
-  /** `data` as JSON text, kept as it is written; instead of `data`. */
+  /** `data` as JSON text, stored exactly as sent. Use instead of `data`. */
   dataText?: string | null | undefined;
-  /** Refuse with CONFLICT unless the task has this `version`. */
+  /** Fails with CONFLICT if the `version` of the task is not this one. */
   expectedVersion?: number | null | undefined;
-  /** A repeated call with the same key and input within 24 hours answers with what the first one did; with another input it is a CONFLICT. */
+  /** Makes retries safe: a call repeated within 24 hours with the same key and input returns the result of the first. The same key with another input is a CONFLICT. */
   idempotencyKey?: string | null | undefined;
-  /** What users call it: 1 to 255 characters, any but NUL. */
+  /** The name of the task: 1 to 255 characters, without NUL. */
   name?: string | null | undefined;
-  /** Whose task it is, by id in the old API; the caller unless given. Only an admin may name another. */
+  /** The new owner, by id in the old API. Only an admin may name another user. */
   ownerLegacyId?: number | null | undefined;
-  /** What happens when things do not go to plan. */
+  /** Overlap, catch-up, retry and timeout. */
   policy?: TaskPolicyInput | null | undefined;
-  /** Replaces all the rules; the new ones get new ids. */
+  /** Replaces all rules, at most 100; the new ones get new ids. */
   repeatItems?: Array<RepeatItemInput> | null | undefined;
-  /** Which task. */
+  /** The task. */
   task: TaskBy;
-  /** The IANA zone of its clock; the server's unless given. */
+  /** The IANA time zone of the task. */
   timeZone?: string | null | undefined;
 };
 
-/** What to change of a user. A field left out stays as it is. */
+/** Changes to a user. A field left out keeps its value. */
 export type UpdateUserInput = {
-  /** True shuts them out: none of their keys opens anything until it is false again. Their tasks go on. */
+  /** true locks the user out: none of their keys work until it is false again. Their tasks keep running. */
   disabled?: boolean | null | undefined;
-  /** A repeated call with the same key and input within 24 hours answers with what the first one did; with another input it is a CONFLICT. */
+  /** Makes retries safe: a call repeated within 24 hours with the same key and input returns the result of the first. The same key with another input is a CONFLICT. */
   idempotencyKey?: string | null | undefined;
-  /** Their new name: unique among users, 1 to 255 characters. */
+  /** The new name: unique among users, 1 to 255 characters. */
   name?: string | null | undefined;
-  /** What they may do from now on. */
+  /** The new role. */
   role?: Role | null | undefined;
-  /** Which user. */
+  /** The user to change. */
   user: string | number;
 };
 

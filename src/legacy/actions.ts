@@ -49,7 +49,7 @@ export const ACTIONS: readonly LegacyAction[] = [
   },
   {
     name: 'updateTask',
-    summary: 'Changes a task; repeat items that are sent replace the ones that it has.',
+    summary: 'Changes a task. Repeat items, if sent, replace the existing ones.',
     changes: true,
     methods: GET_OR_POST,
     parameters: [required('id', 'task', taskId), ...TASK_FIELDS, repeatItems(false)],
@@ -63,7 +63,7 @@ export const ACTIONS: readonly LegacyAction[] = [
   },
   {
     name: 'deleteTask',
-    summary: 'Deletes a task; its history stays readable.',
+    summary: 'Deletes a task. Its history stays readable.',
     changes: true,
     methods: GET_OR_POST,
     parameters: TASK_ID,
@@ -77,7 +77,7 @@ export const ACTIONS: readonly LegacyAction[] = [
   },
   {
     name: 'executeTask',
-    summary: 'Runs a task now, also an inactive one, and answers with how that ended.',
+    summary: 'Runs a task now, even an inactive one, and returns the result.',
     changes: true,
     methods: GET_OR_POST,
     parameters: TASK_ID,
@@ -90,7 +90,7 @@ export const ACTIONS: readonly LegacyAction[] = [
   },
   {
     name: 'getTaskHistory',
-    summary: 'Lists what was done to a task and what it did, newest first: the newest 100,000 rows.',
+    summary: 'Lists the history of a task, changes and runs, newest first; at most 100,000 rows.',
     changes: false,
     methods: GET_OR_POST,
     parameters: TASK_ID,
@@ -107,7 +107,7 @@ export const ACTIONS: readonly LegacyAction[] = [
   },
   {
     name: 'getTasks',
-    summary: 'Lists the tasks with their repeat items, in the order of their ids.',
+    summary: 'Lists the tasks with their repeat items, by id.',
     changes: false,
     methods: GET_OR_POST,
     parameters: [],

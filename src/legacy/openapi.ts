@@ -26,7 +26,10 @@ const SCHEMAS: Record<string, Schema> = {
     name: TEXT,
     class_name: TEXT,
     active: { type: 'boolean' },
-    data: { type: ['object', 'array', 'null'], description: 'As it was sent; PHP shows an empty object as null.' },
+    data: {
+      type: ['object', 'array', 'null'],
+      description: 'The data, exactly as sent; PHP shows an empty object as null.',
+    },
     last_run: TEXT_OR_NULL,
     repeat_items: { type: 'array', items: REPEAT_ROW },
   }),
@@ -85,7 +88,7 @@ function inQuery(name: string, required: boolean, schema: Schema, description: s
 function commonParameters(actions: readonly LegacyAction[]) {
   const names = actions.map(({ name }) => name);
   return [
-    inQuery('target', true, { enum: ['scheduler'] }, 'In any case of letters.'),
+    inQuery('target', true, { enum: ['scheduler'] }, 'Case-insensitive.'),
     inQuery('action', true, { enum: names }, actions.map(({ name, summary }) => `${name}: ${summary}`).join(' ')),
   ];
 }
@@ -104,7 +107,7 @@ function queryParameters(actions: readonly LegacyAction[]) {
 
 const RESPONSES = {
   '200': {
-    description: 'Done, or why not: every outcome but one has this status.',
+    description: 'Success, or the reason for the failure. Every outcome except 401 has this status.',
     content: {
       'application/json': {
         schema: { oneOf: [{ $ref: '#/components/schemas/Success' }, { $ref: '#/components/schemas/Error' }] },
@@ -113,8 +116,10 @@ const RESPONSES = {
     },
   },
   '401': {
-    description: 'The credentials are missing or wrong.',
-    headers: { 'Retry-After': { description: 'Seconds to wait after too many.', schema: { type: 'integer' } } },
+    description: 'Missing or wrong credentials.',
+    headers: {
+      'Retry-After': { description: 'Seconds to wait after too many failed attempts.', schema: { type: 'integer' } },
+    },
     content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
   },
 };
@@ -124,7 +129,7 @@ const IDEMPOTENCY_KEY = {
   in: 'header',
   schema: { type: 'string', maxLength: 200 },
   description:
-    'The same call again under the same key within 24 hours is answered with the first reply and does nothing; another call is refused.',
+    'Makes retries safe: the same call with the same key within 24 hours returns the first reply and does nothing; another call with that key is refused.',
 };
 
 const SECURITY_SCHEMES = {
@@ -133,9 +138,9 @@ const SECURITY_SCHEMES = {
     in: 'query',
     name: 'hash',
     description:
-      'With `apiKey` before it: base64(HMAC-SHA256(secret, the query string up to `&hash=`)). Nothing that follows counts.',
+      'base64(HMAC-SHA256(secret, the query string up to `&hash=`)). `apiKey` must come before it; anything after it is ignored.',
   },
-  basic: { type: 'http', scheme: 'basic', description: 'The key as the user, the secret as the password.' },
+  basic: { type: 'http', scheme: 'basic', description: 'The key is the user, the secret the password.' },
   bearer: { type: 'http', scheme: 'bearer', description: '`key.secret`.' },
 };
 
@@ -150,7 +155,7 @@ export function describeLegacyApi() {
       title: 'The old scheduler API',
       version: '1',
       description:
-        'The api.php calls of the IP-address and DNS product that Slotkeeper answers as they are. New clients use GraphQL.',
+        'The api.php calls of the IP address and DNS product, answered by Slotkeeper unchanged. New clients use GraphQL.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/' }],
@@ -159,13 +164,13 @@ export function describeLegacyApi() {
       [LEGACY_PATH]: {
         get: {
           operationId: 'callByGet',
-          summary: 'Calls an action with everything in the query string.',
+          summary: 'Calls an action with all parameters in the query string.',
           parameters: [...commonParameters(byGet), ...queryParameters(byGet), IDEMPOTENCY_KEY],
           responses: RESPONSES,
         },
         post: {
           operationId: 'callByPost',
-          summary: 'Calls an action with its parameters in the body, which win over those of the query string.',
+          summary: 'Calls an action with parameters in the body, which override those in the query string.',
           parameters: [...commonParameters(ACTIONS), IDEMPOTENCY_KEY],
           requestBody: { required: false, content: Object.fromEntries(BODY_TYPES.map((type) => [type, body])) },
           responses: RESPONSES,

@@ -21,7 +21,7 @@ function sectionOf({ name, summary, methods, parameters, changes, example }: Leg
 <p>${escapeHtml(summary)} ${methods.join(' or ')}.${changes ? ' Takes an Idempotency-Key.' : ''}</p>
 <pre>${escapeHtml(`${LEGACY_PATH}?target=scheduler&action=${name}`)}</pre>
 ${rows.length === 0 ? '<p>No parameters.</p>' : tableOf(['Parameter', 'Required', 'Accepted'], rows)}
-<p>A reply:</p>
+<p>Example reply:</p>
 <pre>${escapeHtml(example)}</pre>
 </section>`;
 }
@@ -34,8 +34,8 @@ function itemsSection(): string {
   ]);
   return `<section id="${REPEAT_ITEMS}">
 <h2>${REPEAT_ITEMS}</h2>
-<p>Each item is an object with these fields. A call with a single item may send them beside its other parameters.</p>
-${tableOf(['Field', 'Accepted', 'Where it is absent'], rows)}
+<p>Each item is an object with these fields. A call with a single item may send them as parameters of its own.</p>
+${tableOf(['Field', 'Accepted', 'Default'], rows)}
 </section>`;
 }
 
@@ -58,16 +58,16 @@ export function legacyApiPage(): string {
 </head>
 <body>
 <h1>The old scheduler API</h1>
-<p>Slotkeeper answers the calls of <code>api.php?target=scheduler</code> as they are. For machines there is
-<code>openapi.json</code> beside this page (OpenAPI 3.1). New clients use GraphQL, at <code>/graphql</code>.</p>
+<p>Slotkeeper answers the calls of <code>api.php?target=scheduler</code> unchanged. The machine-readable description is
+<code>openapi.json</code>, next to this page (OpenAPI 3.1). New clients use GraphQL, at <code>/graphql</code>.</p>
 <h2>Calling</h2>
 <p>A call carries <code>apiKey</code> and, last, <code>hash</code>: base64(HMAC-SHA256(secret, the query string up to
-<code>&amp;hash=</code>)). Basic and Bearer credentials work too. A body is a JSON object or a form; its parameters win over
-those of the query string, except <code>target</code>, <code>action</code>, <code>apiKey</code> and <code>hash</code>, since
-a body is not signed. Every outcome has status 200, but for wrong credentials, which have 401. An error is
+<code>&amp;hash=</code>)). Basic and Bearer credentials work too. A body is a JSON object or a form; its parameters override
+those in the query string, except <code>target</code>, <code>action</code>, <code>apiKey</code> and <code>hash</code>, because
+the body is not signed. Every outcome has status 200, except missing or wrong credentials, which have 401. An error is
 <code>{"success":0,"message":"…"}</code>.</p>
-<p>With the header <code>Idempotency-Key</code> a call that changes something is done once in 24 hours: the same call again
-gets the first reply, another call is refused.</p>
+<p>The header <code>Idempotency-Key</code> makes retries of calls that change something safe: within 24 hours the same call
+with the same key returns the first reply and does nothing; another call with that key is refused.</p>
 <ul>
 ${links}
 </ul>

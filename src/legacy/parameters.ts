@@ -87,7 +87,7 @@ export const taskId: ParameterType<{ legacyId: number }> = {
  */
 export const jsonObject: ParameterType<string | null> = {
   accepted: 'a JSON object, or null',
-  schema: { type: ['object', 'array', 'string', 'null'], description: 'In a form, a text that holds JSON.' },
+  schema: { type: ['object', 'array', 'string', 'null'], description: 'In a form, JSON text.' },
   read(value) {
     const sent = typeof value === 'string' && value !== '' ? parseOrRefuse(value) : value;
     if (sent === undefined) return undefined;

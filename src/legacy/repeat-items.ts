@@ -28,7 +28,7 @@ export const REPEAT_ITEMS = 'repeat_items';
 export const ACCEPTED_ITEMS =
   'an array of objects with the fields repeat_start to repeat_minute, empty for a task that only runs when asked';
 
-const every = { enum: ['*'], description: 'Every.' };
+const every = { enum: ['*'], description: 'Every value.' };
 
 /** The fields of an item; each may be absent, empty or null. */
 export const ITEM_SCHEMA: Schema = {
@@ -37,7 +37,7 @@ export const ITEM_SCHEMA: Schema = {
     REPEAT_FIELDS.map(({ name, type, isCalendar }) => [
       name,
       {
-        description: `It accepts ${type.accepted}.`,
+        description: `Accepts ${type.accepted}.`,
         anyOf: [type.schema, ...(isCalendar ? [every] : []), { enum: ['', null] }],
       },
     ]),

@@ -55,37 +55,38 @@ export const builder = new SchemaBuilder<SchemaTypes>({
   },
   relay: {
     clientMutationId: 'omit',
-    nodeTypeOptions: { description: 'Anything that `node` finds by its id.' },
-    idFieldOptions: { description: 'Unique among all types.' },
+    nodeTypeOptions: { description: 'An object that `node` can find by its id.' },
+    idFieldOptions: { description: 'Global id, unique across all types.' },
     // Written in node.ts: the plugin's own would make every id of every row a promise.
     nodeQueryOptions: false,
     nodesQueryOptions: false,
-    pageInfoTypeOptions: { description: 'Where a page lies in the whole list.' },
-    hasNextPageFieldOptions: { description: 'Whether more follows the page.' },
-    hasPreviousPageFieldOptions: { description: 'Whether something comes before the page.' },
-    startCursorFieldOptions: { description: 'For `before`: the first item of the page.' },
-    endCursorFieldOptions: { description: 'For `after`: the last item of the page.' },
-    firstArgOptions: { description: 'The first so many: 25 unless given, 500 at most.' },
-    afterArgOptions: { description: 'Only what follows this cursor.' },
-    lastArgOptions: { description: 'The last so many instead, 500 at most; not together with `first`.' },
-    beforeArgOptions: { description: 'Only what comes before this cursor.' },
-    defaultConnectionTypeOptions: { description: 'One page of a list.' },
+    pageInfoTypeOptions: { description: 'The position of a page in the list.' },
+    hasNextPageFieldOptions: { description: 'Whether there are items after this page.' },
+    hasPreviousPageFieldOptions: { description: 'Whether there are items before this page.' },
+    startCursorFieldOptions: { description: 'Cursor of the first item; pass it as `before`.' },
+    endCursorFieldOptions: { description: 'Cursor of the last item; pass it as `after`.' },
+    firstArgOptions: { description: 'Page size, counted from the start of the list. At most 500; 25 by default.' },
+    afterArgOptions: { description: 'Only items after this cursor.' },
+    lastArgOptions: {
+      description: 'Page size, counted from the end of the list. At most 500; cannot be combined with `first`.',
+    },
+    beforeArgOptions: { description: 'Only items before this cursor.' },
+    defaultConnectionTypeOptions: { description: 'A page of a list.' },
     defaultConnectionFieldOptions: { complexity: connectionComplexity },
     edgesFieldOptions: {
-      description: 'The items of the page, in order.',
+      description: 'The items of the page, in list order.',
       nullable: { list: false, items: false },
       // The connection's own field has counted the page's size.
       complexity: { field: 0, multiplier: 1 },
     },
-    pageInfoFieldOptions: { description: 'Where the page lies.', complexity: 0 },
-    defaultEdgeTypeOptions: { description: 'An item of a page.' },
-    cursorFieldOptions: { description: 'The position of the item, for `after` and `before`.', complexity: 0 },
+    pageInfoFieldOptions: { description: 'The position of the page in the list.', complexity: 0 },
+    defaultEdgeTypeOptions: { description: 'An item in a page.' },
+    cursorFieldOptions: { description: 'Cursor of the item; pass it as `after` or `before`.', complexity: 0 },
     nodeFieldOptions: { description: 'The item.', nullable: false },
-    mutationInputArgOptions: { description: 'All of it.' },
     relayMutationFieldOptions: { nullable: true },
   },
 });
 
-builder.queryType({ description: 'What can be read. An instant is UTC unless its text carries another offset.' });
-builder.mutationType({ description: 'What can be changed. A mutation that fails has changed nothing.' });
-builder.subscriptionType({ description: 'What is told as it happens.' });
+builder.queryType({ description: 'Reads. Instants are in UTC unless their text carries another offset.' });
+builder.mutationType({ description: 'Writes. A mutation that fails changes nothing.' });
+builder.subscriptionType({ description: 'Live updates.' });

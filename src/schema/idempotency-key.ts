@@ -1,5 +1,5 @@
 /** The field of each mutation's input that `withIdempotencyKey` looks at. */
 export const IDEMPOTENCY_KEY = {
   description:
-    'A repeated call with the same key and input within 24 hours answers with what the first one did; with another input it is a CONFLICT.',
+    'Makes retries safe: a call repeated within 24 hours with the same key and input returns the result of the first. The same key with another input is a CONFLICT.',
 };

@@ -1,6 +1,7 @@
 // The schema: every file is imported for what it adds to the builder. Mutations and subscriptions are files of their own.
 import { builder } from './builder.ts';
 import { nameInputOfFaults } from './errors.ts';
+import { describeInputs } from './input-descriptions.ts';
 import './access/api-key.ts';
 import './log/audit.ts';
 import './runs/backfill.ts';
@@ -46,3 +47,4 @@ import './access/user-mutations.ts';
 
 export const schema = builder.toSchema();
 nameInputOfFaults(schema);
+describeInputs(schema);

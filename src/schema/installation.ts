@@ -11,23 +11,27 @@ const InstallationRef = builder.objectRef<InstallationState>('Installation').imp
     heldSince: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'Since when no task runs, whatever is due or asked for; null while tasks run.',
+      description:
+        'When task execution was held. While held, nothing runs, neither slots nor requests; null while tasks run.',
       resolve: ({ heldSince }) => heldSince,
     }),
-    heldBecause: t.exposeString('heldBecause', { nullable: true, description: 'Why; null while tasks run.' }),
+    heldBecause: t.exposeString('heldBecause', {
+      nullable: true,
+      description: 'Why execution is held; null while tasks run.',
+    }),
   }),
 });
 
 builder.queryField('installation', (t) =>
   t.field({
     type: InstallationRef,
-    description: 'Whether its runners run, or are held because it was restored from a backup.',
+    description: 'Whether task execution is on, or held because the installation was restored from a backup.',
     resolve: (_root, _arguments, { em }) => readInstallation(em),
   }),
 );
 
 const ResumeInstallationInput = builder.inputType('ResumeInstallationInput', {
-  description: 'That this installation is the real one now.',
+  description: 'Confirms that this installation is the production one from now on.',
   fields: (t) => ({ idempotencyKey: t.string(IDEMPOTENCY_KEY) }),
 });
 
@@ -39,7 +43,7 @@ const ResumeInstallationPayload = builder
       installation: t.field({
         type: InstallationRef,
         nullable: true,
-        description: 'As it is now.',
+        description: 'The installation after the call.',
         resolve: ({ installation }) => installation,
       }),
     }),
@@ -54,10 +58,8 @@ builder.mutationField('resumeInstallation', (t) =>
     nullable: true,
     authScopes: { admin: true },
     description:
-      'Releases the runners that a restore has held: what is due is fired, what was under way is tried again or failed. Done again it changes nothing.',
-    args: {
-      input: t.arg({ type: ResumeInstallationInput, required: true, defaultValue: {}, description: 'All of it.' }),
-    },
+      'Releases the runners that a restore holds: due slots fire, and runs that were under way are retried or fail. Repeating it changes nothing.',
+    args: { input: t.arg({ type: ResumeInstallationInput, required: true, defaultValue: {} }) },
     resolve: async (_root, { input }, context) => {
       const { em, notifications } = context;
       await withIdempotencyKey(context, 'resumeInstallation', input, async (transaction) => {

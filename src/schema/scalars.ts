@@ -28,14 +28,14 @@ function parseInstant(value: unknown): Date {
 
 builder.scalarType('DateTime', {
   description:
-    'An instant: ISO 8601, such as `2026-03-01T09:30:00.000Z`. Given out in UTC with milliseconds; taken with `Z` or any offset, never without.',
+    'An instant in ISO 8601, such as `2026-03-01T09:30:00.000Z`. Output is UTC with milliseconds; input must carry `Z` or an offset.',
   specifiedByURL: 'https://scalars.graphql.org/andimarek/date-time.html',
   serialize: (value) => (typeof value === 'string' ? toIso(value) : value.toISOString()),
   parseValue: parseInstant,
 });
 
 builder.scalarType('Date', {
-  description: 'A day of the calendar, without a zone: `YYYY-MM-DD`, from the year 1000 on.',
+  description: 'A calendar date without a time zone: `YYYY-MM-DD`, from the year 1000.',
   serialize: (value) => value,
   parseValue: (value) => {
     if (typeof value === 'string' && parseDay(value) !== null) return value;
@@ -51,7 +51,7 @@ builder.scalarType('JSON', {
 
 builder.scalarType('Cidr', {
   description:
-    'A block of IPv4 or IPv6 addresses, such as `10.1.0.0/16` or `2001:db8::/32`: the bits after the prefix are zero.',
+    'A block of IPv4 or IPv6 addresses, such as `10.1.0.0/16` or `2001:db8::/32`. The bits after the prefix must be zero.',
   serialize: (value) => value,
   parseValue: (value) => {
     if (typeof value !== 'string') throw refuse('Cidr', value, 'a string such as "10.1.0.0/16" or "2001:db8::/32"');
@@ -62,7 +62,7 @@ builder.scalarType('Cidr', {
 });
 
 builder.scalarType('DnsSerial', {
-  description: 'The serial number of a DNS zone: a whole number from 0 to 4294967295, compared as RFC 1982 says.',
+  description: 'The serial number of a DNS zone: an integer from 0 to 4294967295, compared as in RFC 1982.',
   specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc1982',
   serialize: (value) => value,
   parseValue: (value) => {

@@ -11,21 +11,25 @@ import { keysetConnection, keysetPage, type Ordering } from '../relay/keyset.ts'
 import { pagesOfParents } from '../relay/lateral.ts';
 
 export const ApiKeyRef = builder.objectRef<ApiKeyRow>('ApiKey').implement({
-  description: 'The public half of a key and secret pair with which a user proves who they are.',
+  description: "A user's API credentials: the public key of a key and secret pair.",
   fields: (t) => ({
-    key: t.exposeString('key', { description: 'Sent with every call; unique.' }),
-    user: t.field({ type: UserRef, description: 'Whose it is.', resolve: ({ user_id }) => user_id }),
-    createdAt: t.expose('created_at', { type: 'DateTime', description: 'Since when it is stored.' }),
+    key: t.exposeString('key', { description: 'The public key, sent with every call. Unique.' }),
+    user: t.field({
+      type: UserRef,
+      description: 'The user whom the key authenticates.',
+      resolve: ({ user_id }) => user_id,
+    }),
+    createdAt: t.expose('created_at', { type: 'DateTime', description: 'When the key was stored.' }),
     revokedAt: t.expose('revoked_at', {
       type: 'DateTime',
       nullable: true,
       description:
-        'From when on it opens nothing: in the past for one that was revoked, ahead for one that is being replaced; null for others.',
+        'When the key stops working: in the past if it was revoked, in the future if it is being replaced; otherwise null.',
     }),
     lastUsedAt: t.expose('last_used_at', {
       type: 'DateTime',
       nullable: true,
-      description: 'When somebody last came in with it, to the minute or so; null where nobody has.',
+      description: 'When the key was last used, to about a minute; null if never.',
     }),
   }),
 });
@@ -34,14 +38,14 @@ const NEWEST_FIRST: Ordering = { field: 'ID', direction: 'DESC', by: null };
 
 const ApiKeyConnection = builder.connectionObject(
   { type: ApiKeyRef, name: 'ApiKeyConnection', description: 'A page of API keys.' },
-  { name: 'ApiKeyEdge', description: 'An API key of a page.' },
+  { name: 'ApiKeyEdge', description: 'An API key in a page.' },
 );
 
 const ApiKeyFilter = builder.inputType('ApiKeyFilter', {
-  description: 'Which API keys: those that meet every condition given.',
+  description: 'Selects the API keys that match every given condition.',
   fields: (t) => ({
-    user: t.id({ description: 'Of this user.' }),
-    revoked: t.boolean({ description: 'Whether they open nothing any more.' }),
+    user: t.id({ description: 'Keys of this user.' }),
+    revoked: t.boolean({ description: 'true for keys that no longer work, false for those that do.' }),
   }),
 });
 
@@ -50,8 +54,8 @@ builder.queryField('apiKeys', (t) =>
     {
       type: ApiKeyRef,
       authScopes: { admin: true },
-      description: 'The API keys of all users, the newest first; for admins. Their secrets are shown to nobody.',
-      args: { filter: t.arg({ type: ApiKeyFilter, description: 'Which ones; every one unless given.' }) },
+      description: 'The API keys of all users, newest first. Admins only. Secrets are never returned.',
+      args: { filter: t.arg({ type: ApiKeyFilter, description: 'The filter; all by default.' }) },
       resolve: async (_root, { filter, ...args }, { em }) => {
         const page = readPage(args);
         let query = whereRevoked(apiKeyRows(em), filter?.revoked);
@@ -69,11 +73,11 @@ builder.objectField(UserRef, 'apiKeys', (t) =>
   t.loadable({
     type: ApiKeyConnection,
     authScopes: { admin: true },
-    description: 'Their API keys, the newest first; for admins.',
+    description: 'The API keys of the user, newest first. Admins only.',
     complexity: connectionComplexity,
     args: {
       ...t.arg.connectionArgs(),
-      revoked: t.arg.boolean({ description: 'Only those that were, or were not, revoked; every one unless given.' }),
+      revoked: t.arg.boolean({ description: 'true for revoked keys only, false for the others only; all by default.' }),
     },
     byPath: true,
     load: (ids: number[], { em }, { revoked, ...args }) => keysOfEach(em, ids, readPage(args), revoked),

@@ -10,16 +10,16 @@ import { ApiKeyRef } from './api-key.ts';
 builder.relayMutationField(
   'createApiKey',
   {
-    description: 'Whose key to make.',
+    description: 'The user to create a key for.',
     inputFields: (t) => ({
-      user: t.id({ required: true, description: 'The user who proves with it who they are.' }),
+      user: t.id({ required: true, description: 'The user whom the key authenticates.' }),
       idempotencyKey: t.string({
-        description: `${IDEMPOTENCY_KEY.description} The secret is in the first answer alone: where that was lost, revoke the key and make another.`,
+        description: `${IDEMPOTENCY_KEY.description} Only the first response has the secret: if it was lost, revoke the key and create another.`,
       }),
     }),
   },
   {
-    description: 'Makes a key and secret for a user; for admins. The secret is in this answer and nowhere else.',
+    description: 'Creates a key and secret for a user. Admins only. The secret is returned here and nowhere else.',
     authScopes: { admin: true },
     resolve: async (_root, { input }, context) => {
       const userId = readGlobalId('User', input.user, 'user');
@@ -34,7 +34,7 @@ builder.relayMutationField(
     },
   },
   {
-    description: 'The key that was made.',
+    description: 'The key that was created.',
     outputFields: (t) => ({
       apiKey: t.field({
         type: ApiKeyRef,
@@ -44,7 +44,7 @@ builder.relayMutationField(
       }),
       secret: t.exposeString('secret', {
         nullable: true,
-        description: 'Its secret, to be kept now: it is never shown again. Null in the answer to a repeated call.',
+        description: 'The secret. Store it now: it is never shown again. null in the response to a repeated call.',
       }),
     }),
   },

@@ -7,17 +7,17 @@ import { auditedBy } from '../log/audit.ts';
 import { ApiKeyRef } from './api-key.ts';
 
 const ImportApiKeyInput = builder.inputType('ImportApiKeyInput', {
-  description: 'A key and secret that callers have already, and whose they are.',
+  description: 'A key and secret that callers already use, and their user.',
   fields: (t) => ({
-    key: t.string({ required: true, description: 'The public half.' }),
-    secret: t.string({ required: true, description: 'The secret half; stored encrypted.' }),
-    userLegacyId: t.int({ required: true, description: 'The `user_id` of the old API, which callers send along.' }),
-    userName: t.string({ description: 'Their name; needed for a user that there is not yet.' }),
+    key: t.string({ required: true, description: 'The public key.' }),
+    secret: t.string({ required: true, description: 'The secret; stored encrypted.' }),
+    userLegacyId: t.int({ required: true, description: 'The `user_id` of the old API, which callers send with it.' }),
+    userName: t.string({ description: 'The name of the user; required if the user does not exist yet.' }),
     role: t.field({
       type: RoleEnum,
       required: true,
       defaultValue: 'OPERATOR',
-      description: 'For a user that there is not yet; an existing user keeps theirs.',
+      description: 'The role, if the user does not exist yet; an existing user keeps theirs.',
     }),
   }),
 });
@@ -35,8 +35,8 @@ builder.mutationField('importApiKey', (t) =>
     nullable: true,
     authScopes: { admin: true },
     description:
-      'Stores a key and secret of the old installation, so that its callers go on with theirs. Done again it changes nothing.',
-    args: { input: t.arg({ type: ImportApiKeyInput, required: true, description: 'All of it.' }) },
+      'Stores a key and secret of the old installation, so that its callers can keep using them. Repeating it changes nothing.',
+    args: { input: t.arg({ type: ImportApiKeyInput, required: true }) },
     resolve: async (_root, { input }, context) => {
       const { em, vault } = context;
       const { key, secret, userLegacyId, userName, role } = input;

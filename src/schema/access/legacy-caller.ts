@@ -12,14 +12,16 @@ interface LegacyCallerRow extends ApiKeyRow {
 }
 
 const LegacyCaller = builder.objectRef<LegacyCallerRow>('LegacyCaller').implement({
-  description: 'How an API key uses an action of the old API.',
+  description: 'Use of an action of the old API by an API key.',
   fields: (t) => ({
-    apiKey: t.field({ type: ApiKeyRef, description: 'Who calls.', resolve: (row) => row }),
-    action: t.exposeString('action', { description: "The action's name, or `unknown` for calls of none." }),
-    calls: t.exposeFloat('calls', { description: 'How often it was called; a whole number.' }),
+    apiKey: t.field({ type: ApiKeyRef, description: 'The key that calls.', resolve: (row) => row }),
+    action: t.exposeString('action', {
+      description: 'The name of the action, or `unknown` for calls that name no known action.',
+    }),
+    calls: t.exposeFloat('calls', { description: 'Number of calls, an integer.' }),
     lastCalledAt: t.field({
       type: 'DateTime',
-      description: 'When it was called last, to within two seconds.',
+      description: 'When it was last called, accurate to two seconds.',
       resolve: (row) => row.last_called_at,
     }),
   }),
@@ -31,10 +33,10 @@ builder.queryField('legacyCallers', (t) =>
   t.field({
     type: [LegacyCaller],
     authScopes: { admin: true },
-    description: 'Which API keys still use which actions of the old API, the last to call first.',
+    description: 'Which API keys still use which actions of the old API, most recent caller first.',
     complexity: ({ first }) => ({ field: 1, multiplier: Math.min(Math.max(first, 1), MAX_CALLERS) }),
     args: {
-      first: t.arg.int({ required: true, defaultValue: 100, description: `How many, ${MAX_CALLERS} at most.` }),
+      first: t.arg.int({ required: true, defaultValue: 100, description: `At most ${MAX_CALLERS}; 100 by default.` }),
     },
     resolve: async (_root, { first }, { em }) => {
       if (first < 1 || first > MAX_CALLERS) {

@@ -6,8 +6,8 @@ import { auditedBy } from '../log/audit.ts';
 import { ApiKeyRef } from './api-key.ts';
 
 const RevokeApiKeyInput = builder.inputType('RevokeApiKeyInput', {
-  description: 'Which key to revoke.',
-  fields: (t) => ({ key: t.string({ required: true, description: 'The public half.' }) }),
+  description: 'The key to revoke.',
+  fields: (t) => ({ key: t.string({ required: true, description: 'The public key.' }) }),
 });
 
 const RevokeApiKeyPayload = builder.objectRef<{ apiKey: ApiKeyRow }>('RevokeApiKeyPayload').implement({
@@ -23,8 +23,8 @@ builder.mutationField('revokeApiKey', (t) =>
     nullable: true,
     authScopes: { admin: true },
     description:
-      'Revokes a key: it opens nothing any more, and its open subscriptions and WebSockets end. Done again it changes nothing. CONFLICT for the last key of an admin that opens anything.',
-    args: { input: t.arg({ type: RevokeApiKeyInput, required: true, description: 'All of it.' }) },
+      'Revokes a key: it stops working, and its open subscriptions and WebSockets end. Repeating it changes nothing. CONFLICT if it is the last working key of an admin.',
+    args: { input: t.arg({ type: RevokeApiKeyInput, required: true }) },
     resolve: async (_root, { input }, context) => {
       const { em, notifications } = context;
       const apiKey = await inTransaction(em, (transaction) => revokeApiKey(transaction, auditedBy(context), input.key));

@@ -9,22 +9,22 @@ import { ApiKeyRef } from './api-key.ts';
 builder.relayMutationField(
   'rotateApiKey',
   {
-    description: 'Which key to replace.',
+    description: 'The key to replace.',
     inputFields: (t) => ({
-      key: t.string({ required: true, description: 'The public half of the key.' }),
+      key: t.string({ required: true, description: 'The public key.' }),
       overlapSeconds: t.int({
         required: true,
         defaultValue: OVERLAP_SECONDS,
-        description: `For so long the former key still opens; 0 to ${MAX_OVERLAP_SECONDS}.`,
+        description: `Seconds that the former key keeps working, 0 to ${MAX_OVERLAP_SECONDS}; ${OVERLAP_SECONDS} by default.`,
       }),
       idempotencyKey: t.string({
-        description: `${IDEMPOTENCY_KEY.description} The secret is in the first answer alone.`,
+        description: `${IDEMPOTENCY_KEY.description} Only the first response has the secret.`,
       }),
     }),
   },
   {
     description:
-      'Replaces a key by a new one of the same user; for admins. Both open until the former one is revoked by itself, so that callers change over one by one. CONFLICT for a key that is revoked.',
+      'Replaces a key with a new one of the same user. Admins only. Both work until the former one is revoked automatically, so that callers can switch one by one. CONFLICT if the key is revoked.',
     authScopes: { admin: true },
     resolve: async (_root, { input }, context) => {
       const { key, overlapSeconds } = input;
@@ -41,7 +41,7 @@ builder.relayMutationField(
     },
   },
   {
-    description: 'The key that was made, and the one that it replaces.',
+    description: 'The new key and the one that it replaces.',
     outputFields: (t) => ({
       apiKey: t.field({
         type: ApiKeyRef,
@@ -52,12 +52,12 @@ builder.relayMutationField(
       formerApiKey: t.field({
         type: ApiKeyRef,
         nullable: true,
-        description: 'The former key, with the time from which on it opens nothing.',
+        description: 'The former key; its `revokedAt` says when it stops working.',
         resolve: ({ key }, _arguments, { em }) => apiKeyRows(em).where('key', '=', key).executeTakeFirst(),
       }),
       secret: t.exposeString('secret', {
         nullable: true,
-        description: 'The secret of the new key, to be kept now. Null in the answer to a repeated call.',
+        description: 'The secret of the new key. Store it now. null in the response to a repeated call.',
       }),
     }),
   },

@@ -18,21 +18,21 @@ builder.relayMutationField(
   {
     description: 'A secret to store.',
     inputFields: (t) => ({
-      name: t.string({ required: true, description: `What tasks refer to it by: ${SECRET_NAME_RULE}.` }),
+      name: t.string({ required: true, description: `The name by which tasks refer to it: ${SECRET_NAME_RULE}.` }),
       value: t.string({
         required: true,
-        description: `1 to ${MAX_SECRET_LENGTH} printable ASCII characters, with no blank at either end; stored encrypted and never shown.`,
+        description: `The value: 1 to ${MAX_SECRET_LENGTH} printable ASCII characters, without leading or trailing spaces. Stored encrypted and never shown.`,
       }),
       allowedHosts: t.stringList({
         required: true,
-        description: `Where it may be sent, 1 to ${MAX_SECRET_HOSTS}: by https to \`example.org\`, or \`*.example.org\` for every name below it, at any port; by plain http only to exactly \`http://example.org:8080\`, port 80 unless given.`,
+        description: `The hosts that may receive it, 1 to ${MAX_SECRET_HOSTS}. \`example.org\` allows https on any port, \`*.example.org\` the same for every name below it; plain http needs an exact \`http://example.org:8080\`, where the port is 80 by default.`,
       }),
       idempotencyKey: t.string(IDEMPOTENCY_KEY),
     }),
   },
   {
     description:
-      'Stores a secret, or replaces the one of its name; for admins. Runs that start from then on send the new value.',
+      'Stores a secret, or replaces the one of the same name. Admins only. Runs that start afterwards send the new value.',
     authScopes: { admin: true },
     resolve: async (_root, { input }, context) => {
       const { name, value, allowedHosts } = input;
@@ -51,7 +51,7 @@ builder.relayMutationField(
       secret: t.field({
         type: SecretRef,
         nullable: true,
-        description: 'The secret, without its value; null in the answer to a repeated call where it was deleted since.',
+        description: 'The secret, without its value; null in the response to a repeated call if it was deleted since.',
         resolve: ({ secretId }, _arguments, { em }) => secretRows(em).where('id', '=', secretId).executeTakeFirst(),
       }),
     }),
@@ -61,14 +61,14 @@ builder.relayMutationField(
 builder.relayMutationField(
   'deleteSecret',
   {
-    description: 'Which secret to delete.',
+    description: 'The secret to delete.',
     inputFields: (t) => ({
-      name: t.string({ required: true, description: 'Its name.' }),
+      name: t.string({ required: true, description: 'The name of the secret.' }),
       idempotencyKey: t.string(IDEMPOTENCY_KEY),
     }),
   },
   {
-    description: 'Deletes a secret; for admins. Runs of tasks that refer to it fail from then on.',
+    description: 'Deletes a secret. Admins only. Runs of tasks that refer to it fail from then on.',
     authScopes: { admin: true },
     resolve: async (_root, { input }, context) => {
       const name = readSecretName(input.name);
@@ -78,6 +78,6 @@ builder.relayMutationField(
   },
   {
     description: 'The secret that was deleted.',
-    outputFields: (t) => ({ name: t.exposeString('name', { nullable: true, description: 'Its name.' }) }),
+    outputFields: (t) => ({ name: t.exposeString('name', { nullable: true, description: 'The name of the secret.' }) }),
   },
 );

@@ -7,20 +7,23 @@ import { readPage } from '../relay/connection.ts';
 import { keysetConnection, keysetPage, type Ordering } from '../relay/keyset.ts';
 
 export const SecretRef = builder.objectRef<SecretRow>('Secret').implement({
-  description: 'A value that tasks send to a receiver by its name. Nobody reads it back.',
+  description: 'A value that tasks refer to by name and send to a receiver. It cannot be read back.',
   authScopes: { admin: true },
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'What tasks refer to it by.' }),
+    name: t.exposeString('name', { description: 'The name by which tasks refer to it.' }),
     allowedHosts: t.stringList({
       description:
-        'Where it is sent: by https to a host, of which `*.example.org` is every name below example.org, and by plain http to an `http://host:port`.',
+        'The hosts that may receive it: a plain host name means https, `*.example.org` every name below example.org; `http://host:port` allows plain http.',
       resolve: ({ allowed_hosts }) => allowed_hosts,
     }),
-    createdAt: t.expose('created_at', { type: 'DateTime', description: 'Since when there is one of this name.' }),
-    updatedAt: t.expose('updated_at', { type: 'DateTime', description: 'When it was set last.' }),
+    createdAt: t.expose('created_at', {
+      type: 'DateTime',
+      description: 'When a secret of this name was first stored.',
+    }),
+    updatedAt: t.expose('updated_at', { type: 'DateTime', description: 'When the value was last set.' }),
     updatedBy: t.field({
       type: UserRef,
-      description: 'Who set it last.',
+      description: 'The user who last set the value.',
       resolve: ({ updated_by_id }) => updated_by_id,
     }),
   }),
@@ -30,7 +33,7 @@ const BY_NAME: Ordering = { field: 'NAME', direction: 'ASC', by: { column: 'name
 
 const SecretConnection = builder.connectionObject(
   { type: SecretRef, name: 'SecretConnection', description: 'A page of secrets.' },
-  { name: 'SecretEdge', description: 'A secret of a page.' },
+  { name: 'SecretEdge', description: 'A secret in a page.' },
 );
 
 builder.queryField('secrets', (t) =>
@@ -38,7 +41,7 @@ builder.queryField('secrets', (t) =>
     {
       type: SecretRef,
       authScopes: { admin: true },
-      description: 'The stored secrets in the order of their names; for admins. Their values are shown to nobody.',
+      description: 'The stored secrets, by name. Admins only. Values are never returned.',
       resolve: async (_root, args, { em }) => {
         const page = readPage(args);
         const rows = await keysetPage(secretRows(em), 'secret', BY_NAME, page).execute();

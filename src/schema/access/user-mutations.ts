@@ -14,24 +14,24 @@ const NAME = 'unique among users, 1 to 255 characters';
 const userOf = {
   type: UserRef,
   nullable: true,
-  description: 'The user, as they are now.',
+  description: 'The current state of the user.',
   resolve: ({ userId }: { userId: number }) => userId,
 } as const;
 
 builder.relayMutationField(
   'addUser',
   {
-    description: 'Someone who is to own tasks and hold API keys.',
+    description: 'The user to add.',
     inputFields: (t) => ({
-      name: t.string({ required: true, description: `Their name: ${NAME}.` }),
-      role: t.field({ type: RoleEnum, required: true, description: 'What they may do.' }),
-      legacyId: t.int({ description: 'Their `user_id` in the old API; the next after the highest unless given.' }),
+      name: t.string({ required: true, description: `The name: ${NAME}.` }),
+      role: t.field({ type: RoleEnum, required: true, description: 'The role, which says what the user may do.' }),
+      legacyId: t.int({ description: 'The `user_id` in the old API; by default the highest plus 1.' }),
       idempotencyKey: t.string(IDEMPOTENCY_KEY),
     }),
   },
   {
     description:
-      'Adds a user; for admins. CONFLICT where the name or the id is taken. They need an API key to come in.',
+      'Adds a user. Admins only. CONFLICT if the name or the id is taken. The user needs an API key to sign in.',
     authScopes: { admin: true },
     resolve: async (_root, { input }, context) => {
       const { name, role, legacyId } = input;
@@ -46,21 +46,21 @@ builder.relayMutationField(
 builder.relayMutationField(
   'updateUser',
   {
-    description: 'What to change of a user. A field left out stays as it is.',
+    description: 'Changes to a user. A field left out keeps its value.',
     inputFields: (t) => ({
-      user: t.id({ required: true, description: 'Which user.' }),
-      name: t.string({ description: `Their new name: ${NAME}.` }),
-      role: t.field({ type: RoleEnum, description: 'What they may do from now on.' }),
+      user: t.id({ required: true, description: 'The user to change.' }),
+      name: t.string({ description: `The new name: ${NAME}.` }),
+      role: t.field({ type: RoleEnum, description: 'The new role.' }),
       disabled: t.boolean({
         description:
-          'True shuts them out: none of their keys opens anything until it is false again. Their tasks go on.',
+          'true locks the user out: none of their keys work until it is false again. Their tasks keep running.',
       }),
       idempotencyKey: t.string(IDEMPOTENCY_KEY),
     }),
   },
   {
     description:
-      'Changes a user; for admins. Another role counts at once, and so does being disabled: their open subscriptions and WebSockets end, to be opened anew by who may. CONFLICT where the name is taken, or where no admin with an API key would be left.',
+      "Changes a user. Admins only. A new role or being disabled takes effect at once: the user's open subscriptions and WebSockets end and must be reopened, if still allowed. CONFLICT if the name is taken, or if no admin with an API key would be left.",
     authScopes: { admin: true },
     resolve: async (_root, { input }, context) => {
       const id = readGlobalId('User', input.user, 'user');

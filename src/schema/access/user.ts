@@ -15,23 +15,23 @@ export const PERSONAL_FIELDS: readonly string[] = ['role', 'disabledAt'];
 const adminOrOneself = ({ id }: UserRow, _args: object, { viewer }: Context) => maySeeRights(viewer, id);
 
 UserRef.implement({
-  description: 'Someone who owns tasks and holds API keys.',
+  description: 'A user, who owns tasks and has API keys.',
   interfaces: [builder.nodeInterfaceRef()],
   fields: (t) => ({
-    id: t.id({ description: 'Unique among all types.', resolve: ({ id }) => toGlobalId('User', id) }),
+    id: t.id({ description: 'Global id, unique across all types.', resolve: ({ id }) => toGlobalId('User', id) }),
     legacyId: t.exposeInt('id', { description: 'The `user_id` of the old API.' }),
-    name: t.exposeString('name', { description: 'Unique among users.' }),
+    name: t.exposeString('name', { description: 'The name; unique among users.' }),
     role: t.expose('role', {
       type: RoleEnum,
       authScopes: adminOrOneself,
-      description: 'What they may do; for admins and themselves.',
+      description: 'The role, which says what the user may do. Visible to admins and to the user.',
     }),
     disabledAt: t.expose('disabled_at', {
       type: 'DateTime',
       nullable: true,
       authScopes: adminOrOneself,
       description:
-        'Since when none of their keys opens anything; null while they do. Their tasks go on. For admins and themselves.',
+        'When the user was disabled; null if not. The keys of a disabled user do not work; their tasks keep running. Visible to admins and to the user.',
     }),
   }),
 });
@@ -40,7 +40,7 @@ builder.queryField('viewer', (t) =>
   t.field({
     type: UserRef,
     nullable: true,
-    description: 'The user who asks.',
+    description: 'The user who sent the request.',
     // Whoever asks is let in.
     resolve: (_root, _args, { viewer: { id, name, role } }) => ({ id, name, role, disabled_at: null }),
   }),
@@ -50,15 +50,15 @@ const BY_NAME: Ordering = { field: 'NAME', direction: 'ASC', by: { column: 'name
 
 const UserConnection = builder.connectionObject(
   { type: UserRef, name: 'UserConnection', description: 'A page of users.' },
-  { name: 'UserEdge', description: 'A user of a page.' },
+  { name: 'UserEdge', description: 'A user in a page.' },
 );
 
 const UserFilter = builder.inputType('UserFilter', {
-  description: 'Which users: those that meet every condition given.',
+  description: 'Selects the users that match every given condition.',
   fields: (t) => ({
-    name: t.string({ description: 'The name holds this text, in capitals or not.' }),
-    role: t.field({ type: RoleEnum, description: 'Of this role.' }),
-    disabled: t.boolean({ description: 'Whether they are disabled.' }),
+    name: t.string({ description: 'The name contains this text, ignoring case.' }),
+    role: t.field({ type: RoleEnum, description: 'Users with this role.' }),
+    disabled: t.boolean({ description: 'true for disabled users, false for the others.' }),
   }),
 });
 
@@ -67,8 +67,8 @@ builder.queryField('users', (t) =>
     {
       type: UserRef,
       authScopes: { admin: true },
-      description: 'The users in the order of their names; for admins.',
-      args: { filter: t.arg({ type: UserFilter, description: 'Which ones; every one unless given.' }) },
+      description: 'The users, by name. Admins only.',
+      args: { filter: t.arg({ type: UserFilter, description: 'The filter; all by default.' }) },
       resolve: async (_root, { filter, ...args }, { em }) => {
         const page = readPage(args);
         let query = readRows(em).selectFrom('app_user').select(['id', 'name', 'role', 'disabled_at']);

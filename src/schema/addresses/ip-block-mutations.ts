@@ -10,28 +10,32 @@ const DEFAULT_POOL = 'default';
 const blockOf = {
   type: IpBlockRef,
   nullable: true,
-  description: 'The block, as it is now.',
+  description: 'The current state of the block.',
   resolve: ({ blockId }: { blockId: number }) => blockId,
 } as const;
 
 builder.relayMutationField(
   'addIpBlocks',
   {
-    description: 'Blocks to add.',
+    description: 'The blocks to add.',
     inputFields: (t) => ({
-      pool: t.string({ required: true, defaultValue: DEFAULT_POOL, description: 'The pool; it need not exist yet.' }),
+      pool: t.string({
+        required: true,
+        defaultValue: DEFAULT_POOL,
+        description: 'The pool, `default` by default; created if it does not exist.',
+      }),
       cidrs: t.field({ type: ['Cidr'], required: true, description: 'The blocks, 1 to 1000.' }),
     }),
   },
   {
-    description: 'Adds blocks to a pool as available: all of them, or CONFLICT where one overlaps another.',
+    description: 'Adds blocks to a pool as available: either all, or none and CONFLICT if one overlaps another.',
     authScopes: { operator: true },
     resolve: async (_root, { input }, context) => ({
       blockIds: await addBlocks(context.em, auditedBy(context), input),
     }),
   },
   {
-    description: 'What was added.',
+    description: 'The blocks that were added.',
     outputFields: (t) => ({
       ipBlocks: t.field({
         type: [IpBlockRef],
@@ -45,14 +49,14 @@ builder.relayMutationField(
 builder.relayMutationField(
   'assignIpBlock',
   {
-    description: 'Which block goes to whom.',
+    description: 'The block to assign, and to whom.',
     inputFields: (t) => ({
       id: t.id({ required: true, description: 'The block.' }),
-      assignee: t.string({ required: true, description: 'Who gets it.' }),
+      assignee: t.string({ required: true, description: 'The new assignee.' }),
     }),
   },
   {
-    description: 'Gives an available block to an assignee; CONFLICT for a block in another state.',
+    description: 'Assigns an available block. CONFLICT if the block is in another state.',
     authScopes: { operator: true },
     resolve: async (_root, { input }, context) => {
       const id = readGlobalId('IpBlock', input.id, 'id');
@@ -66,18 +70,19 @@ builder.relayMutationField(
 builder.relayMutationField(
   'unassignIpBlock',
   {
-    description: 'Which block comes back.',
+    description: 'The block to take back.',
     inputFields: (t) => ({
       id: t.id({ required: true, description: 'The block.' }),
       holding: t.boolean({
         required: true,
         defaultValue: true,
-        description: 'Whether it goes through the holding tank rather than becoming available at once.',
+        description:
+          'Whether the block goes to the holding tank first, instead of becoming available at once; true by default.',
       }),
     }),
   },
   {
-    description: 'Takes a block back from its assignee; CONFLICT for a block in another state.',
+    description: 'Takes an assigned block back from its assignee. CONFLICT if the block is in another state.',
     authScopes: { operator: true },
     resolve: async (_root, { input }, context) => {
       const id = readGlobalId('IpBlock', input.id, 'id');
@@ -85,5 +90,5 @@ builder.relayMutationField(
       return { blockId: id };
     },
   },
-  { description: 'The block that came back.', outputFields: (t) => ({ ipBlock: t.field(blockOf) }) },
+  { description: 'The block that was taken back.', outputFields: (t) => ({ ipBlock: t.field(blockOf) }) },
 );

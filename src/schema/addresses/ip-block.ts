@@ -9,31 +9,34 @@ import { readPage } from '../relay/connection.ts';
 import { keysetConnection, keysetPage, type Ordering } from '../relay/keyset.ts';
 
 IpBlockRef.implement({
-  description: 'A block of addresses in a pool. Blocks of one pool do not overlap.',
+  description: 'A block of addresses in a pool. Blocks of the same pool do not overlap.',
   interfaces: [builder.nodeInterfaceRef()],
   fields: (t) => ({
-    id: t.id({ description: 'Unique among all types.', resolve: ({ id }) => toGlobalId('IpBlock', id) }),
-    pool: t.exposeString('pool', { description: 'The pool it belongs to.' }),
-    cidr: t.expose('cidr', { type: 'Cidr', description: 'The addresses.' }),
-    family: t.exposeInt('family', { description: '4 or 6.' }),
-    state: t.expose('state', { type: IpBlockStateEnum, description: 'Where it is.' }),
-    assignee: t.exposeString('assignee', { nullable: true, description: 'Who has it, while it is assigned.' }),
+    id: t.id({ description: 'Global id, unique across all types.', resolve: ({ id }) => toGlobalId('IpBlock', id) }),
+    pool: t.exposeString('pool', { description: 'The pool of the block.' }),
+    cidr: t.expose('cidr', { type: 'Cidr', description: 'The addresses of the block.' }),
+    family: t.exposeInt('family', { description: 'IP version: 4 or 6.' }),
+    state: t.expose('state', { type: IpBlockStateEnum, description: 'The state of the block.' }),
+    assignee: t.exposeString('assignee', {
+      nullable: true,
+      description: 'The assignee; null if the block is not assigned.',
+    }),
     heldAt: t.expose('held_at', {
       type: 'DateTime',
       nullable: true,
-      description: 'When it went into the holding tank, while it is there.',
+      description: 'When the block entered the holding tank; null if it is not there.',
     }),
-    createdAt: t.expose('created_at', { type: 'DateTime', description: 'When it was added.' }),
+    createdAt: t.expose('created_at', { type: 'DateTime', description: 'When the block was added.' }),
   }),
 });
 
 const IpBlockFilter = builder.inputType('IpBlockFilter', {
-  description: 'Which blocks: those that meet every condition given.',
+  description: 'Selects the blocks that match every given condition.',
   fields: (t) => ({
-    pool: t.string({ description: 'Of this pool.' }),
-    state: t.field({ type: IpBlockStateEnum, description: 'In this state.' }),
-    family: t.int({ description: '4 or 6.' }),
-    within: t.field({ type: 'Cidr', description: 'Inside this block, or equal to it.' }),
+    pool: t.string({ description: 'Blocks of this pool.' }),
+    state: t.field({ type: IpBlockStateEnum, description: 'Blocks in this state.' }),
+    family: t.int({ description: 'IP version: 4 or 6.' }),
+    within: t.field({ type: 'Cidr', description: 'Blocks inside this one, or equal to it.' }),
   }),
 });
 
@@ -41,15 +44,15 @@ const BY_ID: Ordering = { field: 'ID', direction: 'ASC', by: null };
 
 const IpBlockConnection = builder.connectionObject(
   { type: IpBlockRef, name: 'IpBlockConnection', description: 'A page of blocks.' },
-  { name: 'IpBlockEdge', description: 'A block of a page.' },
+  { name: 'IpBlockEdge', description: 'A block in a page.' },
 );
 
 builder.queryField('ipBlocks', (t) =>
   t.connection(
     {
       type: IpBlockRef,
-      description: 'Blocks of addresses, in the order in which they were added.',
-      args: { filter: t.arg({ type: IpBlockFilter, description: 'Which ones; every one unless given.' }) },
+      description: 'Address blocks, in the order in which they were added.',
+      args: { filter: t.arg({ type: IpBlockFilter, description: 'The filter; all by default.' }) },
       resolve: async (_root, { filter, ...args }, { em }) => {
         const page = readPage(args);
         let query = readRows(em).selectFrom('ip_block').selectAll();

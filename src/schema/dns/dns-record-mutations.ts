@@ -12,17 +12,17 @@ import { RECORD_FIELDS } from './dns-record.ts';
 import { DnsZoneByInput, EXPECTED_ZONE_VERSION, readChosenZone } from './dns-zone.ts';
 
 const NAME =
-  'Its name: whole, or relative to the zone; `@` is the zone itself, `*` the wildcard. A name that does not end with that of the zone is relative.';
-const TARGET = 'A target of one label, such as `mail`, is relative to the zone; one with a dot is whole.';
+  'The name, absolute or relative to the zone. A name that does not end with the zone name is relative; `@` is the zone itself, `*` the wildcard.';
+const TARGET = 'A target of one label, such as `mail`, is relative to the zone; one with a dot is absolute.';
 
 const DnsRecordInput = builder.inputType('DnsRecordInput', {
-  description: 'A new record. Each type takes the fields that it has, and needs them.',
+  description: 'A record to add. Each type requires its own fields and accepts no others.',
   fields: (t) => ({
     name: t.string({ required: true, description: NAME }),
-    type: t.field({ type: DnsRecordTypeEnum, required: true, description: 'What it says.' }),
-    ttl: t.int({ description: `${RECORD_FIELDS.ttl} Left out it is that of the others of its name and type.` }),
+    type: t.field({ type: DnsRecordTypeEnum, required: true, description: 'The record type.' }),
+    ttl: t.int({ description: `${RECORD_FIELDS.ttl} By default, the TTL of the other records of its name and type.` }),
     value: t.string({ description: `${RECORD_FIELDS.value} ${TARGET}` }),
-    valueBase64: t.string({ description: `${RECORD_FIELDS.valueBase64} Instead of \`value\`.` }),
+    valueBase64: t.string({ description: `${RECORD_FIELDS.valueBase64} Use instead of \`value\`.` }),
     priority: t.int({ description: RECORD_FIELDS.priority }),
     weight: t.int({ description: RECORD_FIELDS.weight }),
     port: t.int({ description: RECORD_FIELDS.port }),
@@ -34,9 +34,9 @@ const DnsRecordInput = builder.inputType('DnsRecordInput', {
 builder.relayMutationField(
   'addDnsRecords',
   {
-    description: 'Records to add to a zone.',
+    description: 'The records to add, and their zone.',
     inputFields: (t) => ({
-      zone: t.field({ type: DnsZoneByInput, required: true, description: 'Which zone.' }),
+      zone: t.field({ type: DnsZoneByInput, required: true, description: 'The zone.' }),
       records: t.field({ type: [DnsRecordInput], required: true, description: 'The records, 1 to 1000.' }),
       expectedVersion: t.int(EXPECTED_ZONE_VERSION),
       idempotencyKey: t.string(IDEMPOTENCY_KEY),
@@ -44,7 +44,7 @@ builder.relayMutationField(
   },
   {
     description:
-      'Adds records to a zone: all of them, or none where one is at fault or cannot be beside the others. Servers get them with the next push.',
+      'Adds records to a zone: either all, or none if one is invalid or conflicts with another. Servers get them with the next push.',
     authScopes: { operator: true },
     resolve: async (_root, { input }, context) => ({
       zoneId: await withIdempotencyKey(context, 'addDnsRecords', input, (em) =>
@@ -54,17 +54,17 @@ builder.relayMutationField(
     }),
   },
   {
-    description: 'What was added.',
+    description: 'The records that were added.',
     outputFields: (t) => ({
       dnsZone: t.field({
         type: DnsZoneRef,
         nullable: true,
-        description: 'The zone, as it is now.',
+        description: 'The current state of the zone.',
         resolve: ({ zoneId }) => zoneId,
       }),
       dnsRecords: t.field({
         type: [DnsRecordRef],
-        description: 'The records, in the order given; of a call that is repeated those that are still there.',
+        description: 'The records, in the order given; for a repeated call, those that still exist.',
         resolve: ({ zoneId, records }, _args, { em }) => findAdded(em, zoneId, records),
       }),
     }),
@@ -74,13 +74,13 @@ builder.relayMutationField(
 builder.relayMutationField(
   'updateDnsRecord',
   {
-    description: 'Changes of a record. A field left out stays as it is; the type cannot be changed.',
+    description: 'Changes to a record. A field left out keeps its value; the type cannot be changed.',
     inputFields: (t) => ({
       id: t.id({ required: true, description: 'The record.' }),
       name: t.string({ description: NAME }),
-      ttl: t.int({ description: `${RECORD_FIELDS.ttl} It is changed for all of them.` }),
+      ttl: t.int({ description: `${RECORD_FIELDS.ttl} A change applies to all of them.` }),
       value: t.string({ description: `${RECORD_FIELDS.value} ${TARGET}` }),
-      valueBase64: t.string({ description: `${RECORD_FIELDS.valueBase64} Instead of \`value\`.` }),
+      valueBase64: t.string({ description: `${RECORD_FIELDS.valueBase64} Use instead of \`value\`.` }),
       priority: t.int({ description: RECORD_FIELDS.priority }),
       weight: t.int({ description: RECORD_FIELDS.weight }),
       port: t.int({ description: RECORD_FIELDS.port }),
@@ -107,7 +107,7 @@ builder.relayMutationField(
       dnsRecord: t.field({
         type: DnsRecordRef,
         nullable: true,
-        description: 'The record, as it is now.',
+        description: 'The current state of the record.',
         resolve: ({ recordId }) => recordId,
       }),
     }),
@@ -127,7 +127,7 @@ async function clashesAtInput<Result>(work: () => Promise<Result>): Promise<Resu
 builder.relayMutationField(
   'deleteDnsRecord',
   {
-    description: 'Which record to delete.',
+    description: 'The record to delete.',
     inputFields: (t) => ({
       id: t.id({ required: true, description: 'The record.' }),
       expectedVersion: t.int(EXPECTED_ZONE_VERSION),
@@ -135,7 +135,7 @@ builder.relayMutationField(
     }),
   },
   {
-    description: 'Deletes a record. Servers lose it with the next push.',
+    description: 'Deletes a record. The next push removes it from the servers.',
     authScopes: { operator: true },
     resolve: async (_root, { input }, context) => ({
       recordId: await withIdempotencyKey(context, 'deleteDnsRecord', input, (em) =>
@@ -144,10 +144,10 @@ builder.relayMutationField(
     }),
   },
   {
-    description: 'What was deleted.',
+    description: 'The record that was deleted.',
     outputFields: (t) => ({
       deletedId: t.id({
-        description: 'The id that the record had.',
+        description: 'The id of the deleted record.',
         resolve: ({ recordId }) => toGlobalId('DnsRecord', recordId),
       }),
     }),

@@ -13,29 +13,29 @@ import { keysetConnection, keysetPage, type Ordering } from '../relay/keyset.ts'
 import { pagesOfParents } from '../relay/lateral.ts';
 
 export const RECORD_FIELDS = {
-  ttl: 'Seconds that it may be kept; null is the default of the zone. All records of one name and type have the same.',
-  value: 'The address, the name that it points to, or the text.',
+  ttl: 'TTL in seconds; null means the default of the zone. All records of the same name and type share one TTL.',
+  value: 'The address, target name or text.',
   valueBase64: 'The bytes of a TXT record, in base64.',
-  priority: 'Of an MX or SRV record, 0 to 65535: the lowest is tried first.',
-  weight: 'Of an SRV record, 0 to 65535: the share among those of one priority.',
-  port: 'Of an SRV record, 0 to 65535.',
-  flags: 'Of a CAA record, 0 to 255; 128 is critical.',
-  tag: 'Of a CAA record, such as `issue`, `issuewild` or `iodef`.',
+  priority: 'Priority of an MX or SRV record, 0 to 65535; the lowest is tried first.',
+  weight: 'Weight of an SRV record, 0 to 65535: its share among records of the same priority.',
+  port: 'Port of an SRV record, 0 to 65535.',
+  flags: 'Flags of a CAA record, 0 to 255; 128 means critical.',
+  tag: 'Tag of a CAA record, such as `issue`, `issuewild` or `iodef`.',
 };
 
 const fieldsOf = ({ type, data }: DnsRecordRow): RecordFields => fromData(type, data);
 
 DnsRecordRef.implement({
-  description: 'A record of a zone. Fields that its type does not have are null.',
+  description: 'A DNS record of a zone. Fields that its type does not have are null.',
   interfaces: [builder.nodeInterfaceRef()],
   fields: (t) => ({
-    id: t.id({ description: 'Unique among all types.', resolve: ({ id }) => toGlobalId('DnsRecord', id) }),
-    zone: t.field({ type: DnsZoneRef, description: 'The zone it is in.', resolve: ({ zone_id }) => zone_id }),
-    name: t.exposeString('name', { description: 'The whole name, in lower case and without a dot at its end.' }),
-    type: t.expose('type', { type: DnsRecordTypeEnum, description: 'What it says.' }),
+    id: t.id({ description: 'Global id, unique across all types.', resolve: ({ id }) => toGlobalId('DnsRecord', id) }),
+    zone: t.field({ type: DnsZoneRef, description: 'The zone of the record.', resolve: ({ zone_id }) => zone_id }),
+    name: t.exposeString('name', { description: 'The absolute name, in lower case, without a trailing dot.' }),
+    type: t.expose('type', { type: DnsRecordTypeEnum, description: 'The record type.' }),
     ttl: t.exposeInt('ttl', { nullable: true, description: RECORD_FIELDS.ttl }),
     value: t.string({
-      description: `${RECORD_FIELDS.value} Names are whole, without a dot at their end; \`.\` is for none. Bytes that are no UTF-8 show as U+FFFD.`,
+      description: `${RECORD_FIELDS.value} Names are absolute, without a trailing dot; \`.\` means none. Bytes that are not valid UTF-8 appear as U+FFFD.`,
       resolve: (record) => fieldsOf(record).value ?? '',
     }),
     valueBase64: t.string({
@@ -52,22 +52,22 @@ DnsRecordRef.implement({
     port: t.int({ nullable: true, description: RECORD_FIELDS.port, resolve: (record) => fieldsOf(record).port }),
     flags: t.int({ nullable: true, description: RECORD_FIELDS.flags, resolve: (record) => fieldsOf(record).flags }),
     tag: t.string({ nullable: true, description: RECORD_FIELDS.tag, resolve: (record) => fieldsOf(record).tag }),
-    data: t.exposeString('data', { description: 'What a zone file has after the type.' }),
-    createdAt: t.expose('created_at', { type: 'DateTime', description: 'When it was added.' }),
+    data: t.exposeString('data', { description: 'The record data, as a zone file has it after the type.' }),
+    createdAt: t.expose('created_at', { type: 'DateTime', description: 'When the record was added.' }),
   }),
 });
 
 const DnsRecordFilter = builder.inputType('DnsRecordFilter', {
-  description: 'Which records: those that meet every condition given.',
+  description: 'Selects the records that match every given condition.',
   fields: (t) => ({
-    name: t.string({ description: 'With this whole name, such as `www.example.com`.' }),
-    type: t.field({ type: DnsRecordTypeEnum, description: 'Of this type.' }),
+    name: t.string({ description: 'Records with this absolute name, such as `www.example.com`.' }),
+    type: t.field({ type: DnsRecordTypeEnum, description: 'Records of this type.' }),
   }),
 });
 
 const DnsRecordConnection = builder.connectionObject(
   { type: DnsRecordRef, name: 'DnsRecordConnection', description: 'A page of records.' },
-  { name: 'DnsRecordEdge', description: 'A record of a page.' },
+  { name: 'DnsRecordEdge', description: 'A record in a page.' },
 );
 
 const BY_ID: Ordering = { field: 'ID', direction: 'ASC', by: null };
@@ -90,11 +90,11 @@ function pageQuery<Output>(
 builder.objectField(DnsZoneRef, 'records', (t) =>
   t.loadable({
     type: DnsRecordConnection,
-    description: 'Its records but for the SOA, in the order in which they were added.',
+    description: 'The records of the zone except the SOA, in the order in which they were added.',
     complexity: connectionComplexity,
     args: {
       ...t.arg.connectionArgs(),
-      filter: t.arg({ type: DnsRecordFilter, description: 'Which ones; every one unless given.' }),
+      filter: t.arg({ type: DnsRecordFilter, description: 'The filter; all by default.' }),
     },
     byPath: true,
     load: async (zoneIds: number[], { em }, { filter, ...args }) => {

@@ -8,22 +8,22 @@ import { auditedBy } from '../log/audit.ts';
 import { DnsServerRef } from '../refs.ts';
 
 const FIELDS = {
-  name: 'Unique among servers; its key in the setting DNS_SERVERS of the runners. 1 to 255 characters.',
-  description: 'Anything that helps to know it, 1000 characters at most.',
-  enabled: 'false leaves it out of pushes.',
+  name: 'The name, 1 to 255 characters. Unique among servers; it is the key in the setting DNS_SERVERS of the runners.',
+  description: 'Free text about the server, at most 1000 characters.',
+  enabled: 'false excludes the server from pushes.',
 };
 
 const serverOf = {
   type: DnsServerRef,
   nullable: true,
-  description: 'The server, as it is now.',
+  description: 'The current state of the server.',
   resolve: ({ serverId }: { serverId: number }) => serverId,
 } as const;
 
 builder.relayMutationField(
   'addDnsServer',
   {
-    description: 'A new server.',
+    description: 'The server to add.',
     inputFields: (t) => ({
       name: t.string({ required: true, description: FIELDS.name }),
       description: t.string({ description: FIELDS.description }),
@@ -32,7 +32,7 @@ builder.relayMutationField(
     }),
   },
   {
-    description: 'Adds a server, which gets every zone with the next push.',
+    description: 'Adds a server. It gets every zone with the next push.',
     authScopes: { admin: true },
     resolve: async (_root, { input }, context) => ({
       serverId: await withIdempotencyKey(context, 'addDnsServer', input, (em) =>
@@ -46,11 +46,11 @@ builder.relayMutationField(
 builder.relayMutationField(
   'updateDnsServer',
   {
-    description: 'Changes of a server. A field left out stays as it is.',
+    description: 'Changes to a server. A field left out keeps its value.',
     inputFields: (t) => ({
       id: t.id({ required: true, description: 'The server.' }),
       name: t.string({ description: FIELDS.name }),
-      description: t.string({ description: `${FIELDS.description} null for none.` }),
+      description: t.string({ description: `${FIELDS.description} null removes it.` }),
       enabled: t.boolean({ description: FIELDS.enabled }),
       idempotencyKey: t.string(IDEMPOTENCY_KEY),
     }),
@@ -70,14 +70,14 @@ builder.relayMutationField(
 builder.relayMutationField(
   'deleteDnsServer',
   {
-    description: 'Which server to delete.',
+    description: 'The server to delete.',
     inputFields: (t) => ({
       id: t.id({ required: true, description: 'The server.' }),
       idempotencyKey: t.string(IDEMPOTENCY_KEY),
     }),
   },
   {
-    description: 'Deletes a server. Pushes leave it alone from then on; its files stay as they are.',
+    description: 'Deletes a server. Pushes skip it from then on; the files on it stay as they are.',
     authScopes: { admin: true },
     resolve: async (_root, { input }, context) => ({
       serverId: await withIdempotencyKey(context, 'deleteDnsServer', input, (em) =>
@@ -86,10 +86,10 @@ builder.relayMutationField(
     }),
   },
   {
-    description: 'What was deleted.',
+    description: 'The server that was deleted.',
     outputFields: (t) => ({
       deletedId: t.id({
-        description: 'The id that the server had.',
+        description: 'The id of the deleted server.',
         resolve: ({ serverId }) => toGlobalId('DnsServer', serverId),
       }),
     }),

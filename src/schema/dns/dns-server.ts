@@ -10,37 +10,43 @@ import { pagesOfParents } from '../relay/lateral.ts';
 
 DnsServerRef.implement({
   description:
-    'A name server that zones are pushed to. Where it is and how it is told to load is in the settings of the runners alone, under its name.',
+    'A name server that zones are pushed to. Its address and reload command are only in the settings of the runners, under its name.',
   interfaces: [builder.nodeInterfaceRef()],
   fields: (t) => ({
-    id: t.id({ description: 'Unique among all types.', resolve: ({ id }) => toGlobalId('DnsServer', id) }),
-    name: t.exposeString('name', { description: 'Unique among servers; its key in the setting DNS_SERVERS.' }),
-    description: t.exposeString('description', { nullable: true, description: 'Anything that helps to know it.' }),
-    enabled: t.exposeBoolean('enabled', { description: 'false leaves it out of pushes.' }),
-    createdAt: t.expose('created_at', { type: 'DateTime', description: 'When it was added.' }),
+    id: t.id({ description: 'Global id, unique across all types.', resolve: ({ id }) => toGlobalId('DnsServer', id) }),
+    name: t.exposeString('name', {
+      description: 'The name. Unique among servers; it is the key in the setting DNS_SERVERS.',
+    }),
+    description: t.exposeString('description', { nullable: true, description: 'Free text about the server.' }),
+    enabled: t.exposeBoolean('enabled', { description: 'false if the server is excluded from pushes.' }),
+    createdAt: t.expose('created_at', { type: 'DateTime', description: 'When the server was added.' }),
   }),
 });
 
 DnsServerZoneRef.implement({
-  description: 'How far a server is with a zone, as the last push found it.',
+  description: 'The state of a zone on a server, as of the last push.',
   fields: (t) => ({
     server: t.field({ type: DnsServerRef, description: 'The server.', resolve: ({ server_id }) => server_id }),
     zone: t.field({ type: DnsZoneRef, description: 'The zone.', resolve: ({ zone_id }) => zone_id }),
     serial: t.expose('serial', {
       type: 'DnsSerial',
       nullable: true,
-      description: 'The serial that the server answered last; null where it has not served the zone.',
+      description: 'The serial that the server last returned; null if it has not served the zone.',
     }),
     pushedAt: t.expose('pushed_at', {
       type: 'DateTime',
       nullable: true,
-      description: 'When a push last succeeded: the server answered with the serial of the zone.',
+      description: 'When a push last succeeded, that is, the server returned the serial of the zone; null if none has.',
     }),
     error: t.exposeString('error', {
       nullable: true,
-      description: 'Why the last push of the zone to the server failed; null where it did not.',
+      description: 'Why the last push of the zone to the server failed; null if it did not.',
     }),
-    failedAt: t.expose('failed_at', { type: 'DateTime', nullable: true, description: 'When it failed.' }),
+    failedAt: t.expose('failed_at', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When the last push failed; null if it did not.',
+    }),
   }),
 });
 
@@ -48,12 +54,12 @@ const BY_ID: Ordering = { field: 'ID', direction: 'ASC', by: null };
 
 const DnsServerConnection = builder.connectionObject(
   { type: DnsServerRef, name: 'DnsServerConnection', description: 'A page of servers.' },
-  { name: 'DnsServerEdge', description: 'A server of a page.' },
+  { name: 'DnsServerEdge', description: 'A server in a page.' },
 );
 
 const DnsServerZoneConnection = builder.connectionObject(
   { type: DnsServerZoneRef, name: 'DnsServerZoneConnection', description: 'A page of the zones of a server.' },
-  { name: 'DnsServerZoneEdge', description: 'A zone of a server.' },
+  { name: 'DnsServerZoneEdge', description: 'A zone of a server in a page.' },
 );
 
 builder.queryField('dnsServers', (t) =>
@@ -72,20 +78,20 @@ builder.queryField('dnsServers', (t) =>
 );
 
 const DnsServerZoneFilter = builder.inputType('DnsServerZoneFilter', {
-  description: 'Which zones of a server.',
+  description: 'Selects zones of a server.',
   fields: (t) => ({
-    failed: t.boolean({ description: 'true for those whose last push to it failed, false for the others.' }),
+    failed: t.boolean({ description: 'true for zones whose last push to the server failed, false for the others.' }),
   }),
 });
 
 builder.objectField(DnsServerRef, 'zones', (t) =>
   t.loadable({
     type: DnsServerZoneConnection,
-    description: 'The zones that were pushed to it.',
+    description: 'The zones that were pushed to the server.',
     complexity: connectionComplexity,
     args: {
       ...t.arg.connectionArgs(),
-      filter: t.arg({ type: DnsServerZoneFilter, description: 'Which ones; every one unless given.' }),
+      filter: t.arg({ type: DnsServerZoneFilter, description: 'The filter; all by default.' }),
     },
     byPath: true,
     load: async (serverIds: number[], { em }, { filter, ...args }) => {

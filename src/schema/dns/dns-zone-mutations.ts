@@ -9,46 +9,47 @@ import { DnsZoneRef } from '../refs.ts';
 import { DnsZoneByInput, EXPECTED_ZONE_VERSION, readChosenZone, SOA_FIELDS } from './dns-zone.ts';
 
 const DnsSoaInput = builder.inputType('DnsSoaInput', {
-  description: 'What the SOA record of a zone says beside the serial.',
+  description: 'The SOA fields of a zone, except the serial.',
   fields: (t) => ({
-    primaryServer: t.string({ description: `${SOA_FIELDS.primaryServer} A new zone must have one.` }),
-    contact: t.string({ description: `${SOA_FIELDS.contact} A new zone must have one.` }),
-    refresh: t.int({ description: `${SOA_FIELDS.refresh} ${ZONE_DEFAULTS.refresh} unless given.` }),
-    retry: t.int({ description: `${SOA_FIELDS.retry} ${ZONE_DEFAULTS.retry} unless given.` }),
-    expire: t.int({ description: `${SOA_FIELDS.expire} ${ZONE_DEFAULTS.expire} unless given.` }),
-    minimum: t.int({ description: `${SOA_FIELDS.minimum} ${ZONE_DEFAULTS.minimum} unless given.` }),
+    primaryServer: t.string({ description: `${SOA_FIELDS.primaryServer} Required for a new zone.` }),
+    contact: t.string({ description: `${SOA_FIELDS.contact} Required for a new zone.` }),
+    refresh: t.int({ description: `${SOA_FIELDS.refresh} ${ZONE_DEFAULTS.refresh} by default.` }),
+    retry: t.int({ description: `${SOA_FIELDS.retry} ${ZONE_DEFAULTS.retry} by default.` }),
+    expire: t.int({ description: `${SOA_FIELDS.expire} ${ZONE_DEFAULTS.expire} by default.` }),
+    minimum: t.int({ description: `${SOA_FIELDS.minimum} ${ZONE_DEFAULTS.minimum} by default.` }),
   }),
 });
 
 const zoneOf = {
   type: DnsZoneRef,
   nullable: true,
-  description: 'The zone, as it is now.',
+  description: 'The current state of the zone.',
   resolve: ({ zoneId }: { zoneId: number }) => zoneId,
 } as const;
 
 const SERIAL =
-  'The serial that it has reached elsewhere: the next push gives it a newer one. Not below the one that it has.';
+  'The serial that the zone has reached elsewhere; the next push uses a newer one. Must not be lower than the current serial.';
 
 builder.relayMutationField(
   'addDnsZone',
   {
-    description: 'A new zone.',
+    description: 'The zone to add.',
     inputFields: (t) => ({
       name: t.string({
         required: true,
-        description: 'Such as `example.com` or `2.0.192.in-addr.arpa`; names beyond ASCII become their A-labels.',
+        description:
+          'The name, such as `example.com` or `2.0.192.in-addr.arpa`. Non-ASCII names are converted to A-labels.',
       }),
-      soa: t.field({ type: DnsSoaInput, required: true, description: 'What its SOA record says.' }),
+      soa: t.field({ type: DnsSoaInput, required: true, description: 'The SOA fields.' }),
       defaultTtl: t.int({
-        description: `The TTL in seconds of records that have none of their own; ${ZONE_DEFAULTS.defaultTtl} unless given.`,
+        description: `TTL in seconds of records without their own; ${ZONE_DEFAULTS.defaultTtl} by default.`,
       }),
       serial: t.field({ type: 'DnsSerial', description: SERIAL }),
       idempotencyKey: t.string(IDEMPOTENCY_KEY),
     }),
   },
   {
-    description: 'Adds a zone without records. It can be pushed once it has NS records at its own name.',
+    description: 'Adds a zone without records. It can be pushed once it has NS records at the zone name.',
     authScopes: { operator: true },
     resolve: async (_root, { input }, context) => ({
       zoneId: await withIdempotencyKey(context, 'addDnsZone', input, (em) => addZone(em, auditedBy(context), input)),
@@ -60,11 +61,11 @@ builder.relayMutationField(
 builder.relayMutationField(
   'updateDnsZone',
   {
-    description: 'Changes of a zone. A field left out stays as it is; the name cannot be changed.',
+    description: 'Changes to a zone. A field left out keeps its value; the name cannot be changed.',
     inputFields: (t) => ({
-      zone: t.field({ type: DnsZoneByInput, required: true, description: 'Which zone.' }),
-      soa: t.field({ type: DnsSoaInput, description: 'What its SOA record says; fields left out stay.' }),
-      defaultTtl: t.int({ description: 'The TTL in seconds of records that have none of their own.' }),
+      zone: t.field({ type: DnsZoneByInput, required: true, description: 'The zone.' }),
+      soa: t.field({ type: DnsSoaInput, description: 'The SOA fields; those left out keep their values.' }),
+      defaultTtl: t.int({ description: 'TTL in seconds of records without their own.' }),
       serial: t.field({ type: 'DnsSerial', description: SERIAL }),
       expectedVersion: t.int(EXPECTED_ZONE_VERSION),
       idempotencyKey: t.string(IDEMPOTENCY_KEY),
@@ -85,15 +86,15 @@ builder.relayMutationField(
 builder.relayMutationField(
   'deleteDnsZone',
   {
-    description: 'Which zone to delete.',
+    description: 'The zone to delete.',
     inputFields: (t) => ({
-      zone: t.field({ type: DnsZoneByInput, required: true, description: 'Which zone.' }),
+      zone: t.field({ type: DnsZoneByInput, required: true, description: 'The zone.' }),
       expectedVersion: t.int(EXPECTED_ZONE_VERSION),
       idempotencyKey: t.string(IDEMPOTENCY_KEY),
     }),
   },
   {
-    description: 'Deletes a zone and its records. The next push of all zones takes it off the servers.',
+    description: 'Deletes a zone and its records. The next push of all zones removes it from the servers.',
     authScopes: { operator: true },
     resolve: async (_root, { input }, context) => ({
       zoneId: await withIdempotencyKey(context, 'deleteDnsZone', input, (em) =>
@@ -102,10 +103,10 @@ builder.relayMutationField(
     }),
   },
   {
-    description: 'What was deleted.',
+    description: 'The zone that was deleted.',
     outputFields: (t) => ({
       deletedId: t.id({
-        description: 'The id that the zone had.',
+        description: 'The id of the deleted zone.',
         resolve: ({ zoneId }) => toGlobalId('DnsZone', zoneId),
       }),
     }),

@@ -12,15 +12,15 @@ import { keysetConnection, keysetPage, type Ordering } from '../relay/keyset.ts'
 
 export const SOA_FIELDS = {
   primaryServer: 'The host name of the primary name server.',
-  contact: 'The mailbox of whoever is responsible, such as `hostmaster@example.com`.',
-  refresh: 'Seconds after which secondary servers ask for a newer serial.',
-  retry: 'Seconds after which they ask again where that failed.',
-  expire: 'Seconds after which they no longer answer from a zone that they could not refresh.',
-  minimum: 'Seconds that it may be remembered that a name does not exist.',
+  contact: 'The mailbox of the person responsible, such as `hostmaster@example.com`.',
+  refresh: 'Seconds after which secondary servers check for a newer serial.',
+  retry: 'Seconds after which secondary servers retry a failed check.',
+  expire: 'Seconds after which secondary servers stop answering for a zone that they could not refresh.',
+  minimum: 'Seconds for which the answer that a name does not exist may be cached.',
 };
 
 const DnsSoaRef = builder.objectRef<DnsZoneRow>('DnsSoa').implement({
-  description: 'What the SOA record of a zone says beside the serial.',
+  description: 'The SOA fields of a zone, except the serial.',
   fields: (t) => ({
     primaryServer: t.exposeString('primary_server', { description: SOA_FIELDS.primaryServer }),
     contact: t.exposeString('contact', { description: SOA_FIELDS.contact }),
@@ -35,23 +35,23 @@ const DnsSoaRef = builder.objectRef<DnsZoneRow>('DnsSoa').implement({
 const WHOLE_ZONE_COST = 2_000;
 
 DnsZoneRef.implement({
-  description: 'A DNS zone. Pushes by the task class `\\scheduler\\Tasks\\DNSPushTask` bring it to every server.',
+  description: 'A DNS zone. The task class `\\scheduler\\Tasks\\DNSPushTask` pushes it to every server.',
   interfaces: [builder.nodeInterfaceRef()],
   fields: (t) => ({
-    id: t.id({ description: 'Unique among all types.', resolve: ({ id }) => toGlobalId('DnsZone', id) }),
-    name: t.exposeString('name', { description: 'In lower case, without a dot at its end.' }),
-    soa: t.field({ type: DnsSoaRef, description: 'What its SOA record says.', resolve: (zone) => zone }),
+    id: t.id({ description: 'Global id, unique across all types.', resolve: ({ id }) => toGlobalId('DnsZone', id) }),
+    name: t.exposeString('name', { description: 'The name, in lower case, without a trailing dot.' }),
+    soa: t.field({ type: DnsSoaRef, description: 'The SOA fields.', resolve: (zone) => zone }),
     defaultTtl: t.exposeInt('default_ttl', {
-      description: 'The TTL in seconds of records that have none of their own.',
+      description: 'TTL in seconds of records without their own.',
     }),
     serial: t.expose('serial', {
       type: 'DnsSerial',
       nullable: true,
-      description: 'Of the content that was pushed last; null before the first push.',
+      description: 'The serial of the content pushed last; null before the first push.',
     }),
     faults: t.loadableList({
       type: 'String',
-      description: 'What keeps it from being pushed; empty where nothing does.',
+      description: 'What prevents a push of the zone; empty if nothing does.',
       complexity: WHOLE_ZONE_COST,
       load: (ids: number[], { em }) => findFaultsOfZones(em, ids),
       loaderOptions: { cache: false },
@@ -59,7 +59,7 @@ DnsZoneRef.implement({
     }),
     zoneFile: t.loadable({
       type: 'String',
-      description: 'The text of the file that a push would write now.',
+      description: 'The text of the zone file that a push would write now.',
       complexity: WHOLE_ZONE_COST,
       load: (ids: number[], { em }) => renderZoneFiles(em, ids),
       loaderOptions: { cache: false },
@@ -67,7 +67,7 @@ DnsZoneRef.implement({
     }),
     servers: t.loadableGroup({
       type: DnsServerZoneRef,
-      description: 'The servers that it was pushed to, and what each of them answers.',
+      description: 'The servers that the zone was pushed to, and what each returned.',
       complexity: { field: 1, multiplier: 4 },
       load: (zoneIds: number[], { em }) =>
         readRows(em)
@@ -81,21 +81,26 @@ DnsZoneRef.implement({
       resolve: ({ id }) => id,
     }),
     version: t.exposeInt('version', {
-      description: 'Counts the changes of the zone and of its records; give it back as `expectedVersion`.',
+      description: 'Number that grows with each change of the zone or its records; pass it as `expectedVersion`.',
     }),
-    createdAt: t.expose('created_at', { type: 'DateTime', description: 'When it was added.' }),
-    updatedAt: t.expose('updated_at', { type: 'DateTime', description: 'When it or a record of it was changed last.' }),
+    createdAt: t.expose('created_at', { type: 'DateTime', description: 'When the zone was added.' }),
+    updatedAt: t.expose('updated_at', {
+      type: 'DateTime',
+      description: 'When the zone or one of its records was last changed.',
+    }),
   }),
 });
 
-export const EXPECTED_ZONE_VERSION = { description: 'Refuse with CONFLICT unless the zone has this `version`.' };
+export const EXPECTED_ZONE_VERSION = {
+  description: 'Fails with CONFLICT if the `version` of the zone is not this one.',
+};
 
 export const DnsZoneByInput = builder.inputType('DnsZoneBy', {
-  description: 'Which zone, by its id or its name.',
+  description: 'A zone, by its id or name.',
   isOneOf: true,
   fields: (t) => ({
-    id: t.id({ description: 'Its id.' }),
-    name: t.string({ description: 'Its name, with or without a dot at its end.' }),
+    id: t.id({ description: 'The id of the zone.' }),
+    name: t.string({ description: 'The name of the zone, with or without a trailing dot.' }),
   }),
 });
 
@@ -109,10 +114,12 @@ export function readChosenZone({ zone }: { zone: typeof DnsZoneByInput.$inferInp
 }
 
 const DnsZoneFilter = builder.inputType('DnsZoneFilter', {
-  description: 'Which zones: those that meet every condition given.',
+  description: 'Selects the zones that match every given condition.',
   fields: (t) => ({
-    nameContains: t.string({ description: 'With this text in the name.' }),
-    failed: t.boolean({ description: 'true for those whose last push to some server failed, false for the others.' }),
+    nameContains: t.string({ description: 'Zones whose name contains this text.' }),
+    failed: t.boolean({
+      description: 'true for zones whose last push to at least one server failed, false for the others.',
+    }),
   }),
 });
 
@@ -120,7 +127,7 @@ const BY_ID: Ordering = { field: 'ID', direction: 'ASC', by: null };
 
 const DnsZoneConnection = builder.connectionObject(
   { type: DnsZoneRef, name: 'DnsZoneConnection', description: 'A page of zones.' },
-  { name: 'DnsZoneEdge', description: 'A zone of a page.' },
+  { name: 'DnsZoneEdge', description: 'A zone in a page.' },
 );
 
 const FAILED = sql<boolean>`exists (
@@ -131,15 +138,15 @@ builder.queryFields((t) => ({
   dnsZone: t.field({
     type: DnsZoneRef,
     nullable: true,
-    description: 'A zone by its id or name; null when there is none.',
-    args: { by: t.arg({ type: DnsZoneByInput, required: true, description: 'Which one.' }) },
+    description: 'A zone by its id or name; null if there is none.',
+    args: { by: t.arg({ type: DnsZoneByInput, required: true, description: 'The zone.' }) },
     resolve: (_root, { by }, { em }) => faultsWithin('by', async () => findZone(em, readZoneBy(by))),
   }),
   dnsZones: t.connection(
     {
       type: DnsZoneRef,
       description: 'DNS zones, in the order in which they were added.',
-      args: { filter: t.arg({ type: DnsZoneFilter, description: 'Which ones; every one unless given.' }) },
+      args: { filter: t.arg({ type: DnsZoneFilter, description: 'The filter; all by default.' }) },
       resolve: async (_root, { filter, ...args }, { em }) => {
         const page = readPage(args);
         let query = readRows(em).selectFrom('dns_zone').selectAll();

@@ -21,29 +21,30 @@ export function audit(em: EntityManager, context: Context, ...audited: readonly 
 
 const AuditEntryRef = builder.objectRef<Row<'audit_entry'>>('AuditEntry').implement({
   description:
-    'A change of what belongs to all: of a user, a key, a secret, the installation, a name server, a DNS zone, one of its records, or an address block.',
+    'An entry of the audit log: a change of a shared object, that is, a user, API key, secret, the installation, a name server, DNS zone, DNS record or address block.',
   fields: (t) => ({
-    at: t.expose('at', { type: 'DateTime', description: 'When.' }),
+    at: t.expose('at', { type: 'DateTime', description: 'When the change was made.' }),
     actor: t.field({
       type: UserRef,
       nullable: true,
-      description: 'Who; null for a command on a machine of the installation.',
+      description: 'The user who made the change; null for a command on a machine of the installation.',
       resolve: ({ actor_id }) => actor_id,
     }),
     apiKey: t.exposeString('api_key', {
       nullable: true,
-      description: 'The public half of the key that they came with; null for a command.',
+      description: 'The public key that they used; null for a command.',
     }),
-    origin: t.exposeString('origin', { description: 'From where: the address of the caller, or the command.' }),
+    origin: t.exposeString('origin', { description: 'The address of the caller, or the command.' }),
     action: t.exposeString('action', { description: 'The mutation, such as `updateUser`.' }),
     target: t.exposeString('target', {
       description:
-        'What was changed: the name of a user, secret, server or zone (for its records too), the public half of a key, an address block.',
+        'What was changed: the name of a user, secret, server or zone (also for its records), a public key, or an address block.',
     }),
     change: t.field({
       type: 'JSON',
       nullable: true,
-      description: 'What of it, such as `{ role: { from, to } }`; never a secret. Null where there is no more to say.',
+      description:
+        'The changed values, such as `{ role: { from, to } }`; never a secret. null if there are no details.',
       resolve: ({ change }) => (change === null ? null : (JSON.parse(change) as unknown)),
     }),
   }),
@@ -52,16 +53,16 @@ const AuditEntryRef = builder.objectRef<Row<'audit_entry'>>('AuditEntry').implem
 const NEWEST_FIRST: Ordering = { field: 'ID', direction: 'DESC', by: null };
 
 const AuditEntryConnection = builder.connectionObject(
-  { type: AuditEntryRef, name: 'AuditEntryConnection', description: 'A page of the record of changes.' },
-  { name: 'AuditEntryEdge', description: 'A change of a page.' },
+  { type: AuditEntryRef, name: 'AuditEntryConnection', description: 'A page of the audit log.' },
+  { name: 'AuditEntryEdge', description: 'An entry in a page of the audit log.' },
 );
 
 const AuditFilter = builder.inputType('AuditFilter', {
-  description: 'Which changes: those that meet every condition given.',
+  description: 'Selects the changes that match every given condition.',
   fields: (t) => ({
-    actor: t.id({ description: 'By this user.' }),
-    action: t.string({ description: 'By this mutation.' }),
-    target: t.string({ description: 'Of what has this name, this key, or these addresses.' }),
+    actor: t.id({ description: 'Changes by this user.' }),
+    action: t.string({ description: 'Changes by this mutation, such as `updateUser`.' }),
+    target: t.string({ description: 'Changes of this target: its name, public key or addresses.' }),
   }),
 });
 
@@ -71,8 +72,8 @@ builder.queryField('auditLog', (t) =>
       type: AuditEntryRef,
       authScopes: { admin: true },
       description:
-        'Who changed users, keys, secrets, the installation, name servers, DNS zones and records, and address blocks, the newest first; for admins. What is done to tasks is in `events`.',
-      args: { filter: t.arg({ type: AuditFilter, description: 'Which ones; every one unless given.' }) },
+        'The audit log, newest first: changes of users, API keys, secrets, the installation, name servers, DNS zones and records, and address blocks. Admins only. Changes of tasks are in `events`.',
+      args: { filter: t.arg({ type: AuditFilter, description: 'The filter; all by default.' }) },
       resolve: async (_root, { filter, ...args }, { em }) => {
         const page = readPage(args);
         let query = readRows(em).selectFrom('audit_entry').selectAll();

@@ -11,59 +11,65 @@ import { readTaskBy, TaskByInput } from '../tasks/task-by.ts';
 import { type EventSelector, readEvents, readEventsOfEach } from './event-pages.ts';
 
 EventRef.implement({
-  description: 'One immutable line of the log.',
+  description: 'An immutable entry of the log.',
   fields: (t) => ({
-    cursor: t.exposeString('cursor', { description: 'Its position in the log, to go on from: for `after`.' }),
+    cursor: t.exposeString('cursor', {
+      description: 'The position in the log; pass it as `after` to continue from here.',
+    }),
     logId: t.string({
-      description: 'Its ever-growing number, the `log_id` of the old API; the log is in the order of cursors.',
+      description:
+        'An increasing number, the `log_id` of the old API. The log is ordered by cursor, not by this number.',
       resolve: ({ row }) => String(row.id),
     }),
-    at: t.field({ type: 'DateTime', description: 'When it happened.', resolve: ({ row }) => row.at }),
+    at: t.field({ type: 'DateTime', description: 'When the event happened.', resolve: ({ row }) => row.at }),
     type: t.field({ type: EventTypeEnum, description: 'What happened.', resolve: ({ row }) => row.type }),
-    message: t.string({ nullable: true, description: 'In words.', resolve: ({ row }) => row.message }),
+    message: t.string({ nullable: true, description: 'The message, as text.', resolve: ({ row }) => row.message }),
     data: t.field({
       type: 'JSON',
       nullable: true,
-      description: 'What is known beside the message.',
+      description: 'Further details of the event.',
       resolve: ({ row }): unknown => (row.data === null ? null : JSON.parse(row.data)),
     }),
-    task: t.field({ type: TaskRef, description: 'Which task, as it is now.', resolve: ({ row }) => row.task_id }),
-    taskName: t.string({ description: 'The name of the task at that time.', resolve: ({ row }) => row.task_name }),
+    task: t.field({ type: TaskRef, description: 'The task, in its current state.', resolve: ({ row }) => row.task_id }),
+    taskName: t.string({
+      description: 'The name of the task at the time of the event.',
+      resolve: ({ row }) => row.task_name,
+    }),
     run: t.field({
       type: RunRef,
       nullable: true,
       description:
-        'Which run, as it is now; null for what a user did to a task, and once retention has removed the run.',
+        "The run, in its current state; null for a user's change of a task, and after retention has removed the run.",
       resolve: ({ row }) => row.run_id,
     }),
     state: t.field({
       type: RunStateEnum,
       nullable: true,
-      description: 'The state of the run at that time.',
+      description: 'The state of the run at the time of the event.',
       resolve: ({ row }) => row.run_state,
     }),
     attempt: t.int({
       nullable: true,
-      description: 'The attempt of the run at that time.',
+      description: 'The attempt of the run at the time of the event.',
       resolve: ({ row }) => row.attempt,
     }),
     actor: t.field({
       type: UserRef,
-      description: 'Who asked for it; for a slot the owner of the task at that time.',
+      description: 'The user who requested it; for a slot, the owner of the task at that time.',
       resolve: ({ row }) => row.actor_id,
     }),
   }),
 });
 
 const EventFilter = builder.inputType('EventFilter', {
-  description: 'Which events: those that meet every condition given.',
+  description: 'Selects the events that match every given condition.',
   fields: (t) => ({
-    task: t.field({ type: TaskByInput, description: 'Of this task.' }),
-    run: t.id({ description: 'Of this run.' }),
-    types: t.field({ type: [EventTypeEnum], description: 'Of one of these types.' }),
-    actor: t.id({ description: 'Asked for by this user.' }),
-    from: t.field({ type: 'DateTime', description: 'At this instant or later.' }),
-    to: t.field({ type: 'DateTime', description: 'Before this instant.' }),
+    task: t.field({ type: TaskByInput, description: 'Events of this task.' }),
+    run: t.id({ description: 'Events of this run.' }),
+    types: t.field({ type: [EventTypeEnum], description: 'Events of these types.' }),
+    actor: t.id({ description: 'Events requested by this user.' }),
+    from: t.field({ type: 'DateTime', description: 'Events at this instant or later.' }),
+    to: t.field({ type: 'DateTime', description: 'Events before this instant.' }),
   }),
 });
 
@@ -71,9 +77,9 @@ export const EventConnection = builder.connectionObject(
   {
     type: EventRef,
     name: 'EventConnection',
-    description: 'A page of the log. Its end cursor, there on an empty last page too, is one to subscribe from.',
+    description: 'A page of the log. Subscriptions can start from its end cursor, which an empty last page has too.',
   },
-  { name: 'EventEdge', description: 'An event of a page.' },
+  { name: 'EventEdge', description: 'An event in a page.' },
 );
 
 type EventFilterInput = typeof EventFilter.$inferInput;
@@ -102,8 +108,8 @@ builder.queryField('events', (t) =>
   t.connection(
     {
       type: EventRef,
-      description: 'The log, in its order; `last` for its end. What was done before the query is in it.',
-      args: { filter: t.arg({ type: EventFilter, description: 'Which ones; every one unless given.' }) },
+      description: 'The log, in order; use `last` to read its end. It includes everything done before the query.',
+      args: { filter: t.arg({ type: EventFilter, description: 'The filter; all by default.' }) },
       resolve: (_root, { filter, ...args }, { em }) => readEvents(em, args, selectorOf(filter)),
     },
     EventConnection,
@@ -113,11 +119,11 @@ builder.queryField('events', (t) =>
 builder.objectField(TaskRef, 'events', (t) =>
   t.loadable({
     type: EventConnection,
-    description: 'Its part of the log, in order.',
+    description: 'Its events, in log order.',
     complexity: connectionComplexity,
     args: {
       ...t.arg.connectionArgs(),
-      filter: t.arg({ type: EventFilter, description: 'Which ones; every one unless given.' }),
+      filter: t.arg({ type: EventFilter, description: 'The filter; all by default.' }),
     },
     byPath: true,
     load: (ids: number[], { em }, { filter, ...args }) =>
@@ -130,11 +136,11 @@ builder.objectField(TaskRef, 'events', (t) =>
 builder.objectField(RunRef, 'events', (t) =>
   t.loadable({
     type: EventConnection,
-    description: 'Its part of the log, in order.',
+    description: 'Its events, in log order.',
     complexity: connectionComplexity,
     args: {
       ...t.arg.connectionArgs(),
-      filter: t.arg({ type: EventFilter, description: 'Which ones; every one unless given.' }),
+      filter: t.arg({ type: EventFilter, description: 'The filter; all by default.' }),
     },
     byPath: true,
     load: (ids: number[], { em }, { filter, ...args }) => readEventsOfEach(em, 'run_id', ids, args, selectorOf(filter)),

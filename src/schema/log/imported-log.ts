@@ -6,25 +6,28 @@ import { keysetConnection, keysetPage, type Ordering } from '../relay/keyset.ts'
 import { readTaskBy, TaskByInput } from '../tasks/task-by.ts';
 
 const ImportedLogEntryRef = builder.objectRef<Row<'imported_log'>>('ImportedLogEntry').implement({
-  description: 'A line of the history of a task on the installation that it was imported from.',
+  description: 'An entry in the history of a task from the installation that it was imported from.',
   fields: (t) => ({
-    logId: t.string({ description: 'Its number there.', resolve: ({ id }) => String(id) }),
-    at: t.expose('at', { type: 'DateTime', description: 'When it happened.' }),
-    level: t.exposeString('level', { nullable: true, description: 'How grave it was: the number of syslog, as text.' }),
+    logId: t.string({ description: 'The number of the entry there.', resolve: ({ id }) => String(id) }),
+    at: t.expose('at', { type: 'DateTime', description: 'When the event happened.' }),
+    level: t.exposeString('level', { nullable: true, description: 'The severity: a syslog level number, as text.' }),
     category: t.exposeString('category', {
       nullable: true,
-      description: 'The part of the old product, such as System.',
+      description: 'The component of the old product, such as System.',
     }),
-    message: t.exposeString('message', { description: 'In the words of the old server.' }),
+    message: t.exposeString('message', { description: 'The message, as the old server wrote it.' }),
     userLegacyId: t.exposeInt('user_id', { nullable: true, description: 'The id of the user there.' }),
     username: t.exposeString('username', { nullable: true, description: 'The name of the user there, at that time.' }),
-    ip: t.exposeString('ip', { nullable: true, description: 'The address that the old server noted, if any.' }),
+    ip: t.exposeString('ip', {
+      nullable: true,
+      description: 'The address that the old server recorded; null if none.',
+    }),
   }),
 });
 
 const ImportedLogConnection = builder.connectionObject(
   { type: ImportedLogEntryRef, name: 'ImportedLogConnection', description: 'A page of an imported history.' },
-  { name: 'ImportedLogEdge', description: 'A line of a page.' },
+  { name: 'ImportedLogEdge', description: 'An entry in a page.' },
 );
 
 const OLDEST_FIRST: Ordering = { field: 'ID', direction: 'ASC', by: null };
@@ -34,8 +37,8 @@ builder.queryField('importedLog', (t) =>
     {
       type: ImportedLogEntryRef,
       description:
-        'What came in with a task from the installation that it was imported from, in the order of its numbers there; what happened here is in `events`.',
-      args: { task: t.arg({ type: TaskByInput, required: true, description: 'Which task.' }) },
+        'The history imported with a task from its former installation, ordered by its numbers there. What happened here is in `events`.',
+      args: { task: t.arg({ type: TaskByInput, required: true, description: 'The task.' }) },
       resolve: async (_root, { task, ...args }, { em }) => {
         const page = readPage(args);
         const taskId = readTaskBy(task, 'task');

@@ -44,16 +44,16 @@ builder.queryFields((t) => ({
   node: t.field({
     type: builder.nodeInterfaceRef(),
     nullable: true,
-    description: 'Anything by its id; null when there is none. Users are found by admins and themselves.',
-    args: { id: t.arg.id({ required: true, description: 'Which one.' }) },
+    description: 'An object by its id; null if there is none. A user is visible to admins and to that user.',
+    args: { id: t.arg.id({ required: true, description: 'The id of the object.' }) },
     resolve: async (_root, { id }, context) => (await loadNodes([parseGlobalId(id, 'id')], context))[0],
   }),
   nodes: t.field({
     type: [builder.nodeInterfaceRef()],
     nullable: { list: false, items: true },
-    description: 'Anything by its id, in the order of the ids; null in the place of one that `node` does not find.',
+    description: 'Objects by their ids, in the order of the ids; null for each that `node` does not find.',
     complexity: ({ ids }) => ({ field: 1, multiplier: Math.max(ids.length, 1) }),
-    args: { ids: t.arg.idList({ required: true, description: 'Which ones, 500 at most.' }) },
+    args: { ids: t.arg.idList({ required: true, description: 'The ids of the objects, at most 500.' }) },
     resolve: (_root, { ids }, context) =>
       loadNodes(
         readList(ids, 'ids').map((id, index) => parseGlobalId(id, `ids.${index}`)),

@@ -8,28 +8,36 @@ import { RunRef } from '../refs.ts';
 import { readTaskBy, TaskByInput } from '../tasks/task-by.ts';
 
 const BackfillTaskInput = builder.inputType('BackfillTaskInput', {
-  description: 'Which slots of the past to run.',
+  description: 'The past slots to run.',
   fields: (t) => ({
-    task: t.field({ type: TaskByInput, required: true, description: 'Which task; a paused one too.' }),
-    from: t.field({ type: 'DateTime', required: true, description: 'Slots at this instant or later.' }),
-    to: t.field({ type: 'DateTime', required: true, description: 'Slots before this instant, which is not to come.' }),
+    task: t.field({ type: TaskByInput, required: true, description: 'The task; it may be paused.' }),
+    from: t.field({ type: 'DateTime', required: true, description: 'Start of the range, inclusive.' }),
+    to: t.field({
+      type: 'DateTime',
+      required: true,
+      description: 'End of the range, exclusive; must not be in the future.',
+    }),
     includeSucceeded: t.boolean({
       required: true,
       defaultValue: false,
-      description: 'Whether slots with a run that succeeded, or has not ended yet, are run again.',
+      description: 'Whether to run slots again that have a successful or unfinished run; false by default.',
     }),
-    dryRun: t.boolean({ required: true, defaultValue: false, description: 'Only says which slots it would be.' }),
+    dryRun: t.boolean({
+      required: true,
+      defaultValue: false,
+      description: 'true only returns the slots, without running them; false by default.',
+    }),
     idempotencyKey: t.string(IDEMPOTENCY_KEY),
   }),
 });
 
 const BackfillTaskPayload = builder.objectRef<Backfill>('BackfillTaskPayload').implement({
-  description: 'What was made.',
+  description: 'The slots of the backfill and their runs.',
   fields: (t) => ({
     slots: t.expose('slots', { type: ['DateTime'], description: 'The slots, earliest first.' }),
     runs: t.field({
       type: [RunRef],
-      description: 'Their new runs, in the same order; none of a dry run.',
+      description: 'The new runs of the slots, in the same order; empty for a dry run.',
       resolve: ({ runIds }) => runIds,
     }),
   }),
@@ -62,8 +70,8 @@ builder.mutationField('backfillTask', (t) =>
     type: BackfillTaskPayload,
     nullable: true,
     authScopes: { operator: true },
-    description: `Runs slots of the past, ${MAX_SLOTS} at most, as the task's present rules have them.`,
-    args: { input: t.arg({ type: BackfillTaskInput, required: true, description: 'All of it.' }) },
+    description: `Runs past slots, at most ${MAX_SLOTS}, according to the current rules of the task.`,
+    args: { input: t.arg({ type: BackfillTaskInput, required: true }) },
     resolve: (_root, { input }, context) => backfill(context, input),
   }),
 );

@@ -13,17 +13,19 @@ interface QueueRow {
 }
 
 const QueueRef = builder.objectRef<QueueRow>('Queue').implement({
-  description: 'The runs that are not finished.',
+  description: 'Counts of unfinished runs.',
   fields: (t) => ({
-    running: t.exposeInt('running', { description: 'With an attempt under way.' }),
-    ready: t.exposeInt('ready', { description: 'That a runner with a free place and their class takes next.' }),
+    running: t.exposeInt('running', { description: 'Runs with an attempt under way.' }),
+    ready: t.exposeInt('ready', {
+      description: 'Runs that the next runner with a free place and their task class can take.',
+    }),
     readySince: t.expose('ready_since', {
       type: 'DateTime',
       nullable: true,
-      description: 'Since when the oldest of those is recorded; null where there is none.',
+      description: 'When the oldest ready run was recorded; null if there is none.',
     }),
-    delayed: t.exposeInt('delayed', { description: 'That wait until they are tried again.' }),
-    behind: t.exposeInt('behind', { description: 'That wait for an earlier run of their task.' }),
+    delayed: t.exposeInt('delayed', { description: 'Runs that wait for their next attempt.' }),
+    behind: t.exposeInt('behind', { description: 'Runs that wait for an earlier run of their task.' }),
   }),
 });
 
@@ -35,12 +37,16 @@ interface LatenessRow {
 }
 
 const LatenessRef = builder.objectRef<LatenessRow>('Lateness').implement({
-  description: 'How long after their slots runs began. A run that still waits counts with the time until now.',
+  description:
+    'Delay between slots and the start of their runs. A run that still waits counts with its delay until now.',
   fields: (t) => ({
-    slots: t.exposeInt('slots', { description: 'The slots that were due and not skipped.' }),
-    p50Seconds: t.exposeFloat('p50', { nullable: true, description: 'Half of them were sooner; null without slots.' }),
-    p99Seconds: t.exposeFloat('p99', { nullable: true, description: '99 of 100 were sooner; null without slots.' }),
-    maxSeconds: t.exposeFloat('most', { nullable: true, description: 'The latest; null without slots.' }),
+    slots: t.exposeInt('slots', { description: 'Number of slots that were due and not skipped.' }),
+    p50Seconds: t.exposeFloat('p50', { nullable: true, description: 'Median delay in seconds; null without slots.' }),
+    p99Seconds: t.exposeFloat('p99', {
+      nullable: true,
+      description: '99th percentile of the delay in seconds; null without slots.',
+    }),
+    maxSeconds: t.exposeFloat('most', { nullable: true, description: 'Longest delay in seconds; null without slots.' }),
   }),
 });
 
@@ -49,7 +55,7 @@ const MAX_MINUTES = 60;
 builder.queryFields((t) => ({
   queue: t.field({
     type: QueueRef,
-    description: 'How many runs are under way and how many wait, and for what.',
+    description: 'How many runs are under way, how many wait, and for what.',
     complexity: 20,
     resolve: async (_root, _arguments, { em }) => {
       const { rows } = await sql<QueueRow>`
@@ -69,13 +75,13 @@ builder.queryFields((t) => ({
   }),
   lateness: t.field({
     type: LatenessRef,
-    description: 'How late the slots of the last minutes ran.',
+    description: 'How late the slots of the last minutes started.',
     complexity: 50,
     args: {
       minutes: t.arg.int({
         required: true,
         defaultValue: MAX_MINUTES,
-        description: `How many minutes, ${MAX_MINUTES} at most.`,
+        description: `Minutes to look back, at most ${MAX_MINUTES}; ${MAX_MINUTES} by default.`,
       }),
     },
     resolve: async (_root, { minutes }, { em }) => {

@@ -7,13 +7,13 @@ builder.subscriptionField('runEvents', (t) =>
     type: EventRef,
     authScopes: { viewer: true },
     description:
-      'What happens to runs: first everything after the cursor, in order, then live, with no gap and nothing twice. Without a cursor, from now.',
+      'Events of runs: first those after the cursor, in order, then live, without gaps or duplicates. Without a cursor, starts now.',
     args: {
       task: t.arg.id({ description: 'Only runs of this task.' }),
       run: t.arg.id({ description: 'Only this run.' }),
       after: t.arg.string({
         description:
-          'The cursor of the last event seen. CURSOR_EXPIRED where the log cannot go on from it without a gap.',
+          'The cursor of the last event received. CURSOR_EXPIRED if the log cannot continue from it without a gap.',
       }),
     },
     subscribe: async (_root, { task, run, after }, { tail, lastEventId, opening }) => {

@@ -19,8 +19,8 @@ function runPayload(name: string, description: string) {
   });
 }
 
-const ExecuteTaskPayload = runPayload('ExecuteTaskPayload', 'The run that was made, as it is at the end of the wait.');
-const CancelRunPayload = runPayload('CancelRunPayload', 'The run; one that was running is still to stop.');
+const ExecuteTaskPayload = runPayload('ExecuteTaskPayload', 'The new run, in its state at the end of the wait.');
+const CancelRunPayload = runPayload('CancelRunPayload', 'The run. If it was running, it has yet to stop.');
 const RetryRunPayload = runPayload('RetryRunPayload', 'The new run.');
 
 function readWait(waitSeconds: number | null | undefined): number {
@@ -44,15 +44,14 @@ async function request(
 }
 
 const operator = { operator: true };
-const argument = { required: true, description: 'All of it.' } as const;
 
 builder.mutationFields((t) => ({
   executeTask: t.field({
     type: ExecuteTaskPayload,
     nullable: true,
     authScopes: operator,
-    description: 'Runs a task now. Where the overlap policy runs one at a time, the run waits for its turn.',
-    args: { input: t.arg({ type: ExecuteTaskInput, ...argument }) },
+    description: 'Runs a task now. If the overlap policy allows one run at a time, the run waits its turn.',
+    args: { input: t.arg({ type: ExecuteTaskInput, required: true }) },
     resolve: (_root, { input }, context) =>
       request(context, 'executeTask', input, (em) => executeTask(context, em, readTaskBy(input.task, 'task'), input)),
   }),
@@ -60,8 +59,8 @@ builder.mutationFields((t) => ({
     type: CancelRunPayload,
     nullable: true,
     authScopes: operator,
-    description: 'Cancels a run: at once while it is queued, by asking its runner while it is running.',
-    args: { input: t.arg({ type: CancelRunInput, ...argument }) },
+    description: 'Cancels a run: a queued one at once, a running one by asking its runner to stop it.',
+    args: { input: t.arg({ type: CancelRunInput, required: true }) },
     resolve: (_root, { input }, context) => {
       const id = readGlobalId('Run', input.run, 'run');
       return request(context, 'cancelRun', input, (em) => cancelRun(context, em, id));
@@ -71,8 +70,8 @@ builder.mutationFields((t) => ({
     type: RetryRunPayload,
     nullable: true,
     authScopes: operator,
-    description: 'Does a finished run again, with its data and its slot; the new run names it in `retryOf`.',
-    args: { input: t.arg({ type: RetryRunInput, ...argument }) },
+    description: 'Runs a finished run again, with the same data and slot. The new run refers to it in `retryOf`.',
+    args: { input: t.arg({ type: RetryRunInput, required: true }) },
     resolve: (_root, { input }, context) => {
       const id = readGlobalId('Run', input.run, 'run');
       return request(context, 'retryRun', input, (em) => retryRun(context, em, id));

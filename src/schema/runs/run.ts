@@ -13,104 +13,108 @@ import { pagesOfParents } from '../relay/lateral.ts';
 import { readTaskBy, TaskByInput } from '../tasks/task-by.ts';
 
 RunRef.implement({
-  description: 'The record of one slot or one request.',
+  description: 'A run: the record of one slot or one request.',
   interfaces: [builder.nodeInterfaceRef()],
   fields: (t) => ({
-    id: t.id({ description: 'Unique among all types.', resolve: ({ id }) => toGlobalId('Run', id) }),
-    task: t.field({ type: TaskRef, description: 'What was run.', resolve: ({ task_id }) => task_id }),
+    id: t.id({ description: 'Global id, unique across all types.', resolve: ({ id }) => toGlobalId('Run', id) }),
+    task: t.field({ type: TaskRef, description: 'The task of the run.', resolve: ({ task_id }) => task_id }),
     slot: t.expose('slot', {
       type: 'DateTime',
       nullable: true,
-      description: 'The instant it was due, a whole minute; null for a run by request.',
+      description: 'The slot, a whole minute; null for a requested run.',
     }),
-    trigger: t.expose('trigger', { type: TriggerEnum, description: 'Why there is this run.' }),
-    state: t.expose('state', { type: RunStateEnum, description: 'How far it is.' }),
+    trigger: t.expose('trigger', { type: TriggerEnum, description: 'Why the run exists.' }),
+    state: t.expose('state', { type: RunStateEnum, description: 'The state of the run.' }),
     skipReason: t.expose('skip_reason', {
       type: SkipReasonEnum,
       nullable: true,
-      description: 'Why it was not run, when its state is SKIPPED.',
+      description: 'Why the slot was skipped; null unless the state is SKIPPED.',
     }),
     retryOf: t.field({
       type: RunRef,
       nullable: true,
-      description: 'The run that it tries again.',
+      description: 'The run that this one retries; null if it is not a retry.',
       resolve: ({ retry_of_id }) => retry_of_id,
     }),
-    attempt: t.exposeInt('attempt', { description: 'The try under way, or the last; 0 before the first.' }),
+    attempt: t.exposeInt('attempt', { description: 'Number of the current or last attempt; 0 before the first.' }),
     data: t.field({
       type: 'JSON',
       nullable: true,
-      description: 'Data for this run alone; null where the task has said it.',
+      description: 'Data for this run only; null if the data of the task applies.',
       resolve: ({ data }): unknown => (data === null ? null : JSON.parse(data)),
     }),
-    queuedAt: t.expose('queued_at', { type: 'DateTime', description: 'When it was recorded.' }),
+    queuedAt: t.expose('queued_at', { type: 'DateTime', description: 'When the run was recorded.' }),
     startedAt: t.expose('started_at', {
       type: 'DateTime',
       nullable: true,
-      description: 'When its first attempt began.',
+      description: 'When the first attempt began; null before that.',
     }),
-    finishedAt: t.expose('finished_at', { type: 'DateTime', nullable: true, description: 'When it was settled.' }),
+    finishedAt: t.expose('finished_at', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When the run finished; null before that.',
+    }),
     nextAttemptAt: t.expose('next_attempt_at', {
       type: 'DateTime',
       nullable: true,
-      description: 'When it is tried again, while it waits for that.',
+      description: 'When the next attempt starts; null unless the run waits for a retry.',
     }),
-    message: t.exposeString('message', { nullable: true, description: 'What the task class, or its failure, said.' }),
+    message: t.exposeString('message', { nullable: true, description: 'The message of the task class, or the error.' }),
     progress: t.float({
       nullable: true,
-      description: '0 to 1, as the task class tells.',
+      description: 'Progress from 0 to 1, as reported by the task class.',
       resolve: ({ progress }) => (progress === null ? null : Number(progress)),
     }),
     actor: t.field({
       type: UserRef,
-      description: 'Who asked for it; for a slot the owner of the task at that time.',
+      description: 'The user who requested it; for a slot, the owner of the task at that time.',
       resolve: ({ actor_id }) => actor_id,
     }),
   }),
 });
 
 const RunFilter = builder.inputType('RunFilter', {
-  description: 'Which runs: those that meet every condition given.',
+  description: 'Selects the runs that match every given condition.',
   fields: (t) => ({
-    task: t.field({ type: TaskByInput, description: 'Of this task.' }),
-    states: t.field({ type: [RunStateEnum], description: 'In one of these states.' }),
-    triggers: t.field({ type: [TriggerEnum], description: 'For one of these triggers.' }),
-    skipReasons: t.field({ type: [SkipReasonEnum], description: 'Skipped for one of these reasons.' }),
-    retryOf: t.id({ description: 'Tries of this run again.' }),
-    slotFrom: t.field({ type: 'DateTime', description: 'With a slot at this instant or later.' }),
-    slotTo: t.field({ type: 'DateTime', description: 'With a slot before this instant.' }),
+    task: t.field({ type: TaskByInput, description: 'Runs of this task.' }),
+    states: t.field({ type: [RunStateEnum], description: 'Runs in one of these states.' }),
+    triggers: t.field({ type: [TriggerEnum], description: 'Runs with one of these triggers.' }),
+    skipReasons: t.field({ type: [SkipReasonEnum], description: 'Runs skipped for one of these reasons.' }),
+    retryOf: t.id({ description: 'Retries of this run.' }),
+    slotFrom: t.field({ type: 'DateTime', description: 'Runs with a slot at this instant or later.' }),
+    slotTo: t.field({ type: 'DateTime', description: 'Runs with a slot before this instant.' }),
   }),
 });
 
 const RunOrderField = builder.enumType('RunOrderField', {
-  description: 'What runs are ordered by; the order in which they were recorded decides between equals.',
+  description: 'The sort key of runs. Ties are sorted by the order in which the runs were recorded.',
   values: {
-    ID: { description: 'The order in which they were recorded.' },
-    SLOT: { description: 'The slot; runs without one come last.' },
+    ID: { description: 'By the order in which the runs were recorded.' },
+    SLOT: { description: 'By slot; runs without one come last.' },
   } as const,
 });
 
 const RunOrder = builder.inputType('RunOrder', {
-  description: 'In which order runs are listed.',
+  description: 'The order of runs.',
   fields: (t) => ({
     field: t.field({
       type: RunOrderField,
       required: true,
       defaultValue: 'ID',
-      description: 'What they are ordered by.',
+      description: 'The sort key.',
     }),
     direction: t.field({
       type: OrderDirectionEnum,
       required: true,
       defaultValue: 'DESC',
-      description: 'DESC is newest first.',
+      description: 'The sort direction; DESC is newest first.',
     }),
   }),
 });
 
 const RunConnection = builder.connectionObject(
   { type: RunRef, name: 'RunConnection', description: 'A page of runs.' },
-  { name: 'RunEdge', description: 'A run of a page.' },
+  { name: 'RunEdge', description: 'A run in a page.' },
 );
 
 interface RunArgs {
@@ -156,17 +160,17 @@ builder.queryFields((t) => ({
   run: t.field({
     type: RunRef,
     nullable: true,
-    description: 'A run by its id; null when there is none.',
-    args: { id: t.arg.id({ required: true, description: 'Which one.' }) },
+    description: 'A run by its id; null if there is none.',
+    args: { id: t.arg.id({ required: true, description: 'The id of the run.' }) },
     resolve: (_root, { id }) => readGlobalId('Run', id, 'id'),
   }),
   runs: t.connection(
     {
       type: RunRef,
-      description: 'Runs, newest first unless asked otherwise.',
+      description: 'Runs, newest first by default.',
       args: {
-        filter: t.arg({ type: RunFilter, description: 'Which ones; every one unless given.' }),
-        orderBy: t.arg({ type: RunOrder, description: 'In which order.' }),
+        filter: t.arg({ type: RunFilter, description: 'The filter; all by default.' }),
+        orderBy: t.arg({ type: RunOrder, description: 'The order; newest first by default.' }),
       },
       resolve: async (_root, args, { em }) => {
         const page = readPage(args);
@@ -181,12 +185,12 @@ builder.queryFields((t) => ({
 builder.objectField(TaskRef, 'runs', (t) =>
   t.loadable({
     type: RunConnection,
-    description: 'Its runs, newest first unless asked otherwise.',
+    description: 'The runs of the task, newest first by default.',
     complexity: connectionComplexity,
     args: {
       ...t.arg.connectionArgs(),
-      filter: t.arg({ type: RunFilter, description: 'Which ones; every one unless given.' }),
-      orderBy: t.arg({ type: RunOrder, description: 'In which order.' }),
+      filter: t.arg({ type: RunFilter, description: 'The filter; all by default.' }),
+      orderBy: t.arg({ type: RunOrder, description: 'The order; newest first by default.' }),
     },
     byPath: true,
     load: async (taskIds: number[], { em }, args) => {

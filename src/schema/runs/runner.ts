@@ -6,16 +6,18 @@ import { RunRef } from '../refs.ts';
 type RunnerRow = Row<'runner'>;
 
 const RunnerRef = builder.objectRef<RunnerRow>('Runner').implement({
-  description: 'A live process that runs tasks.',
+  description: 'A runner: a live process that runs tasks.',
   fields: (t) => ({
-    id: t.exposeID('id', { description: 'New at each start of the process.' }),
-    host: t.exposeString('host', { description: 'The name of its machine.' }),
-    pid: t.exposeInt('pid', { description: 'Its number there.' }),
-    startedAt: t.expose('started_at', { type: 'DateTime', description: 'When it began to run tasks.' }),
-    places: t.exposeInt('places', { description: 'How many runs it does at once: its setting CONCURRENCY.' }),
+    id: t.exposeID('id', { description: 'An id that is new at each start of the process.' }),
+    host: t.exposeString('host', { description: 'The name of the machine.' }),
+    pid: t.exposeInt('pid', { description: 'The process id on that machine.' }),
+    startedAt: t.expose('started_at', { type: 'DateTime', description: 'When the process began to run tasks.' }),
+    places: t.exposeInt('places', {
+      description: 'How many runs the process can do at once: its setting CONCURRENCY.',
+    }),
     running: t.loadable({
       type: 'Int',
-      description: 'How many it does at this moment, those included whose end is being written.',
+      description: 'How many runs the process is doing now, including those whose result is being written.',
       load: async (ids: string[], { em }) => {
         const { rows } = await sql<{ runner_id: string; count: number }>`
           select runner_id, count(*)::int as count from run
@@ -28,7 +30,7 @@ const RunnerRef = builder.objectRef<RunnerRow>('Runner').implement({
       resolve: ({ id }) => id,
     }),
     classNames: t.stringList({
-      description: 'The task classes whose code it has.',
+      description: 'The task classes that the process can run.',
       resolve: ({ class_names }) => class_names,
     }),
   }),
@@ -37,7 +39,7 @@ const RunnerRef = builder.objectRef<RunnerRow>('Runner').implement({
 builder.queryField('runners', (t) =>
   t.field({
     type: [RunnerRef],
-    description: 'The live processes that run tasks, the oldest first.',
+    description: 'The live runners, oldest first.',
     complexity: { multiplier: 100 },
     resolve: (_root, _arguments, { em }) =>
       readRows(em)
@@ -55,7 +57,7 @@ builder.objectField(RunRef, 'runner', (t) =>
     type: RunnerRef,
     nullable: true,
     description:
-      'Who makes its attempt, or made the last; null before the first, and once that process has signed off.',
+      'The runner of the current or last attempt; null before the first, and after that runner has signed off.',
     load: async (ids: string[], { em }) => {
       const rows = await readRows(em).selectFrom('runner').selectAll().where('id', 'in', ids).execute();
       const byId = new Map(rows.map((row) => [row.id, row]));

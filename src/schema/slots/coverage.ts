@@ -8,28 +8,34 @@ import { TaskRef } from '../refs.ts';
 const UnaccountedSlotRef = builder.objectRef<Coverage['missing'][number]>('UnaccountedSlot').implement({
   description: 'A slot that was due and has no record.',
   fields: (t) => ({
-    task: t.field({ type: TaskRef, description: 'Whose it is.', resolve: ({ taskId }) => taskId }),
-    slot: t.expose('slot', { type: 'DateTime', description: 'When it was due.' }),
+    task: t.field({
+      type: TaskRef,
+      description: 'The task that the slot belongs to.',
+      resolve: ({ taskId }) => taskId,
+    }),
+    slot: t.expose('slot', { type: 'DateTime', description: 'When the slot was due.' }),
   }),
 });
 
 const CoverageRef = builder.objectRef<Coverage>('Coverage').implement({
-  description: 'What became of the slots of a range: expected = ran + skipped + pending + unaccounted.',
+  description: 'Outcomes of the slots in a range: expected = ran + skipped + pending + unaccounted.',
   fields: (t) => ({
     from: t.expose('from', {
       type: 'DateTime',
-      description: 'Counted from here on: as asked, or from where the records begin that retention has left.',
+      description: 'Start of the counted range: the requested start, or later if retention has removed older records.',
     }),
-    expected: t.exposeInt('expected', { description: 'The slots that the schedules valid at the time had.' }),
-    ran: t.exposeInt('ran', { description: 'With a finished run: succeeded, failed or cancelled.' }),
+    expected: t.exposeInt('expected', { description: 'Slots of the schedules that were valid at the time.' }),
+    ran: t.exposeInt('ran', { description: 'Slots with a finished run: succeeded, failed or cancelled.' }),
     skipped: t.exposeInt('skipped', {
-      description: 'Skipped for a recorded reason, those in gaps counted one by one.',
+      description: 'Slots skipped for a recorded reason; slots in gaps are counted one by one.',
     }),
-    pending: t.exposeInt('pending', { description: 'With a run that is not finished, or still to come.' }),
-    unaccounted: t.exposeInt('unaccounted', { description: 'Without a record. More than 0 is a fault of ours.' }),
+    pending: t.exposeInt('pending', { description: 'Slots whose run is unfinished, and slots in the future.' }),
+    unaccounted: t.exposeInt('unaccounted', {
+      description: 'Slots without a record. More than 0 means a bug in this product.',
+    }),
     missing: t.field({
       type: [UnaccountedSlotRef],
-      description: 'The first 100 of the unaccounted ones.',
+      description: 'The first 100 unaccounted slots.',
       resolve: ({ missing }) => missing,
     }),
   }),
@@ -38,12 +44,12 @@ const CoverageRef = builder.objectRef<Coverage>('Coverage').implement({
 builder.queryField('coverage', (t) =>
   t.field({
     type: CoverageRef,
-    description: 'Whether every slot is accounted for: what the schedules had, against the record of runs.',
+    description: 'Whether every slot is accounted for: compares the schedules with the recorded runs.',
     complexity: 50,
     args: {
-      from: t.arg({ type: 'DateTime', required: true, description: 'Slots at this instant or later.' }),
-      to: t.arg({ type: 'DateTime', required: true, description: 'Slots before this instant.' }),
-      task: t.arg.id({ description: 'Of this task; of all of them unless given.' }),
+      from: t.arg({ type: 'DateTime', required: true, description: 'Start of the range, inclusive.' }),
+      to: t.arg({ type: 'DateTime', required: true, description: 'End of the range, exclusive.' }),
+      task: t.arg.id({ description: 'Only this task; all tasks by default.' }),
     },
     resolve: async (_root, { from, to, task }, { em }) => {
       checkRange(from, to);

@@ -26,23 +26,23 @@ interface SchedulePreview {
 }
 
 const PreviewSlotRef = builder.objectRef<PreviewSlot>('PreviewSlot').implement({
-  description: 'An instant at which a task with the rules would be due.',
+  description: 'A slot that a task with these rules would have.',
   fields: (t) => ({
     at: t.expose('at', { type: 'DateTime', description: 'The instant.' }),
     localTime: t.string({
-      description: 'The same on the clock of the zone, with its offset: `2026-03-01T09:30:00+01:00`.',
+      description: 'The same instant in the time zone, with its offset: `2026-03-01T09:30:00+01:00`.',
       resolve: ({ at, timeZone }) => formatLocal(at, timeZone),
     }),
     dstNote: t.expose('dstNote', {
       type: DstNoteEnum,
       nullable: true,
-      description: 'How it meets a change of the clock, if it does.',
+      description: 'How a clock change affects the slot; null if it does not.',
     }),
   }),
 });
 
 const SchedulePreviewRef = builder.objectRef<SchedulePreview>('SchedulePreview').implement({
-  description: 'What rules would do.',
+  description: 'The slots that rules would give.',
   fields: (t) => ({
     slots: t.field({
       type: [PreviewSlotRef],
@@ -51,16 +51,16 @@ const SchedulePreviewRef = builder.objectRef<SchedulePreview>('SchedulePreview')
     }),
     neverFires: t.exposeString('neverFires', {
       nullable: true,
-      description: 'Why there is no slot, when there is none.',
+      description: 'Why there is no slot; null if there is one.',
     }),
   }),
 });
 
 const ScheduleInput = builder.inputType('ScheduleInput', {
-  description: 'Rules that need not belong to a task.',
+  description: 'Rules and a time zone, independent of any task.',
   fields: (t) => ({
-    repeatItems: t.field({ type: [RepeatItemInput], required: true, description: 'The rules, 100 at most.' }),
-    timeZone: t.string({ description: 'The IANA zone of the clock; the one of the server unless given.' }),
+    repeatItems: t.field({ type: [RepeatItemInput], required: true, description: 'The rules, at most 100.' }),
+    timeZone: t.string({ description: 'The IANA time zone; by default that of the server.' }),
   }),
 });
 
@@ -68,11 +68,11 @@ builder.queryField('previewSchedule', (t) =>
   t.field({
     type: SchedulePreviewRef,
     description:
-      'When a task with these rules would be due. BAD_USER_INPUT for rules that a task could not have, unless the reason is that none of them can ever fire: `neverFires` then says why.',
+      'When a task with these rules would be due. Rules that a task could not have are BAD_USER_INPUT, unless the only reason is that none of them can ever fire: `neverFires` then says why.',
     args: {
-      input: t.arg({ type: ScheduleInput, required: true, description: 'The rules and their zone.' }),
-      from: t.arg({ type: 'DateTime', description: 'Slots at this instant or later; now unless given.' }),
-      count: t.arg.int({ required: true, defaultValue: DEFAULT_COUNT, description: 'How many slots, 1 to 1000.' }),
+      input: t.arg({ type: ScheduleInput, required: true, description: 'The rules and their time zone.' }),
+      from: t.arg({ type: 'DateTime', description: 'Slots at this instant or later; now by default.' }),
+      count: t.arg.int({ required: true, defaultValue: DEFAULT_COUNT, description: 'Number of slots, 1 to 1000.' }),
     },
     complexity: ({ count }) => 1 + Math.min(Math.max(count, 0), MAX_COUNT),
     resolve: async (_root, { input, from, count }, context) => {

@@ -20,31 +20,31 @@ const ORDERING: Ordering = { field: 'TASK', direction: 'ASC', by: null };
 const USUAL_SLOTS = 30;
 
 const LaneSlotRef = builder.objectRef<LaneSlot>('LaneSlot').implement({
-  description: 'A slot of a task and what became of it.',
+  description: 'A slot of a task, and its outcome.',
   fields: (t) => ({
-    at: t.expose('at', { type: 'DateTime', description: 'When it is due.' }),
-    state: t.expose('state', { type: SlotStateEnum, description: 'What became of it.' }),
+    at: t.expose('at', { type: 'DateTime', description: 'When the slot is due.' }),
+    state: t.expose('state', { type: SlotStateEnum, description: 'The outcome of the slot.' }),
     skipReason: t.expose('skipReason', {
       type: SkipReasonEnum,
       nullable: true,
-      description: 'Why it was not run, when its state is SKIPPED.',
+      description: 'Why the slot was skipped; null unless the state is SKIPPED.',
     }),
     run: t.field({
       type: RunRef,
       nullable: true,
-      description: 'Its run; null of what is to come, and of what was skipped in a gap.',
+      description: 'The run of the slot; null for a future slot and for one skipped in a gap.',
       resolve: ({ runId }) => runId,
     }),
   }),
 });
 
 const SlotLaneRef = builder.objectRef<SlotLane>('SlotLane').implement({
-  description: 'A task with its slots of a range.',
+  description: 'A task and its slots in a range.',
   fields: (t) => ({
-    task: t.field({ type: TaskRef, description: 'Whose slots they are.', resolve: ({ id }) => id }),
+    task: t.field({ type: TaskRef, description: 'The task.', resolve: ({ id }) => id }),
     slots: t.field({
       type: [LaneSlotRef],
-      description: 'Its slots of the range, in order.',
+      description: 'The slots of the task in the range, in order.',
       complexity: { field: 1, multiplier: USUAL_SLOTS },
       resolve: ({ slots }) => slots,
     }),
@@ -52,8 +52,8 @@ const SlotLaneRef = builder.objectRef<SlotLane>('SlotLane').implement({
 });
 
 const SlotLaneConnection = builder.connectionObject(
-  { type: SlotLaneRef, name: 'SlotLaneConnection', description: 'A page of tasks with their slots of a range.' },
-  { name: 'SlotLaneEdge', description: 'A task of a page.' },
+  { type: SlotLaneRef, name: 'SlotLaneConnection', description: 'A page of tasks with their slots in a range.' },
+  { name: 'SlotLaneEdge', description: 'A task in a page.' },
 );
 
 builder.queryField('slotLanes', (t) =>
@@ -61,13 +61,13 @@ builder.queryField('slotLanes', (t) =>
     {
       type: SlotLaneRef,
       description:
-        'The tasks that have slots between two instants, deleted ones too, in the order in which they were added.',
+        'The tasks that have slots in a range, including deleted ones, in the order in which they were added.',
       args: {
-        from: t.arg({ type: 'DateTime', required: true, description: 'Slots at this instant or later.' }),
+        from: t.arg({ type: 'DateTime', required: true, description: 'Start of the range, inclusive.' }),
         to: t.arg({
           type: 'DateTime',
           required: true,
-          description: `Slots before this instant, ${MAX_LANE_MINUTES} minutes after from at most.`,
+          description: `End of the range, exclusive; at most ${MAX_LANE_MINUTES} minutes after \`from\`.`,
         }),
       },
       resolve: async (_root, { from, to, ...args }, { em }) => {

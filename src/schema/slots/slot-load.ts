@@ -19,38 +19,38 @@ import { TaskRef } from '../refs.ts';
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
-export const SlotStateEnum = describedEnum<SlotState>('SlotState', 'What became of a slot.', {
-  SUCCEEDED: 'Its run is done.',
-  FAILED: 'The last attempt of its run failed.',
-  CANCELLED: 'Its run was cancelled.',
-  SKIPPED: 'It was not run, for a recorded reason.',
-  RUNNING: 'An attempt of its run is under way.',
-  QUEUED: 'Its run waits.',
-  PLANNED: 'It is to come, or is due and not fired yet.',
+export const SlotStateEnum = describedEnum<SlotState>('SlotState', 'The outcome of a slot.', {
+  SUCCEEDED: 'The run succeeded.',
+  FAILED: 'The last attempt of the run failed.',
+  CANCELLED: 'The run was cancelled.',
+  SKIPPED: 'The slot was skipped for a recorded reason.',
+  RUNNING: 'An attempt of the run is under way.',
+  QUEUED: 'The run is waiting.',
+  PLANNED: 'The slot is in the future, or due and not fired yet.',
 });
 
 const BusyMinuteRef = builder.objectRef<BusyMinute>('BusyMinute').implement({
-  description: 'A minute and how many slots it has.',
+  description: 'A minute and its number of slots.',
   fields: (t) => ({
     at: t.expose('at', { type: 'DateTime', description: 'The minute.' }),
-    count: t.exposeInt('count', { description: 'Its slots, whatever became of them.' }),
+    count: t.exposeInt('count', { description: 'Number of slots, whatever their outcome.' }),
   }),
 });
 
 const COUNT_DESCRIPTIONS: Record<SlotState, string> = {
-  SUCCEEDED: 'Slots whose run is done.',
+  SUCCEEDED: 'Slots whose run succeeded.',
   FAILED: 'Slots whose run failed.',
   CANCELLED: 'Slots whose run was cancelled.',
-  SKIPPED: 'Slots that were not run, those in gaps counted one by one.',
+  SKIPPED: 'Slots that were skipped; slots in gaps are counted one by one.',
   RUNNING: 'Slots whose run is under way.',
-  QUEUED: 'Slots whose run waits.',
-  PLANNED: 'Slots that are to come, or are due and not fired yet.',
+  QUEUED: 'Slots whose run is waiting.',
+  PLANNED: 'Slots in the future, or due and not fired yet.',
 };
 
 const SlotBucketRef = builder.objectRef<SlotBucket>('SlotBucket').implement({
-  description: 'The slots of one step, each counted once.',
+  description: 'The slots of one step. Each is counted once.',
   fields: (t) => ({
-    at: t.expose('at', { type: 'DateTime', description: 'Where the step begins.' }),
+    at: t.expose('at', { type: 'DateTime', description: 'Start of the step.' }),
     ...Object.fromEntries(
       SLOT_STATES.map((state) => [
         state.toLowerCase(),
@@ -59,39 +59,43 @@ const SlotBucketRef = builder.objectRef<SlotBucket>('SlotBucket').implement({
     ),
     busiest: t.field({
       type: BusyMinuteRef,
-      description: 'Its minute with the most slots, the first of several.',
+      description: 'The minute of the step with the most slots; the first of several.',
       resolve: ({ busiest }) => busiest,
     }),
   }),
 });
 
 const SlotGapRef = builder.objectRef<SlotGap>('SlotGap').implement({
-  description: 'Slots of one task that were skipped in a row, for one reason, in one record.',
+  description: 'A gap: consecutive slots of one task, skipped for one reason and stored in one record.',
   fields: (t) => ({
-    task: t.field({ type: TaskRef, description: 'Whose they are.', resolve: ({ taskId }) => taskId }),
-    from: t.expose('from', { type: 'DateTime', description: 'The first of them.' }),
-    to: t.expose('to', { type: 'DateTime', description: 'The last of them.' }),
+    task: t.field({
+      type: TaskRef,
+      description: 'The task that the slots belong to.',
+      resolve: ({ taskId }) => taskId,
+    }),
+    from: t.expose('from', { type: 'DateTime', description: 'The first of the slots.' }),
+    to: t.expose('to', { type: 'DateTime', description: 'The last of the slots.' }),
     skipReason: t.field({
       type: SkipReasonEnum,
-      description: 'Why they were not run.',
+      description: 'Why the slots were skipped.',
       resolve: ({ reason }) => reason,
     }),
-    count: t.exposeInt('count', { description: 'How many they are.' }),
+    count: t.exposeInt('count', { description: 'Number of slots.' }),
   }),
 });
 
 const SlotLoadRef = builder.objectRef<SlotLoad>('SlotLoad').implement({
-  description: 'The slots of a range in steps, past and to come.',
+  description: 'The slots of a range, past and future, counted by steps.',
   fields: (t) => ({
-    now: t.expose('now', { type: 'DateTime', description: 'The time of the database when it was read.' }),
+    now: t.expose('now', { type: 'DateTime', description: 'The time of the database when the data was read.' }),
     from: t.expose('from', {
       type: 'DateTime',
-      description: 'Counted from here on: as asked, or from where the records begin that retention has left.',
+      description: 'Start of the counted range: the requested start, or later if retention has removed older records.',
     }),
     plannedUntil: t.expose('plannedUntil', {
       type: 'DateTime',
       description:
-        'Before this instant all slots to come are counted. It is the end of the range, unless so many tasks have different schedules that of some only the next two slots were looked at.',
+        'Future slots are complete up to this instant. This is the end of the range, unless there are too many different schedules: then only the next two slots of some were considered.',
     }),
     buckets: t.field({
       type: [SlotBucketRef],
@@ -101,17 +105,17 @@ const SlotLoadRef = builder.objectRef<SlotLoad>('SlotLoad').implement({
     }),
     busiest: t.field({
       type: [BusyMinuteRef],
-      description: 'The ten minutes of the range with the most slots, those with the most first.',
+      description: 'The ten busiest minutes of the range, busiest first.',
       resolve: ({ busiest }) => busiest,
     }),
     gaps: t.field({
       type: [SlotGapRef],
-      description: 'The gaps that touch the range, the newest first, 100 at most.',
+      description: 'The gaps that overlap the range, newest first, at most 100.',
       complexity: { field: 1, multiplier: 100 },
       resolve: ({ gaps }) => gaps,
     }),
     gapsLeftOut: t.exposeInt('gapsLeftOut', {
-      description: 'Gaps whose slots are too many to be counted one by one; they are in none of the steps.',
+      description: 'Number of gaps with too many slots to count one by one; no step includes them.',
     }),
   }),
 });
@@ -119,18 +123,17 @@ const SlotLoadRef = builder.objectRef<SlotLoad>('SlotLoad').implement({
 builder.queryField('slotLoad', (t) =>
   t.field({
     type: SlotLoadRef,
-    description:
-      'How many slots there are when, and what became of them: past ones as recorded, coming ones as planned.',
+    description: 'The number of slots over time and their outcomes: past slots as recorded, future ones as planned.',
     complexity: 50,
     args: {
-      from: t.arg({ type: 'DateTime', required: true, description: 'Slots at this minute or later.' }),
+      from: t.arg({ type: 'DateTime', required: true, description: 'Start of the range, a minute, inclusive.' }),
       to: t.arg({
         type: 'DateTime',
         required: true,
-        description: `Slots before this minute; ${MAX_STEPS} steps and ${MAX_DAYS} days after from at most.`,
+        description: `End of the range, a minute, exclusive; at most ${MAX_STEPS} steps and ${MAX_DAYS} days after \`from\`.`,
       }),
-      stepMinutes: t.arg.int({ required: true, description: 'The minutes of a step; the first begins at from.' }),
-      task: t.arg.id({ description: 'Of this task; of all of them unless given.' }),
+      stepMinutes: t.arg.int({ required: true, description: 'Minutes in a step; the first step begins at `from`.' }),
+      task: t.arg.id({ description: 'Only this task; all tasks by default.' }),
     },
     resolve: (_root, { from, to, stepMinutes, task }, { em }) => {
       checkRange(readMinute(from, 'from'), readMinute(to, 'to'));

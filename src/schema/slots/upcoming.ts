@@ -8,18 +8,18 @@ import { formatLocal } from '../local-time.ts';
 import { TaskRef } from '../refs.ts';
 
 const UpcomingSlotRef = builder.objectRef<UpcomingSlot>('UpcomingSlot').implement({
-  description: 'An instant at which a task is to run.',
+  description: 'A future slot of a task.',
   fields: (t) => ({
-    task: t.field({ type: TaskRef, description: 'Which task.', resolve: ({ taskId }) => taskId }),
-    at: t.expose('at', { type: 'DateTime', description: 'The instant.' }),
+    task: t.field({ type: TaskRef, description: 'The task.', resolve: ({ taskId }) => taskId }),
+    at: t.expose('at', { type: 'DateTime', description: 'When the slot is due.' }),
     localTime: t.string({
-      description: 'The same on the clock of the task, with its offset: `2026-03-01T09:30:00+01:00`.',
+      description: 'The same instant in the time zone of the task, with its offset: `2026-03-01T09:30:00+01:00`.',
       resolve: ({ at, timeZone }) => formatLocal(at, timeZone),
     }),
     dstNote: t.expose('dstNote', {
       type: DstNoteEnum,
       nullable: true,
-      description: 'How it meets a change of the clock, if it does.',
+      description: 'How a clock change affects the slot; null if it does not.',
     }),
   }),
 });
@@ -27,16 +27,15 @@ const UpcomingSlotRef = builder.objectRef<UpcomingSlot>('UpcomingSlot').implemen
 builder.queryField('upcoming', (t) =>
   t.field({
     type: [UpcomingSlotRef],
-    description:
-      'What is to run between two instants, of all tasks, earliest first. Paused tasks have nothing to come.',
+    description: 'The upcoming slots of all tasks in a range, earliest first. Paused tasks have none.',
     complexity: ({ first }) => ({ field: 10, multiplier: Math.min(Math.max(first, 1), MAX_PAGE) }),
     args: {
-      from: t.arg({ type: 'DateTime', required: true, description: 'Slots at this instant or later.' }),
-      to: t.arg({ type: 'DateTime', required: true, description: 'Slots before this instant.' }),
+      from: t.arg({ type: 'DateTime', required: true, description: 'Start of the range, inclusive.' }),
+      to: t.arg({ type: 'DateTime', required: true, description: 'End of the range, exclusive.' }),
       first: t.arg.int({
         required: true,
         defaultValue: DEFAULT_PAGE,
-        description: `The first so many, ${MAX_PAGE} at most.`,
+        description: `Number of slots, at most ${MAX_PAGE}; ${DEFAULT_PAGE} by default.`,
       }),
     },
     resolve: async (_root, { from, to, first }, { em }) => {

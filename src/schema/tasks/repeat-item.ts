@@ -3,25 +3,25 @@ import { builder } from '../builder.ts';
 import { RepeatItemRef } from '../refs.ts';
 
 const FIELDS = {
-  start: 'The first day, inclusive, on the clock of the task.',
-  end: 'The last day, inclusive, on the clock of the task.',
+  start: 'First day, inclusive, in the time zone of the task.',
+  end: 'Last day, inclusive, in the time zone of the task.',
   intervalDays:
-    'Every so many days counted from `start`, 1 to 36500, at the hour and minute; the other fields are then not looked at.',
+    'Repeats every N days from `start` at `hour` and `minute`, 1 to 36500. The other fields are then ignored.',
   year: 'The year, 1000 to 9999.',
   month: 'The month, 1 to 12.',
   dayOfMonth: 'The day of the month, 1 to 31.',
   weekOfMonth:
-    'The week of the month, 1 to 5: days 7n-6 to 7n; with `dayOfWeek` the n-th such day, where 5 means only months that have five.',
+    'The week of the month, 1 to 5: week n is days 7n-6 to 7n. With `dayOfWeek`, the n-th such weekday; 5 matches only months that have five.',
   dayOfWeek: 'The day of the week, 0 (Sunday) to 6.',
   hour: 'The hour, 0 to 23.',
   minute: 'The minute, 0 to 59.',
 };
 
 RepeatItemRef.implement({
-  description: 'One recurrence rule of a task. A null field means every; of `start` and `end` that there is no bound.',
+  description: 'A recurrence rule of a task. A null field matches every value; a null `start` or `end` means no bound.',
   interfaces: [builder.nodeInterfaceRef()],
   fields: (t) => ({
-    id: t.id({ description: 'Unique among all types.', resolve: ({ id }) => toGlobalId('RepeatItem', id) }),
+    id: t.id({ description: 'Global id, unique across all types.', resolve: ({ id }) => toGlobalId('RepeatItem', id) }),
     legacyId: t.exposeInt('id', { description: 'The id in the old API.' }),
     start: t.expose('start_date', { type: 'Date', nullable: true, description: FIELDS.start }),
     end: t.expose('end_date', { type: 'Date', nullable: true, description: FIELDS.end }),
@@ -37,7 +37,8 @@ RepeatItemRef.implement({
 });
 
 export const RepeatItemInput = builder.inputType('RepeatItemInput', {
-  description: 'One recurrence rule. A field left out or null means every, but `minute` is 0 when left out.',
+  description:
+    'A recurrence rule. A field that is null or left out matches every value, except that `minute` is 0 if left out.',
   fields: (t) => ({
     start: t.field({ type: 'Date', description: FIELDS.start }),
     end: t.field({ type: 'Date', description: FIELDS.end }),
@@ -48,6 +49,6 @@ export const RepeatItemInput = builder.inputType('RepeatItemInput', {
     weekOfMonth: t.int({ description: FIELDS.weekOfMonth }),
     dayOfWeek: t.int({ description: FIELDS.dayOfWeek }),
     hour: t.int({ description: FIELDS.hour }),
-    minute: t.int({ defaultValue: 0, description: `${FIELDS.minute} null is every minute.` }),
+    minute: t.int({ defaultValue: 0, description: `${FIELDS.minute} 0 by default; null matches every minute.` }),
   }),
 });

@@ -5,11 +5,11 @@ export type TaskBy = { id: string; legacyId?: never } | { legacyId: number; id?:
 
 /** Which task, by either of its ids. */
 export const TaskByInput = builder.inputType('TaskBy', {
-  description: 'Which task, by one of its ids.',
+  description: 'A task, by one of its ids.',
   isOneOf: true,
   fields: (t) => ({
-    id: t.id({ description: 'Its id in this API.' }),
-    legacyId: t.int({ description: 'Its id in the old API.' }),
+    id: t.id({ description: 'The id in this API.' }),
+    legacyId: t.int({ description: 'The id in the old API.' }),
   }),
 });
 

@@ -7,52 +7,56 @@ import { TaskByInput } from './task-by.ts';
 import { TaskPolicyInput } from './task-policy-inputs.ts';
 
 const FIELDS = {
-  name: 'What users call it: 1 to 255 characters, any but NUL.',
-  className: 'One of `taskClasses`.',
-  data: 'The object handed to the task class; null for none.',
-  dataText: '`data` as JSON text, kept as it is written; instead of `data`.',
-  timeZone: "The IANA zone of its clock; the server's unless given.",
-  owner: 'Whose task it is, by id in the old API; the caller unless given. Only an admin may name another.',
-  policy: 'What happens when things do not go to plan.',
-  expectedVersion: 'Refuse with CONFLICT unless the task has this `version`.',
+  name: 'The name of the task: 1 to 255 characters, without NUL.',
+  className: 'The name of one of `taskClasses`.',
+  data: 'Data for the task class, a JSON object; null for none.',
+  dataText: '`data` as JSON text, stored exactly as sent. Use instead of `data`.',
+  policy: 'Overlap, catch-up, retry and timeout.',
+  expectedVersion: 'Fails with CONFLICT if the `version` of the task is not this one.',
 };
 
 export const AddTaskInput = builder.inputType('AddTaskInput', {
-  description: 'A new task.',
+  description: 'The task to add.',
   fields: (t) => ({
     name: t.string({ required: true, description: FIELDS.name }),
     className: t.string({ required: true, description: FIELDS.className }),
     data: t.field({ type: 'JSON', description: FIELDS.data }),
     dataText: t.string({ description: FIELDS.dataText }),
-    active: t.boolean({ required: true, defaultValue: true, description: 'false adds it paused.' }),
+    active: t.boolean({
+      required: true,
+      defaultValue: true,
+      description: 'false adds the task paused; true by default.',
+    }),
     repeatItems: t.field({
       type: [RepeatItemInput],
       required: true,
       defaultValue: [],
-      description: 'When it is due, 100 rules at most; without any it runs on request alone.',
+      description: 'The rules for when the task is due, at most 100. Without rules, it runs only on request.',
     }),
-    timeZone: t.string({ description: FIELDS.timeZone }),
-    ownerLegacyId: t.int({ description: FIELDS.owner }),
+    timeZone: t.string({ description: 'The IANA time zone of the task; by default that of the server.' }),
+    ownerLegacyId: t.int({
+      description: 'The owner, by id in the old API; the caller by default. Only an admin may name another user.',
+    }),
     policy: t.field({ type: TaskPolicyInput, description: FIELDS.policy }),
     idempotencyKey: t.string(IDEMPOTENCY_KEY),
   }),
 });
 
 export const UpdateTaskInput = builder.inputType('UpdateTaskInput', {
-  description: 'Changes of a task. A field left out stays as it is.',
+  description: 'Changes to a task. A field left out keeps its value.',
   fields: (t) => ({
-    task: t.field({ type: TaskByInput, required: true, description: 'Which task.' }),
+    task: t.field({ type: TaskByInput, required: true, description: 'The task.' }),
     name: t.string({ description: FIELDS.name }),
     className: t.string({ description: FIELDS.className }),
     data: t.field({ type: 'JSON', description: FIELDS.data }),
     dataText: t.string({ description: FIELDS.dataText }),
-    active: t.boolean({ description: 'false pauses it, true resumes it.' }),
+    active: t.boolean({ description: 'false pauses the task, true resumes it.' }),
     repeatItems: t.field({
       type: [RepeatItemInput],
-      description: 'Replaces all the rules; the new ones get new ids.',
+      description: 'Replaces all rules, at most 100; the new ones get new ids.',
     }),
-    timeZone: t.string({ description: FIELDS.timeZone }),
-    ownerLegacyId: t.int({ description: FIELDS.owner }),
+    timeZone: t.string({ description: 'The IANA time zone of the task.' }),
+    ownerLegacyId: t.int({ description: 'The new owner, by id in the old API. Only an admin may name another user.' }),
     policy: t.field({ type: TaskPolicyInput, description: FIELDS.policy }),
     expectedVersion: t.int({ description: FIELDS.expectedVersion }),
     idempotencyKey: t.string(IDEMPOTENCY_KEY),
@@ -63,13 +67,13 @@ function taskInput(name: string, description: string) {
   return builder.inputType(name, {
     description,
     fields: (t) => ({
-      task: t.field({ type: TaskByInput, required: true, description: 'Which task.' }),
+      task: t.field({ type: TaskByInput, required: true, description: 'The task.' }),
       expectedVersion: t.int({ description: FIELDS.expectedVersion }),
       idempotencyKey: t.string(IDEMPOTENCY_KEY),
     }),
   });
 }
 
-export const DeleteTaskInput = taskInput('DeleteTaskInput', 'Which task to delete.');
-export const PauseTaskInput = taskInput('PauseTaskInput', 'Which task to pause.');
-export const ResumeTaskInput = taskInput('ResumeTaskInput', 'Which task to resume.');
+export const DeleteTaskInput = taskInput('DeleteTaskInput', 'The task to delete.');
+export const PauseTaskInput = taskInput('PauseTaskInput', 'The task to pause.');
+export const ResumeTaskInput = taskInput('ResumeTaskInput', 'The task to resume.');

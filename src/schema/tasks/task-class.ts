@@ -5,26 +5,26 @@ import { OverlapPolicyEnum } from '../enums.ts';
 import { TaskRef } from '../refs.ts';
 
 const RetryDefaultsRef = builder.objectRef<NonNullable<TaskDefaults['retry']>>('RetryDefaults').implement({
-  description: 'How a failed attempt of a new task is tried again; null where the class leaves it to the product.',
+  description: 'Retry defaults of a task class; null where the class has none and the general default applies.',
   fields: (t) => ({
     attempts: t.int({
       nullable: true,
-      description: 'Tries of one run, the first included.',
+      description: 'Attempts a run may take, including the first.',
       resolve: ({ attempts }) => attempts,
     }),
     delaySeconds: t.int({
       nullable: true,
-      description: 'Seconds before the second try.',
+      description: 'Seconds before the second attempt.',
       resolve: ({ delaySeconds }) => delaySeconds,
     }),
     backoff: t.float({
       nullable: true,
-      description: 'Each further delay is this many times the one before.',
+      description: 'Factor by which each further delay grows.',
       resolve: ({ backoff }) => backoff,
     }),
     jitter: t.float({
       nullable: true,
-      description: 'Up to this part of a delay is added to it at random.',
+      description: 'Up to this fraction of each delay is added to it at random.',
       resolve: ({ jitter }) => jitter,
     }),
   }),
@@ -32,45 +32,48 @@ const RetryDefaultsRef = builder.objectRef<NonNullable<TaskDefaults['retry']>>('
 
 const TaskDefaultsRef = builder.objectRef<TaskDefaults>('TaskDefaults').implement({
   description:
-    'The policy of a new task where whoever adds it does not say; null where the class leaves it to the product.',
+    'Policy defaults for new tasks of a class; null where the class has none and the general default applies.',
   fields: (t) => ({
     timeoutSeconds: t.int({
       nullable: true,
-      description: 'Seconds that one attempt may take.',
+      description: 'Seconds an attempt may take.',
       resolve: ({ timeoutSeconds }) => timeoutSeconds,
     }),
     overlap: t.field({
       type: OverlapPolicyEnum,
       nullable: true,
-      description: 'What a slot does to an unfinished run.',
+      description: 'What happens when a slot is due while a run is unfinished.',
       resolve: ({ overlap }) => overlap,
     }),
     retry: t.field({
       type: RetryDefaultsRef,
-      description: 'How a failed attempt is tried again.',
+      description: 'How failed attempts are retried.',
       resolve: ({ retry }) => retry ?? {},
     }),
   }),
 });
 
 const TaskClassRef = builder.objectRef<KnownClass>('TaskClass').implement({
-  description: 'Code that a task can run.',
+  description: 'A task class: code that a task can run.',
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'For `className` of a task.' }),
-    title: t.exposeString('title', { description: 'A few words, for a list to choose from.' }),
-    description: t.exposeString('description', { description: 'What it does.' }),
+    name: t.exposeString('name', { description: 'The name; used as `className` of a task.' }),
+    title: t.exposeString('title', { description: 'A short title, for lists.' }),
+    description: t.exposeString('description', { description: 'What the class does.' }),
     dataSchema: t.expose('dataSchema', {
       type: 'JSON',
-      description:
-        'The JSON Schema of `data`. The class itself may be stricter: it looks at the data before each attempt.',
+      description: 'The JSON Schema of `data`. The class may be stricter: it checks the data before each attempt.',
     }),
-    defaults: t.expose('defaults', { type: TaskDefaultsRef, description: 'The policy of its new tasks.' }),
+    defaults: t.expose('defaults', {
+      type: TaskDefaultsRef,
+      description: 'Policy defaults for new tasks of the class.',
+    }),
     exclusive: t.exposeBoolean('exclusive', {
-      description: 'Whether no two runs of it are under way at once, whatever their tasks; the others wait.',
+      description: 'Whether only one run of the class may run at a time, across all tasks; the others wait.',
     }),
     liveRunners: t.loadable({
       type: 'Int',
-      description: 'How many live runners have it. With none its slots are skipped as NO_RUNNER, and requests wait.',
+      description:
+        'Number of live runners that have the class. If 0, its slots are skipped as NO_RUNNER and requests wait.',
       load: async (names: string[], { em }) => {
         const counts = await countLiveRunners(em);
         return names.map((name) => counts.get(name) ?? 0);
@@ -84,7 +87,7 @@ const TaskClassRef = builder.objectRef<KnownClass>('TaskClass').implement({
 builder.queryField('taskClasses', (t) =>
   t.field({
     type: [TaskClassRef],
-    description: 'The classes that tasks can have: those of this gateway, and those that runners have told of.',
+    description: 'The available task classes: those of this gateway and those that runners have registered.',
     resolve: (_root, _arguments, { taskClasses, em }) => taskClasses.all(em),
   }),
 );
@@ -92,8 +95,7 @@ builder.queryField('taskClasses', (t) =>
 builder.objectField(TaskRef, 'hasRunner', (t) =>
   t.loadable({
     type: 'Boolean',
-    description:
-      'Whether a live runner has its class. Without one its slots are skipped as NO_RUNNER, and requests wait.',
+    description: 'Whether a live runner has the task class. If not, slots are skipped as NO_RUNNER and requests wait.',
     load: async (names: string[], { em }) => {
       const counts = await countLiveRunners(em);
       return names.map((name) => counts.has(name));

@@ -8,51 +8,51 @@ import { readTaskFilter, TaskFilterInput } from './task-filter.ts';
 type Of<Type extends TaskFeedItem['type']> = Extract<TaskFeedItem, { type: Type }>;
 type Gone = Extract<TaskFeedItem, { type: 'LEFT_FILTER' | 'REMOVED' }>;
 
-const CURSOR = 'The position after it, to go on from: for `after`.';
+const CURSOR = 'The position after this event; pass it as `after` to resume.';
 
 const Snapshot = builder.objectRef<Of<'SNAPSHOT'>>('TaskFeedSnapshot').implement({
-  description: 'A page of the tasks that were there when the feed began, in id order.',
+  description: 'A page of the tasks that existed when the feed began, in id order.',
   fields: (t) => ({
     cursor: t.exposeString('cursor', { description: CURSOR }),
     tasks: t.field({
       type: [TaskRef],
-      description: `The tasks of the page, ${SNAPSHOT_PAGE} at most.`,
+      description: `The tasks of the page, at most ${SNAPSHOT_PAGE}.`,
       complexity: { field: 1, multiplier: SNAPSHOT_PAGE },
       resolve: ({ tasks }) => tasks,
     }),
     isLast: t.exposeBoolean('isLast', {
-      description: 'Whether the list is complete with it; what follows are changes.',
+      description: 'Whether this is the last page; only changes follow.',
     }),
   }),
 });
 
 const Changed = builder.objectRef<Of<'CHANGED'>>('TaskFeedChanged').implement({
-  description: 'A task of the list was added or changed, or its next or last run moved.',
+  description: 'A task in the list was added or changed, or its next or last run moved.',
   fields: (t) => ({
     cursor: t.exposeString('cursor', { description: CURSOR }),
-    task: t.field({ type: TaskRef, description: 'The task as it is now.', resolve: ({ task }) => task }),
+    task: t.field({ type: TaskRef, description: 'The current state of the task.', resolve: ({ task }) => task }),
     entered: t.exposeBoolean('entered', {
       nullable: true,
       description:
-        'Whether it was not in the list before: it is new, or meets the filter only now. null for the first that a resumed feed tells of a task, where only the client knows.',
+        'Whether the task entered the list: it is new, or started to match the filter. null for the first change of a task after a resume, when only the client knows.',
     }),
   }),
 });
 
 const LeftFilter = builder.objectRef<Gone>('TaskFeedLeftFilter').implement({
   description:
-    'A task does not meet the filter any more. A resumed feed may tell it of a task that the client did not have; it tells so once.',
+    'A task no longer matches the filter. A resumed feed may report this, once, for a task that the client did not have.',
   fields: (t) => ({
     cursor: t.exposeString('cursor', { description: CURSOR }),
-    task: t.field({ type: TaskRef, description: 'The task as it is now.', resolve: ({ task }) => task }),
+    task: t.field({ type: TaskRef, description: 'The current state of the task.', resolve: ({ task }) => task }),
   }),
 });
 
 const Removed = builder.objectRef<Gone>('TaskFeedRemoved').implement({
-  description: 'A task of the list was deleted.',
+  description: 'A task in the list was deleted.',
   fields: (t) => ({
     cursor: t.exposeString('cursor', { description: CURSOR }),
-    taskId: t.id({ description: 'Its id.', resolve: ({ task }) => toGlobalId('Task', task.id) }),
+    taskId: t.id({ description: 'The id of the task.', resolve: ({ task }) => toGlobalId('Task', task.id) }),
   }),
 });
 
@@ -64,7 +64,7 @@ const TYPES = {
 } as const satisfies Record<TaskFeedItem['type'], string>;
 
 const TaskFeedEvent = builder.unionType('TaskFeedEvent', {
-  description: 'What a feed of tasks tells: first pages of a snapshot, then what changes.',
+  description: 'An event of the task feed: first the pages of a snapshot, then changes.',
   types: [Snapshot, Changed, LeftFilter, Removed],
   resolveType: ({ type }) => TYPES[type],
 });
@@ -74,12 +74,12 @@ builder.subscriptionField('taskFeed', (t) =>
     type: TaskFeedEvent,
     authScopes: { viewer: true },
     description:
-      'The tasks that meet the filter, in pages, and then every change of them, as it happens. A change that was overtaken by a newer one of the same task may be left out: what is told is how the task is.',
+      'The tasks that match the filter, in pages, then their changes, live. A change may be left out if a newer one of the same task replaces it; each event has the current state of the task.',
     args: {
-      filter: t.arg({ type: TaskFilterInput, description: 'Which ones; every live one unless given.' }),
+      filter: t.arg({ type: TaskFilterInput, description: 'The filter; all tasks that are not deleted by default.' }),
       after: t.arg.string({
         description:
-          'The cursor of the last thing told, with the same filter. CURSOR_EXPIRED where the log cannot go on from it without a gap: begin anew without a cursor.',
+          'The cursor of the last event received with the same filter. CURSOR_EXPIRED if the log cannot continue from it without a gap: start again without a cursor.',
       }),
     },
     subscribe: (_root, { filter, after }, { taskFeed, lastEventId }) =>

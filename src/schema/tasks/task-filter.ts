@@ -5,17 +5,17 @@ import { builder } from '../builder.ts';
 import { RunStateEnum } from '../enums.ts';
 
 export const TaskFilterInput = builder.inputType('TaskFilter', {
-  description: 'Which tasks: those that meet every condition given.',
+  description: 'Selects the tasks that match every given condition.',
   fields: (t) => ({
-    ids: t.idList({ description: 'One of these, 500 at most.' }),
-    name: t.string({ description: 'The name holds this text, in capitals or not.' }),
-    className: t.string({ description: 'The whole name of the class.' }),
-    active: t.boolean({ description: 'Whether it is active rather than paused.' }),
-    owner: t.id({ description: 'The user who owns it.' }),
-    timeZone: t.string({ description: 'The zone of its clock, as it was given.' }),
-    dueBefore: t.field({ type: 'DateTime', description: 'Its next slot is earlier.' }),
-    lastRunState: t.field({ type: RunStateEnum, description: 'The state of its newest run.' }),
-    includeDeleted: t.boolean({ defaultValue: false, description: 'Deleted tasks too.' }),
+    ids: t.idList({ description: 'One of these ids, at most 500.' }),
+    name: t.string({ description: 'The name contains this text, ignoring case.' }),
+    className: t.string({ description: 'The full name of the task class.' }),
+    active: t.boolean({ description: 'true for active tasks, false for paused ones.' }),
+    owner: t.id({ description: 'Owned by this user.' }),
+    timeZone: t.string({ description: 'The time zone of the task, spelled as it was given.' }),
+    dueBefore: t.field({ type: 'DateTime', description: 'The next slot is before this instant.' }),
+    lastRunState: t.field({ type: RunStateEnum, description: 'The state of the newest run.' }),
+    includeDeleted: t.boolean({ defaultValue: false, description: 'Includes deleted tasks; false by default.' }),
   }),
 });
 

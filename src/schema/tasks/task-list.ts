@@ -22,24 +22,24 @@ const ORDERINGS = {
 } as const satisfies Record<string, Ordering['by']>;
 
 const TaskOrderField = builder.enumType('TaskOrderField', {
-  description: 'What tasks are ordered by; those without a value come last, and the id decides between equals.',
+  description: 'The sort key of tasks. Tasks without a value come last; ties are sorted by id.',
   values: {
-    ID: { description: 'The order in which they were added.' },
-    NAME: { description: 'The name, in the order of the database.' },
-    NEXT_RUN_AT: { description: 'The next slot.' },
-    LAST_RUN_AT: { description: 'When a run of it last succeeded.' },
+    ID: { description: 'By id, the order in which the tasks were added.' },
+    NAME: { description: 'By name, in the collation of the database.' },
+    NEXT_RUN_AT: { description: 'By the next slot.' },
+    LAST_RUN_AT: { description: 'By when a run last succeeded.' },
   },
 });
 
 const TaskOrder = builder.inputType('TaskOrder', {
-  description: 'In which order tasks are listed.',
+  description: 'The order of tasks.',
   fields: (t) => ({
-    field: t.field({ type: TaskOrderField, required: true, description: 'What they are ordered by.' }),
+    field: t.field({ type: TaskOrderField, required: true, description: 'The sort key.' }),
     direction: t.field({
       type: OrderDirectionEnum,
       required: true,
       defaultValue: 'ASC',
-      description: 'Which end first.',
+      description: 'The sort direction; ASC by default.',
     }),
   }),
 });
@@ -49,7 +49,7 @@ const DEFAULT_ORDER: { field: keyof typeof ORDERINGS; direction: OrderDirection 
 
 const TaskConnection = builder.connectionObject(
   { type: TaskRef, name: 'TaskConnection', description: 'A page of tasks.' },
-  { name: 'TaskEdge', description: 'A task of a page.' },
+  { name: 'TaskEdge', description: 'A task in a page.' },
 );
 
 type Column = keyof Row<'task'>;
@@ -106,17 +106,17 @@ builder.queryFields((t) => ({
   task: t.field({
     type: TaskRef,
     nullable: true,
-    description: 'A task by one of its ids, deleted ones included; null when there is none.',
-    args: { by: t.arg({ type: TaskByInput, required: true, description: 'Which one.' }) },
+    description: 'A task by one of its ids, also a deleted one; null if there is none.',
+    args: { by: t.arg({ type: TaskByInput, required: true, description: 'The task.' }) },
     resolve: (_root, { by }) => readTaskBy(by, 'by'),
   }),
   tasks: t.connection(
     {
       type: TaskRef,
-      description: 'Tasks; deleted ones only if the filter includes them.',
+      description: 'Tasks. Deleted ones are listed only if the filter includes them.',
       args: {
-        filter: t.arg({ type: TaskFilterInput, description: 'Which ones; every live one unless given.' }),
-        orderBy: t.arg({ type: TaskOrder, description: 'In which order; by ascending id unless given.' }),
+        filter: t.arg({ type: TaskFilterInput, description: 'The filter; all tasks that are not deleted by default.' }),
+        orderBy: t.arg({ type: TaskOrder, description: 'The order; by ascending id by default.' }),
       },
       resolve: async (_root, { filter, orderBy, ...args }, { em }, info) => {
         const page = readPage(args);

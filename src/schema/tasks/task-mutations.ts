@@ -28,7 +28,7 @@ function taskPayload(name: string, description: string) {
 
 const AddTaskPayload = taskPayload('AddTaskPayload', 'The task that was added.');
 const UpdateTaskPayload = taskPayload('UpdateTaskPayload', 'The task after the change.');
-const DeleteTaskPayload = taskPayload('DeleteTaskPayload', 'The task that was deleted; its history and ids stay.');
+const DeleteTaskPayload = taskPayload('DeleteTaskPayload', 'The task that was deleted; its history and ids are kept.');
 const PauseTaskPayload = taskPayload('PauseTaskPayload', 'The paused task.');
 const ResumeTaskPayload = taskPayload('ResumeTaskPayload', 'The resumed task.');
 
@@ -78,47 +78,46 @@ function changeOne(
 }
 
 const operator = { operator: true };
-const argument = { required: true, description: 'All of it.' } as const;
 
 builder.mutationFields((t) => ({
   addTask: t.field({
     type: AddTaskPayload,
     nullable: true,
     authScopes: operator,
-    description: 'Adds a task. It is due from now on; slots before are not missed ones.',
-    args: { input: t.arg({ type: AddTaskInput, ...argument }) },
+    description: 'Adds a task. Its slots are due from now on; earlier ones do not count as missed.',
+    args: { input: t.arg({ type: AddTaskInput, required: true }) },
     resolve: (_root, { input }, context) => add(context, input),
   }),
   updateTask: t.field({
     type: UpdateTaskPayload,
     nullable: true,
     authScopes: operator,
-    description: 'Changes a task. Slots up to now are settled under the schedule that it had.',
-    args: { input: t.arg({ type: UpdateTaskInput, ...argument }) },
+    description: 'Changes a task. Slots up to now are settled under the previous schedule.',
+    args: { input: t.arg({ type: UpdateTaskInput, required: true }) },
     resolve: (_root, { input }, context) => update(context, input),
   }),
   deleteTask: t.field({
     type: DeleteTaskPayload,
     nullable: true,
     authScopes: operator,
-    description: 'Deletes a task. Its name, its history and its ids stay; a run that is under way ends as it would.',
-    args: { input: t.arg({ type: DeleteTaskInput, ...argument }) },
+    description: 'Deletes a task. Its name, history and ids are kept; a run that is under way finishes normally.',
+    args: { input: t.arg({ type: DeleteTaskInput, required: true }) },
     resolve: (_root, { input }, context) => changeOne(context, 'deleteTask', input, deleteTask),
   }),
   pauseTask: t.field({
     type: PauseTaskPayload,
     nullable: true,
     authScopes: operator,
-    description: 'Pauses a task: it expects no slot until it is resumed. No change for a paused one.',
-    args: { input: t.arg({ type: PauseTaskInput, ...argument }) },
+    description: 'Pauses a task: it has no slots until it is resumed. Has no effect on a paused task.',
+    args: { input: t.arg({ type: PauseTaskInput, required: true }) },
     resolve: (_root, { input }, context) => changeOne(context, 'pauseTask', input, pauseTask),
   }),
   resumeTask: t.field({
     type: ResumeTaskPayload,
     nullable: true,
     authScopes: operator,
-    description: 'Resumes a paused task from now on. No change for one that is not paused.',
-    args: { input: t.arg({ type: ResumeTaskInput, ...argument }) },
+    description: 'Resumes a paused task from now on. Has no effect on a task that is not paused.',
+    args: { input: t.arg({ type: ResumeTaskInput, required: true }) },
     resolve: (_root, { input }, context) => changeOne(context, 'resumeTask', input, resumeTask),
   }),
 }));

@@ -2,31 +2,35 @@ import { builder } from '../builder.ts';
 import { CatchUpPolicyEnum, OverlapPolicyEnum } from '../enums.ts';
 
 const RetryPolicyInput = builder.inputType('RetryPolicyInput', {
-  description: 'How a failed attempt is tried again. A field left out stays as it is.',
+  description: 'How failed attempts are retried. A field left out keeps its value, or its default in a new task.',
   fields: (t) => ({
-    attempts: t.int({ description: 'Tries of one run, the first included, 1 to 100; 1 unless given.' }),
-    delaySeconds: t.int({ description: 'Seconds before the second try, 0 to 86400; 30 unless given.' }),
-    backoff: t.float({ description: 'Each further delay is this many times the one before, 1 to 10; 2 unless given.' }),
-    jitter: t.float({ description: 'Up to this part of a delay is added to it at random, 0 to 1; 0 unless given.' }),
+    attempts: t.int({ description: 'Attempts a run may take, including the first, 1 to 100; 1 by default.' }),
+    delaySeconds: t.int({ description: 'Seconds before the second attempt, 0 to 86400; 30 by default.' }),
+    backoff: t.float({ description: 'Factor by which each further delay grows, 1 to 10; 2 by default.' }),
+    jitter: t.float({
+      description: 'Up to this fraction of each delay is added to it at random, 0 to 1; 0 by default.',
+    }),
   }),
 });
 
 export const TaskPolicyInput = builder.inputType('TaskPolicyInput', {
-  description: 'What happens when things do not go to plan. A field left out stays as it is.',
+  description: 'Overlap, catch-up, retry and timeout. A field left out keeps its value, or its default in a new task.',
   fields: (t) => ({
     overlap: t.field({
       type: OverlapPolicyEnum,
-      description: 'What a slot does to an unfinished run; SKIP unless given.',
+      description: 'What happens when a slot is due while a run is unfinished; SKIP by default.',
     }),
-    queueLimit: t.int({ description: 'How many runs may wait, 1 to 10000; 100 unless given.' }),
-    catchUp: t.field({ type: CatchUpPolicyEnum, description: 'Which missed slots are run; LATEST unless given.' }),
+    queueLimit: t.int({
+      description: 'Runs that may wait under the overlap policy QUEUE, 1 to 10000; 100 by default.',
+    }),
+    catchUp: t.field({ type: CatchUpPolicyEnum, description: 'Which missed slots run; LATEST by default.' }),
     misfireGraceSeconds: t.int({
-      description: 'A slot is missed once it is so many seconds late, 1 to 86400; 60 unless given.',
+      description: 'Seconds after which a late slot counts as missed, 1 to 86400; 60 by default.',
     }),
     catchUpMaxAgeSeconds: t.int({
-      description: 'A missed slot older than so many seconds is never run, 0 and up; null for no bound.',
+      description: 'Missed slots older than this many seconds never run, 0 or more; null for no limit.',
     }),
-    retry: t.field({ type: RetryPolicyInput, description: 'How a failed attempt is tried again.' }),
-    timeoutSeconds: t.int({ description: 'Seconds that one attempt may take, 1 to 82800; 900 unless given.' }),
+    retry: t.field({ type: RetryPolicyInput, description: 'How failed attempts are retried.' }),
+    timeoutSeconds: t.int({ description: 'Seconds an attempt may take, 1 to 82800; 900 by default.' }),
   }),
 });
