@@ -5,6 +5,7 @@ import { CursorExpired, createRunFeed, type RunEvent } from '../../client/index.
 import { LogEndDocument, NowDocument, type NowQuery, type RunState } from '../operations.ts';
 import { useSession } from '../session/context.ts';
 import { serverNow } from './clock.ts';
+import { pause, whileCurrent } from './while-current.ts';
 
 /** Runs that are shown as ended, and as failed or skipped, the newest first. */
 const ENDED = 25;
@@ -132,11 +133,11 @@ export function useLiveRuns(): Live {
   const [isConnected, onConnected] = useState(true);
   const [behindSeconds, onBehind] = useState(0);
   useEffect(() => {
-    const ended = new AbortController();
-    follow({ client, authorization, signal: ended.signal, onRuns, onConnected, onBehind }).catch((error: unknown) =>
-      signOut(error instanceof Error ? error.message : String(error)),
+    return whileCurrent((signal) =>
+      follow({ client, authorization, signal, onRuns, onConnected, onBehind }).catch((error: unknown) =>
+        signOut(error instanceof Error ? error.message : String(error)),
+      ),
     );
-    return () => ended.abort();
   }, [client, authorization, signOut]);
   return { runs, isConnected, behindSeconds };
 }
@@ -231,10 +232,6 @@ export function refresher(load: () => Promise<boolean>): () => Promise<void> {
     loading ??= loadWhileWanted();
     return loading;
   };
-}
-
-export function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 export function socketUrl(): string {

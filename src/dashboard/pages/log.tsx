@@ -5,6 +5,7 @@ import { Field } from '../editor/form-parts.tsx';
 import { progressOf } from '../live/live-runs.ts';
 import { type LogLine, LogReader, type LogState, MOST_LINES, OLDER } from '../live/log-window.ts';
 import { usePolling } from '../live/polling.ts';
+import { whileCurrent } from '../live/while-current.ts';
 import {
   type EventFilter,
   type EventType,
@@ -278,18 +279,13 @@ function useNames(ids: readonly (string | undefined)[]): ReadonlyMap<string, str
   const wanted = ids.filter((id) => id && !names.has(id)).join();
   useEffect(() => {
     if (wanted === '') return;
-    let isWanted = true;
-    const load = async () => {
+    return whileCurrent(async (signal) => {
       const { data } = await client.query(LogNamesDocument, { ids: wanted.split(',') }).toPromise();
       const found = (data?.nodes ?? []).flatMap((node) =>
         node && 'name' in node ? [[node.id, node.name] as const] : [],
       );
-      if (isWanted) setNames((known) => new Map([...known, ...found]));
-    };
-    void load();
-    return () => {
-      isWanted = false;
-    };
+      if (!signal.aborted) setNames((known) => new Map([...known, ...found]));
+    });
   }, [client, wanted]);
   return names;
 }

@@ -2,6 +2,7 @@ import './tasks.css';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { Link, useSearchParams } from 'wouter';
 import { type TaskLine, useTasks, type Wanted } from '../live/use-tasks.ts';
+import { whileCurrent } from '../live/while-current.ts';
 import { ClassNamesDocument, type ClassNamesQuery } from '../operations.ts';
 import { Ago, Countdown, Empty, Failure, PageTitle, StateBadge, useNow } from '../parts/parts.tsx';
 import { Sparkline } from '../parts/sparkline.tsx';
@@ -178,16 +179,10 @@ function Filters({ address, change }: FiltersProps) {
   const { client } = useSession();
   const [classes, setClasses] = useState<ClassNamesQuery['taskClasses']>([]);
   useEffect(() => {
-    let isWanted = true;
-    void client
-      .query(ClassNamesDocument, {})
-      .toPromise()
-      .then(({ data }) => {
-        if (data !== undefined && isWanted) setClasses(data.taskClasses);
-      });
-    return () => {
-      isWanted = false;
-    };
+    return whileCurrent(async (signal) => {
+      const { data } = await client.query(ClassNamesDocument, {}).toPromise();
+      if (data !== undefined && !signal.aborted) setClasses(data.taskClasses);
+    });
   }, [client]);
   return (
     <form className="filters" onSubmit={(event) => event.preventDefault()}>

@@ -1,6 +1,7 @@
 import './timeline.css';
 import { useEffect, useState } from 'react';
 import { Link, useLocation, useSearchParams } from 'wouter';
+import { pause, whileCurrent } from '../live/while-current.ts';
 import { SlotLoadDocument } from '../operations.ts';
 import { Empty, Failure, PageTitle, Time } from '../parts/parts.tsx';
 import { useSession } from '../session/context.ts';
@@ -25,31 +26,26 @@ function useLoad({ zoom, from }: View) {
   const [shown, setShown] = useState<Shown | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
   useEffect(() => {
-    let isWanted = true;
-    let timer: ReturnType<typeof setTimeout>;
-    const look = async () => {
-      const range = rangeOf({ zoom, from }, Date.now());
-      const begun = performance.now();
-      const { data, error } = document.hidden
-        ? {}
-        : await client
-            .query(SlotLoadDocument, {
-              from: new Date(range.from).toISOString(),
-              to: new Date(range.to).toISOString(),
-              step: range.stepMinutes,
-            })
-            .toPromise();
-      if (!isWanted) return;
-      if (data) setShown({ load: data.slotLoad, range });
-      if (data || error) setFailure(error?.message ?? null);
-      const took = performance.now() - begun;
-      timer = setTimeout(() => void look(), Math.max(ZOOMS[zoom].reloadMs, took * REST));
-    };
-    void look();
-    return () => {
-      isWanted = false;
-      clearTimeout(timer);
-    };
+    return whileCurrent(async (signal) => {
+      while (!signal.aborted) {
+        const range = rangeOf({ zoom, from }, Date.now());
+        const begun = performance.now();
+        const { data, error } = document.hidden
+          ? {}
+          : await client
+              .query(SlotLoadDocument, {
+                from: new Date(range.from).toISOString(),
+                to: new Date(range.to).toISOString(),
+                step: range.stepMinutes,
+              })
+              .toPromise();
+        if (signal.aborted) return;
+        if (data) setShown({ load: data.slotLoad, range });
+        if (data || error) setFailure(error?.message ?? null);
+        const took = performance.now() - begun;
+        await pause(Math.max(ZOOMS[zoom].reloadMs, took * REST), signal);
+      }
+    });
   }, [client, zoom, from]);
   return { shown, failure };
 }

@@ -1,4 +1,5 @@
 import { useEffect, useId, useState } from 'react';
+import { pause, whileCurrent } from '../live/while-current.ts';
 
 export interface Found {
   id: string;
@@ -21,17 +22,13 @@ export function Finder({ label, chosen, find, onChoose }: FinderProps) {
   const [text, setText] = useState('');
   const [found, setFound] = useState<readonly Found[] | null>(null);
   useEffect(() => {
-    let isWanted = text !== '';
-    if (!isWanted) setFound(null);
-    const timer = setTimeout(async () => {
-      if (!isWanted) return;
+    if (text === '') return setFound(null);
+    return whileCurrent(async (signal) => {
+      await pause(TYPED_MS, signal);
+      if (signal.aborted) return;
       const answer = await find(text).catch(() => []);
-      if (isWanted) setFound(answer);
-    }, TYPED_MS);
-    return () => {
-      isWanted = false;
-      clearTimeout(timer);
-    };
+      if (!signal.aborted) setFound(answer);
+    });
   }, [text, find]);
   const choose = (each: Found) => {
     setText('');

@@ -1,6 +1,7 @@
 import { type FormEvent, useEffect, useState } from 'react';
 import { Link, useSearchParams } from 'wouter';
 import type { Task } from '../live/use-task.ts';
+import { whileCurrent } from '../live/while-current.ts';
 import { ExplainDocument, type ExplainQuery } from '../operations.ts';
 import { useSession } from '../session/context.ts';
 import { Failure } from './parts.tsx';
@@ -34,17 +35,12 @@ export function Why({ task }: { task: Task }) {
   const asked = address.get('at');
   useEffect(() => {
     if (asked === null) return;
-    let isWanted = true;
-    const ask = async () => {
+    return whileCurrent(async (signal) => {
       const { data, error } = await client.query(ExplainDocument, { task: task.id, at: asked }).toPromise();
-      if (!isWanted) return;
+      if (signal.aborted) return;
       setFailure(error?.message ?? null);
       setTold(data?.explainSlot ?? null);
-    };
-    void ask();
-    return () => {
-      isWanted = false;
-    };
+    });
   }, [client, task.id, asked]);
   const pick = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
