@@ -1,7 +1,8 @@
 import { type ReactNode, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { Link, matchRoute, Redirect, Route, Switch, useLocation, useRouter } from 'wouter';
-import { RELOAD_MS } from './live/live-runs.ts';
-import { pause, whileCurrent } from './live/while-current.ts';
+import { pause } from './live/pause.ts';
+import { RELOAD_MS } from './live/reloading.ts';
+import { whileCurrent } from './live/while-current.ts';
 import { ViewerDocument, type ViewerQuery } from './operations.ts';
 import { Broken } from './parts/broken.tsx';
 import { Empty } from './parts/parts.tsx';

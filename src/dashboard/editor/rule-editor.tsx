@@ -1,6 +1,7 @@
 // The rules of a task as a form: a card for each, and the next slots of all of them beside.
 import { useEffect, useState } from 'react';
-import { pause, whileCurrent } from '../live/while-current.ts';
+import { pause } from '../live/pause.ts';
+import { whileCurrent } from '../live/while-current.ts';
 import { NextSlotsDocument, type NextSlotsQuery } from '../operations.ts';
 import { DST_NOTES } from '../parts/dst-notes.ts';
 import { formatTime } from '../parts/format.ts';

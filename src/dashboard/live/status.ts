@@ -4,7 +4,8 @@ import { useEffect, useRef, useState } from 'react';
 import { StatusDocument, type StatusQuery, UpcomingDocument, type UpcomingQuery } from '../operations.ts';
 import { useSession } from '../session/context.ts';
 import { serverNow } from './clock.ts';
-import { pause, whileCurrent } from './while-current.ts';
+import { pause } from './pause.ts';
+import { whileCurrent } from './while-current.ts';
 
 /** How often it is looked whether it is time to ask. */
 const LOOK_MS = 250;

@@ -11,8 +11,9 @@ import {
   TaskFeedDocument,
 } from '../operations.ts';
 import { useSession } from '../session/context.ts';
-import { refresher } from './live-runs.ts';
-import { pause, whileCurrent } from './while-current.ts';
+import { pause } from './pause.ts';
+import { refresher } from './reloading.ts';
+import { whileCurrent } from './while-current.ts';
 
 /** However much is told of it. */
 const LEAST_MS = 1_000;

@@ -10,8 +10,10 @@ import {
   type TasksQueryVariables,
 } from '../operations.ts';
 import { useSession } from '../session/context.ts';
-import { batched, RELOAD_MS } from './live-runs.ts';
-import { pause, whileCurrent } from './while-current.ts';
+import { batched } from './batched.ts';
+import { pause } from './pause.ts';
+import { RELOAD_MS } from './reloading.ts';
+import { whileCurrent } from './while-current.ts';
 
 /** Rows of a page. */
 const PAGE = 50;

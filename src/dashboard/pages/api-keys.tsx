@@ -1,7 +1,8 @@
 import './api-keys.css';
 import { useCallback, useEffect, useState } from 'react';
 import { useSearchParams } from 'wouter';
-import { pause, whileCurrent } from '../live/while-current.ts';
+import { pause } from '../live/pause.ts';
+import { whileCurrent } from '../live/while-current.ts';
 import { type KeyLineFragment, KeysOfUserDocument, UsersDocument, type UsersQuery } from '../operations.ts';
 import { isOver } from '../parts/format.ts';
 import { Empty, Failure, PageTitle, Time } from '../parts/parts.tsx';

@@ -2,9 +2,9 @@ import './log.css';
 import { memo, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { Link, useSearchParams } from 'wouter';
 import { Field } from '../editor/form-parts.tsx';
-import { progressOf } from '../live/live-runs.ts';
 import { type LogLine, LogReader, type LogState, MOST_LINES, OLDER } from '../live/log-window.ts';
 import { usePolling } from '../live/polling.ts';
+import { progressOf } from '../live/run-changes.ts';
 import { whileCurrent } from '../live/while-current.ts';
 import {
   type EventFilter,

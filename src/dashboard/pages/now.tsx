@@ -1,7 +1,8 @@
 import './now.css';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
-import { type LiveRun, useLiveRuns } from '../live/live-runs.ts';
+import { useLiveRuns } from '../live/live-runs.ts';
+import type { LiveRun } from '../live/run-snapshot.ts';
 import { type Status, useStatus } from '../live/status.ts';
 import { formatDuration, formatSeconds } from '../parts/format.ts';
 import { Ago, Countdown, Empty, PageTitle, ProgressBar, StateBadge, useNow } from '../parts/parts.tsx';

@@ -1,8 +1,11 @@
 import { memo, type UIEvent, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import { CursorExpired, createRunFeed, type RunEvent } from '../../client/index.ts';
-import { batched, progressOf, RELOAD_MS, refresher, socketUrl } from '../live/live-runs.ts';
-import { pause, whileCurrent } from '../live/while-current.ts';
+import { batched } from '../live/batched.ts';
+import { pause } from '../live/pause.ts';
+import { RELOAD_MS, refresher } from '../live/reloading.ts';
+import { progressOf } from '../live/run-changes.ts';
+import { whileCurrent } from '../live/while-current.ts';
 import {
   CancelRunDocument,
   OneRunDocument,
@@ -14,6 +17,7 @@ import {
 import { formatClock, formatDuration, formatTime } from '../parts/format.ts';
 import { Empty, Failure, PageTitle, ProgressBar, StateBadge, Time, useNow } from '../parts/parts.tsx';
 import { useSession } from '../session/context.ts';
+import { socketUrl } from '../session/socket-url.ts';
 import { StreamSign } from './now.tsx';
 
 /** A run may log without end; the page holds its end. */

@@ -1,7 +1,8 @@
 import './timeline.css';
 import { useEffect, useState } from 'react';
 import { Link, useLocation, useSearchParams } from 'wouter';
-import { pause, whileCurrent } from '../live/while-current.ts';
+import { pause } from '../live/pause.ts';
+import { whileCurrent } from '../live/while-current.ts';
 import { SlotLoadDocument } from '../operations.ts';
 import { Empty, Failure, PageTitle, Time } from '../parts/parts.tsx';
 import { useSession } from '../session/context.ts';

@@ -1,5 +1,6 @@
 import { useEffect, useId, useState } from 'react';
-import { pause, whileCurrent } from '../live/while-current.ts';
+import { pause } from '../live/pause.ts';
+import { whileCurrent } from '../live/while-current.ts';
 
 export interface Found {
   id: string;
