@@ -2,6 +2,7 @@
 import type { Client } from '@urql/core';
 import { useEffect, useState } from 'react';
 import { CursorExpired, createRunFeed, type RunEvent } from '../../client/index.ts';
+import { MINUTE_MS } from '../parts/intervals.ts';
 import { useSession } from '../session/context.ts';
 import { socketUrl } from '../session/socket-url.ts';
 import { batched } from './batched.ts';
@@ -17,7 +18,7 @@ const LEAST_OPEN = 50;
 /** An event that is so old when it comes is told of as being behind. */
 const BEHIND_MS = 5_000;
 /** Further behind than this, what is there now is loaded rather than all that led to it. */
-const FAR_BEHIND_MS = 60_000;
+const FAR_BEHIND_MS = MINUTE_MS;
 /** A snapshot serves at least so long. */
 const LEAST_SNAPSHOT_MS = 2_000;
 

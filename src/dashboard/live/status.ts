@@ -2,6 +2,7 @@
 import type { Client } from '@urql/core';
 import { useEffect, useRef, useState } from 'react';
 import { StatusDocument, type StatusQuery, UpcomingDocument, type UpcomingQuery } from '../operations.ts';
+import { DAY_MS, MINUTE_MS } from '../parts/intervals.ts';
 import { useSession } from '../session/context.ts';
 import { serverNow } from './clock.ts';
 import { pause } from './pause.ts';
@@ -15,7 +16,7 @@ const IDLE_MS = 10_000;
 const LEAST_MS = 2_000;
 /** The server spends no more than this part of its time on one viewer. */
 const SHARE = 0.05;
-const AHEAD_MS = 31 * 86_400_000;
+const AHEAD_MS = 31 * DAY_MS;
 
 export interface Status extends StatusQuery {
   upcoming: UpcomingQuery['upcoming'] | null;
@@ -53,7 +54,7 @@ export function useStatus(changed: unknown): Status | null {
 
 /** Null where the server did not answer. */
 async function loadStatus(client: Client): Promise<Status | null> {
-  const from = Math.floor(serverNow() / 60_000) * 60_000;
+  const from = Math.floor(serverNow() / MINUTE_MS) * MINUTE_MS;
   const range = { from: new Date(from).toISOString(), to: new Date(from + AHEAD_MS).toISOString() };
   const [told, coming] = await Promise.all([
     client.query(StatusDocument, {}).toPromise(),

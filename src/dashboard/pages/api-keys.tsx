@@ -5,6 +5,7 @@ import { pause } from '../live/pause.ts';
 import { whileCurrent } from '../live/while-current.ts';
 import { type KeyLineFragment, KeysOfUserDocument, UsersDocument, type UsersQuery } from '../operations.ts';
 import { isOver } from '../parts/format.ts';
+import { TYPED_MS } from '../parts/intervals.ts';
 import { Empty, Failure, PageTitle, Time } from '../parts/parts.tsx';
 import { useSession } from '../session/context.ts';
 import { CreateKey, ImportKey, RevokeKey } from './key-dialogs.tsx';
@@ -14,7 +15,6 @@ import { EditUser } from './user-dialog.tsx';
 const PAGE = 50;
 /** As many as the server gives at once; whoever is beyond is found by searching. */
 const MOST = 500;
-const TYPED_MS = 250;
 
 /** What is open over the page. */
 type Opened =

@@ -14,7 +14,7 @@ import {
   LogTasksDocument,
 } from '../operations.ts';
 import { Finder, type Found } from '../parts/finder.tsx';
-import { formatIn, formatStamp, formatTime } from '../parts/format.ts';
+import { formatIn, formatLocalInput, formatStamp, formatTime } from '../parts/format.ts';
 import { Empty, Failure, PageTitle } from '../parts/parts.tsx';
 import { useSession } from '../session/context.ts';
 import { StreamSign } from './now.tsx';
@@ -259,17 +259,12 @@ function Moment({ label, at, onChange }: MomentProps) {
         <input
           {...ties}
           type="datetime-local"
-          defaultValue={at ? localTime(at) : ''}
+          defaultValue={formatLocalInput(at)}
           onChange={({ target }) => onChange(instantOf(target.value) ?? '')}
         />
       )}
     </Field>
   );
-}
-
-function localTime(instant: string): string {
-  const at = new Date(instant);
-  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
 
 /** The names of these ids, once they are known. */

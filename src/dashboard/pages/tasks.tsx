@@ -4,13 +4,13 @@ import { Link, useSearchParams } from 'wouter';
 import { type TaskLine, useTasks, type Wanted } from '../live/use-tasks.ts';
 import { whileCurrent } from '../live/while-current.ts';
 import { ClassNamesDocument, type ClassNamesQuery } from '../operations.ts';
+import { TYPED_MS } from '../parts/intervals.ts';
 import { Ago, Countdown, Empty, Failure, PageTitle, StateBadge, useNow } from '../parts/parts.tsx';
 import { Sparkline } from '../parts/sparkline.tsx';
 import { AddTaskLink, TaskActions } from '../parts/task-actions.tsx';
 import { TaskButtons } from '../parts/task-buttons.tsx';
 import { useSession } from '../session/context.ts';
 
-const TYPED_MS = 250;
 /** Where the order has changed, the list is loaded again no sooner than this. */
 const REORDER_MS = 5_000;
 

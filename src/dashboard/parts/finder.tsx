@@ -1,6 +1,7 @@
 import { useEffect, useId, useState } from 'react';
 import { pause } from '../live/pause.ts';
 import { whileCurrent } from '../live/while-current.ts';
+import { TYPED_MS } from './intervals.ts';
 
 export interface Found {
   id: string;
@@ -14,8 +15,6 @@ interface FinderProps {
   find: (text: string) => Promise<readonly Found[]>;
   onChoose: (found: Found | null) => void;
 }
-
-const TYPED_MS = 250;
 
 /** Chooses one of many by a part of its name. `find` is to be stable. */
 export function Finder({ label, chosen, find, onChoose }: FinderProps) {

@@ -4,16 +4,10 @@ import type { Task } from '../live/use-task.ts';
 import { whileCurrent } from '../live/while-current.ts';
 import { ExplainDocument, type ExplainQuery } from '../operations.ts';
 import { useSession } from '../session/context.ts';
+import { formatLocalInput } from './format.ts';
 import { Failure } from './parts.tsx';
 
 type Explanation = ExplainQuery['explainSlot'];
-
-/** The text of a datetime-local input, in the zone of whoever looks. */
-function localInput(instant: string | null): string {
-  const at = new Date(instant ?? '');
-  if (Number.isNaN(at.getTime())) return '';
-  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
-}
 
 const LOOKS: Partial<Record<Explanation['verdict'], string>> = {
   RAN: 'succeeded',
@@ -54,7 +48,7 @@ export function Why({ task }: { task: Task }) {
       <form className="filters" onSubmit={pick}>
         <label>
           At
-          <input type="datetime-local" name="at" required defaultValue={localInput(asked)} />
+          <input type="datetime-local" name="at" required defaultValue={formatLocalInput(asked)} />
         </label>
         <button type="submit">Explain</button>
       </form>
