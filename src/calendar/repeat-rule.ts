@@ -30,7 +30,8 @@ export interface NewSchedule {
 }
 
 export const MINUTES_PER_DAY = 1440;
-const MS_PER_DAY = 86_400_000;
+export const MS_PER_MINUTE = 60_000;
+export const MS_PER_DAY = 86_400_000;
 
 /** A date as the number of days since 1970-01-01. */
 export function dayNumber(year: number, month: number, dayOfMonth: number): number {

@@ -1,7 +1,7 @@
 // The dates of a rule, as day numbers: calendar only, no clock and no zone.
 import { Cron } from 'croner';
 import { LRUCache } from 'lru-cache';
-import { dayNumber, FIRST_DAY, LAST_DAY, parseDay, type RepeatRule } from './repeat-rule.ts';
+import { dayNumber, FIRST_DAY, LAST_DAY, MS_PER_DAY, parseDay, type RepeatRule } from './repeat-rule.ts';
 
 export interface RuleDates {
   /** The first date of the rule on or after `day`. */
@@ -10,7 +10,6 @@ export interface RuleDates {
   onOrBefore(day: number): number | null;
 }
 
-const MS_PER_DAY = 86_400_000;
 const NO_DATES: RuleDates = { onOrAfter: () => null, onOrBefore: () => null };
 const EVERY_DATE: RuleDates = { onOrAfter: (day) => day, onOrBefore: (day) => day };
 

@@ -1,5 +1,5 @@
 // Why a rule is not due at an instant.
-import { MINUTES_PER_DAY, parseDay, type RepeatRule } from './repeat-rule.ts';
+import { MINUTES_PER_DAY, MS_PER_DAY, MS_PER_MINUTE, parseDay, type RepeatRule } from './repeat-rule.ts';
 import { ruleSlots } from './rule-slots.ts';
 import { zoneClock } from './zone-clock.ts';
 
@@ -9,9 +9,6 @@ export interface RuleExclusion {
   field: keyof RepeatRule | null;
   message: string;
 }
-
-const MS_PER_MINUTE = 60_000;
-const MS_PER_DAY = 86_400_000;
 
 /** What the clock shows at the instant, in the terms of a rule. */
 interface Shown {

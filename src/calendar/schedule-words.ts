@@ -1,11 +1,11 @@
 // A schedule for the eyes of whoever is about to store it.
 
-import type { NewSchedule } from './repeat-rule.ts';
+import { MS_PER_DAY, type NewSchedule } from './repeat-rule.ts';
 import { rulesInWords } from './rule-words.ts';
 import { compileSchedule } from './schedule.ts';
 
 const NEXT_SLOTS = 3;
-const LOOKAHEAD_MS = 366 * 86_400_000;
+const LOOKAHEAD_MS = 366 * MS_PER_DAY;
 
 /** The rules in words and the next slots after `now`: "Every day at 03:00; next at 2026-03-01 03:00, … UTC". */
 export function scheduleInWords({ rules, timeZone, active }: NewSchedule, now: Date): string {

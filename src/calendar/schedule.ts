@@ -1,6 +1,6 @@
 // When a task is due: its repeat rules and its zone turned into slots. Pure: no clock, no database.
 import { LRUCache } from 'lru-cache';
-import { FIRST_DAY, LAST_DAY, MINUTES_PER_DAY, type RepeatRule } from './repeat-rule.ts';
+import { FIRST_DAY, LAST_DAY, MINUTES_PER_DAY, MS_PER_MINUTE, type RepeatRule } from './repeat-rule.ts';
 import { type DstNote, type RuleSlots, ruleSlots } from './rule-slots.ts';
 import { zoneClock } from './zone-clock.ts';
 
@@ -126,7 +126,6 @@ class CompiledSchedule implements Schedule {
   }
 }
 
-const MS_PER_MINUTE = 60_000;
 // Two days before the dates that rules can reach, so that no zone's offset cuts one off.
 const EARLIEST = (FIRST_DAY - 2) * MINUTES_PER_DAY;
 // West of Greenwich the last date goes on in the year 10000, whose instants neither PostgreSQL nor our clients can read.

@@ -1,7 +1,7 @@
 // The wall clock of a time zone. An instant and a wall time are both whole minutes since 1970-01-01T00:00, the one in
 // UTC, the other as the zone's clock shows it; so wall = instant + offset.
 import { LRUCache } from 'lru-cache';
-import { MINUTES_PER_DAY } from './repeat-rule.ts';
+import { MINUTES_PER_DAY, MS_PER_MINUTE } from './repeat-rule.ts';
 
 /** A stretch of instants, from `from` up to but not including `to`, with one offset. It may end where no change is. */
 interface Stretch {
@@ -109,7 +109,7 @@ export class ZoneClock {
   }
 
   #offsetAt(instant: number): number {
-    return parseOffset(this.#format.format(instant * 60_000));
+    return parseOffset(this.#format.format(instant * MS_PER_MINUTE));
   }
 }
 

@@ -1,5 +1,8 @@
 import { type ReactNode, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { Link, matchRoute, Redirect, Route, Switch, useLocation, useRouter } from 'wouter';
+import { pause } from './live/pause.ts';
+import { RELOAD_MS } from './live/reloading.ts';
+import { whileCurrent } from './live/while-current.ts';
 import { ViewerDocument, type ViewerQuery } from './operations.ts';
 import { Broken } from './parts/broken.tsx';
 import { Empty } from './parts/parts.tsx';
@@ -11,7 +14,6 @@ import { SignIn } from './session/sign-in.tsx';
 
 /** How soon it is asked again who one is, and whether the runners are held. */
 const VIEWER_MS = 30_000;
-const RETRY_MS = 2_000;
 
 export function App() {
   const [credentials, setCredentials] = useState<Credentials | null>(storedCredentials);
@@ -43,19 +45,14 @@ function SignedIn({ credentials, signOut }: { credentials: Credentials; signOut:
   const [known, setKnown] = useState<ViewerQuery | null>(null);
   const firstPage = useFirstPage();
   useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let isWanted = true;
-    const load = async () => {
-      const [{ data }] = await Promise.all([client.query(ViewerDocument, {}).toPromise(), firstPage]);
-      if (!isWanted) return;
-      if (data?.viewer) setKnown(data);
-      timer = setTimeout(() => void load(), data?.viewer ? VIEWER_MS : RETRY_MS);
-    };
-    void load();
-    return () => {
-      isWanted = false;
-      clearTimeout(timer);
-    };
+    return whileCurrent(async (signal) => {
+      while (!signal.aborted) {
+        const [{ data }] = await Promise.all([client.query(ViewerDocument, {}).toPromise(), firstPage]);
+        if (signal.aborted) return;
+        if (data?.viewer) setKnown(data);
+        await pause(data?.viewer ? VIEWER_MS : RELOAD_MS, signal);
+      }
+    });
   }, [client, firstPage]);
   const told = JSON.stringify(known?.viewer ?? null);
   const viewer = useMemo(() => JSON.parse(told) as Session['viewer'] | null, [told]);

@@ -1,4 +1,5 @@
-const MS_PER_MINUTE = 60_000;
+import { MS_PER_MINUTE } from '../calendar/repeat-rule.ts';
+
 const MAX_ZONES = 100;
 
 /** Making a formatter costs more than a hundred uses of it. */

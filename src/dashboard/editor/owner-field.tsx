@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'react';
+import { whileCurrent } from '../live/while-current.ts';
 import { OwnersDocument } from '../operations.ts';
 import { useSession } from '../session/context.ts';
 import { Field } from './form-parts.tsx';
@@ -16,16 +17,10 @@ export function OwnerField({ value, isNew, fault, onChange }: OwnerFieldProps) {
   const { client } = useSession();
   const [users, setUsers] = useState<{ legacyId: number; name: string }[]>([]);
   useEffect(() => {
-    let isWanted = true;
-    void client
-      .query(OwnersDocument, {})
-      .toPromise()
-      .then(({ data }) => {
-        if (isWanted && data !== undefined) setUsers(data.users.edges.map(({ node }) => node));
-      });
-    return () => {
-      isWanted = false;
-    };
+    return whileCurrent(async (signal) => {
+      const { data } = await client.query(OwnersDocument, {}).toPromise();
+      if (!signal.aborted && data !== undefined) setUsers(data.users.edges.map(({ node }) => node));
+    });
   }, [client]);
   const name = users.find(({ legacyId }) => String(legacyId) === value.trim())?.name;
   return (

@@ -1,5 +1,7 @@
 // The rules of a task as a form: a card for each, and the next slots of all of them beside.
 import { useEffect, useState } from 'react';
+import { pause } from '../live/pause.ts';
+import { whileCurrent } from '../live/while-current.ts';
 import { NextSlotsDocument, type NextSlotsQuery } from '../operations.ts';
 import { DST_NOTES } from '../parts/dst-notes.ts';
 import { formatTime } from '../parts/format.ts';
@@ -39,16 +41,17 @@ function usePreview(rules: readonly RuleDraft[], timeZone: string): Preview {
   const { client } = useSession();
   const [preview, setPreview] = useState(NO_PREVIEW);
   useEffect(() => {
-    let isWanted = true;
     if (rules.some((rule) => itemsOf(rule).faults.size > 0)) {
       setPreview({ ...NO_PREVIEW, message: 'A rule is not complete yet.' });
       return;
     }
-    const ask = async () => {
+    return whileCurrent(async (signal) => {
+      await pause(DEBOUNCE_MS, signal);
+      if (signal.aborted) return;
       const zone = timeZone.trim();
       const input = { repeatItems: allItemsOf(rules), ...(zone === '' ? {} : { timeZone: zone }) };
       const { data, error } = await client.query(NextSlotsDocument, { input, count: SLOTS }).toPromise();
-      if (!isWanted) return;
+      if (signal.aborted) return;
       const told = faultsOf(error);
       const never = data?.previewSchedule.neverFires ?? null;
       const found = [...told.byField, ...faultsOfNever(never ?? '')];
@@ -56,12 +59,7 @@ function usePreview(rules: readonly RuleDraft[], timeZone: string): Preview {
       const elsewhere = told.byField.get('input.timeZone') ?? told.byField.get('input.repeatItems') ?? told.other;
       const summary = faults.size > 0 ? 'A rule cannot be as it is.' : (elsewhere ?? never);
       setPreview({ slots: data?.previewSchedule.slots ?? [], message: summary ?? null, faults });
-    };
-    const timer = setTimeout(() => void ask(), DEBOUNCE_MS);
-    return () => {
-      isWanted = false;
-      clearTimeout(timer);
-    };
+    });
   }, [client, rules, timeZone]);
   return preview;
 }

@@ -1,4 +1,5 @@
 // A task with its runs and its history, loaded again whenever the feed of tasks tells of it.
+import type { Client } from '@urql/core';
 import { useEffect, useState } from 'react';
 import {
   DurationsDocument,
@@ -10,7 +11,9 @@ import {
   TaskFeedDocument,
 } from '../operations.ts';
 import { useSession } from '../session/context.ts';
-import { pause, refresher } from './live-runs.ts';
+import { pause } from './pause.ts';
+import { refresher } from './reloading.ts';
+import { whileCurrent } from './while-current.ts';
 
 /** However much is told of it. */
 const LEAST_MS = 1_000;
@@ -32,40 +35,39 @@ export function useTask(id: string): LoadedTask {
   const { client } = useSession();
   const [loaded, setLoaded] = useState<LoadedTask>({ task: undefined, slots: null, durations: [], changes: 0 });
   useEffect(() => {
-    let isWanted = true;
-    const refresh = refresher(async () => {
-      const [one, lately] = await Promise.all([
-        client.query(OneTaskDocument, { id }).toPromise(),
-        client.query(DurationsDocument, { id }).toPromise(),
-      ]);
-      const task = one.data?.task ?? null;
-      const slots = task === null ? null : await loadSlots(task);
-      if (!isWanted) return true;
-      if (one.data === undefined) return false;
-      const durations = lately.data?.task?.runs.edges.map(({ node }) => node);
-      setLoaded((known) => ({
-        task,
-        slots,
-        durations: durations ?? known.durations,
-        changes: known.changes + 1,
-      }));
-      await pause(LEAST_MS);
-      return true;
+    return whileCurrent((signal) => {
+      const refresh = refresher(async () => {
+        const [one, lately] = await Promise.all([
+          client.query(OneTaskDocument, { id }).toPromise(),
+          client.query(DurationsDocument, { id }).toPromise(),
+        ]);
+        const task = one.data?.task ?? null;
+        const slots = task === null ? null : await loadSlots(client, task);
+        if (signal.aborted) return true;
+        if (one.data === undefined) return false;
+        const durations = lately.data?.task?.runs.edges.map(({ node }) => node);
+        setLoaded((known) => ({
+          task,
+          slots,
+          durations: durations ?? known.durations,
+          changes: known.changes + 1,
+        }));
+        await pause(LEAST_MS);
+        return true;
+      });
+      // The feed begins with the task as it is, so that the first load comes with it too; a deleted one has no feed.
+      void refresh();
+      const { unsubscribe } = client.subscription(TaskFeedDocument, { ids: [id] }).subscribe(() => void refresh());
+      signal.addEventListener('abort', () => unsubscribe());
     });
-    const loadSlots = async ({ active, repeatItems, timeZone }: Task) => {
-      if (!active || repeatItems.length === 0) return null;
-      const { data } = await client
-        .query(NextSlotsDocument, { input: { repeatItems, timeZone }, count: SLOTS })
-        .toPromise();
-      return data?.previewSchedule ?? null;
-    };
-    // The feed begins with the task as it is, so that the first load comes with it too; a deleted one has no feed.
-    void refresh();
-    const { unsubscribe } = client.subscription(TaskFeedDocument, { ids: [id] }).subscribe(() => void refresh());
-    return () => {
-      isWanted = false;
-      unsubscribe();
-    };
   }, [client, id]);
   return loaded;
+}
+
+async function loadSlots(client: Client, { active, repeatItems, timeZone }: Task): Promise<LoadedTask['slots']> {
+  if (!active || repeatItems.length === 0) return null;
+  const { data } = await client
+    .query(NextSlotsDocument, { input: { repeatItems, timeZone }, count: SLOTS })
+    .toPromise();
+  return data?.previewSchedule ?? null;
 }

@@ -10,7 +10,10 @@ import {
   type TasksQueryVariables,
 } from '../operations.ts';
 import { useSession } from '../session/context.ts';
-import { batched, pause, RELOAD_MS } from './live-runs.ts';
+import { batched } from './batched.ts';
+import { pause } from './pause.ts';
+import { RELOAD_MS } from './reloading.ts';
+import { whileCurrent } from './while-current.ts';
 
 /** Rows of a page. */
 const PAGE = 50;
@@ -47,24 +50,19 @@ export function useTasks(wanted: Wanted): Loaded {
   const [asked, setAsked] = useState(0);
   // biome-ignore lint/correctness/useExhaustiveDependencies: `asked` asks again
   useEffect(() => {
-    let isWanted = true;
-    const load = async () => {
-      while (isWanted) {
+    return whileCurrent(async (signal) => {
+      while (!signal.aborted) {
         const { data, error } = await client.query(TasksDocument, variablesOf(wanted)).toPromise();
-        if (!isWanted) return;
+        if (signal.aborted) return;
         setFailure(error?.message ?? null);
         if (data !== undefined) {
           setPage({ tasks: data.tasks.edges.map(({ node }) => node), pageInfo: data.tasks.pageInfo });
           return;
         }
         if (!error?.networkError) return;
-        await pause(RELOAD_MS);
+        await pause(RELOAD_MS, signal);
       }
-    };
-    void load();
-    return () => {
-      isWanted = false;
-    };
+    });
   }, [client, wanted, asked]);
   useFeed(client, page, setPage);
   return { page, failure, reload: useCallback(() => setAsked((count) => count + 1), []) };

@@ -1,17 +1,20 @@
 import './api-keys.css';
 import { useCallback, useEffect, useState } from 'react';
 import { useSearchParams } from 'wouter';
+import { pause } from '../live/pause.ts';
+import { whileCurrent } from '../live/while-current.ts';
 import { type KeyLineFragment, KeysOfUserDocument, UsersDocument, type UsersQuery } from '../operations.ts';
 import { isOver } from '../parts/format.ts';
+import { TYPED_MS } from '../parts/intervals.ts';
 import { Empty, Failure, PageTitle, Time } from '../parts/parts.tsx';
 import { useSession } from '../session/context.ts';
 import { CreateKey, ImportKey, RevokeKey } from './key-dialogs.tsx';
+import type { User } from './listed-user.ts';
 import { EditUser } from './user-dialog.tsx';
 
 const PAGE = 50;
 /** As many as the server gives at once; whoever is beyond is found by searching. */
 const MOST = 500;
-const TYPED_MS = 250;
 
 /** What is open over the page. */
 type Opened =
@@ -26,23 +29,21 @@ function useUsers(search: string, withRevoked: boolean) {
   const [users, setUsers] = useState<UsersQuery['users'] | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
   const load = useCallback(
-    async (isWanted: () => boolean = () => true) => {
+    async (signal?: AbortSignal) => {
       const { data, error } = await client
         .query(UsersDocument, { first: count, name: search, revoked: withRevoked ? null : false })
         .toPromise();
-      if (!isWanted()) return;
+      if (signal?.aborted) return;
       setFailure(error?.message ?? null);
       if (data !== undefined) setUsers(data.users);
     },
     [client, count, search, withRevoked],
   );
   useEffect(() => {
-    let isWanted = true;
-    const timer = setTimeout(() => void load(() => isWanted), search === '' ? 0 : TYPED_MS);
-    return () => {
-      isWanted = false;
-      clearTimeout(timer);
-    };
+    return whileCurrent(async (signal) => {
+      await pause(search === '' ? 0 : TYPED_MS, signal);
+      if (!signal.aborted) await load(signal);
+    });
   }, [load, search]);
   return { users, failure, load, count, showMore: () => setCount(Math.min(count + PAGE, MOST)) };
 }

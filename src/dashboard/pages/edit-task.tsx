@@ -4,6 +4,7 @@ import { Link, useSearchParams } from 'wouter';
 import { TaskEditor } from '../editor/task-editor.tsx';
 import { EditableClasses, valuesOfNew, valuesOfTask } from '../editor/task-form.ts';
 import type { EditedTask } from '../editor/task-policy.ts';
+import { whileCurrent } from '../live/while-current.ts';
 import { EditedTaskDocument, TaskClassesDocument } from '../operations.ts';
 import { Empty, Failure, PageTitle } from '../parts/parts.tsx';
 import { mayChange, useSession } from '../session/context.ts';
@@ -14,23 +15,18 @@ function useEditable(id: string | null) {
   const [loaded, setLoaded] = useState<{ classes: EditableClasses; task: EditedTask | null } | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
   useEffect(() => {
-    let isWanted = true;
-    const load = async () => {
+    return whileCurrent(async (signal) => {
       const [classes, task] = await Promise.all([
         client.query(TaskClassesDocument, {}).toPromise(),
         id === null ? null : client.query(EditedTaskDocument, { id }).toPromise(),
       ]);
-      if (!isWanted) return;
+      if (signal.aborted) return;
       const error = classes.error ?? task?.error;
       setFailure(error?.message ?? null);
       if (error === undefined && classes.data !== undefined) {
         setLoaded({ classes: new EditableClasses(classes.data.taskClasses), task: task?.data?.task ?? null });
       }
-    };
-    void load();
-    return () => {
-      isWanted = false;
-    };
+    });
   }, [client, id]);
   return { loaded, failure };
 }

@@ -4,13 +4,13 @@ import { Link, useSearchParams } from 'wouter';
 import { usePolling } from '../live/polling.ts';
 import { LegacyCallersDocument, type LegacyCallersQuery } from '../operations.ts';
 import { isOver } from '../parts/format.ts';
+import { DAY_MS } from '../parts/intervals.ts';
 import { Empty, Failure, PageTitle, Time } from '../parts/parts.tsx';
 import { useSession } from '../session/context.ts';
 
 const POLL_MS = 5_000;
 /** As many as the server tells of at most. */
 const MOST = 500;
-const DAY_MS = 86_400_000;
 const SILENT_DAYS = 30;
 
 type Use = LegacyCallersQuery['legacyCallers'][number];

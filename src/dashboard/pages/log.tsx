@@ -2,9 +2,10 @@ import './log.css';
 import { memo, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { Link, useSearchParams } from 'wouter';
 import { Field } from '../editor/form-parts.tsx';
-import { progressOf } from '../live/live-runs.ts';
 import { type LogLine, LogReader, type LogState, MOST_LINES, OLDER } from '../live/log-window.ts';
 import { usePolling } from '../live/polling.ts';
+import { progressOf } from '../live/run-changes.ts';
+import { whileCurrent } from '../live/while-current.ts';
 import {
   type EventFilter,
   type EventType,
@@ -13,7 +14,7 @@ import {
   LogTasksDocument,
 } from '../operations.ts';
 import { Finder, type Found } from '../parts/finder.tsx';
-import { formatIn, formatStamp, formatTime } from '../parts/format.ts';
+import { formatIn, formatLocalInput, formatStamp, formatTime } from '../parts/format.ts';
 import { Empty, Failure, PageTitle } from '../parts/parts.tsx';
 import { useSession } from '../session/context.ts';
 import { StreamSign } from './now.tsx';
@@ -258,17 +259,12 @@ function Moment({ label, at, onChange }: MomentProps) {
         <input
           {...ties}
           type="datetime-local"
-          defaultValue={at ? localTime(at) : ''}
+          defaultValue={formatLocalInput(at)}
           onChange={({ target }) => onChange(instantOf(target.value) ?? '')}
         />
       )}
     </Field>
   );
-}
-
-function localTime(instant: string): string {
-  const at = new Date(instant);
-  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
 
 /** The names of these ids, once they are known. */
@@ -278,18 +274,13 @@ function useNames(ids: readonly (string | undefined)[]): ReadonlyMap<string, str
   const wanted = ids.filter((id) => id && !names.has(id)).join();
   useEffect(() => {
     if (wanted === '') return;
-    let isWanted = true;
-    const load = async () => {
+    return whileCurrent(async (signal) => {
       const { data } = await client.query(LogNamesDocument, { ids: wanted.split(',') }).toPromise();
       const found = (data?.nodes ?? []).flatMap((node) =>
         node && 'name' in node ? [[node.id, node.name] as const] : [],
       );
-      if (isWanted) setNames((known) => new Map([...known, ...found]));
-    };
-    void load();
-    return () => {
-      isWanted = false;
-    };
+      if (!signal.aborted) setNames((known) => new Map([...known, ...found]));
+    });
   }, [client, wanted]);
   return names;
 }

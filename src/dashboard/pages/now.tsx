@@ -1,9 +1,11 @@
 import './now.css';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
-import { type LiveRun, useLiveRuns } from '../live/live-runs.ts';
+import { useLiveRuns } from '../live/live-runs.ts';
+import type { LiveRun } from '../live/run-snapshot.ts';
 import { type Status, useStatus } from '../live/status.ts';
 import { formatDuration, formatSeconds } from '../parts/format.ts';
+import { MINUTE_MS } from '../parts/intervals.ts';
 import { Ago, Countdown, Empty, PageTitle, ProgressBar, StateBadge, useNow } from '../parts/parts.tsx';
 
 /** Beyond these a list says that there are more. */
@@ -153,7 +155,7 @@ function Figure({ name, value, children }: { name: string; value: string; childr
 }
 
 function Next({ status, now }: { status: Status | null; now: number }) {
-  const upcoming = status?.upcoming?.filter(({ at }) => Date.parse(at) > now - 60_000) ?? [];
+  const upcoming = status?.upcoming?.filter(({ at }) => Date.parse(at) > now - MINUTE_MS) ?? [];
   if (upcoming.length === 0) return <Empty>{status === null ? 'Loading…' : 'No slot comes within a month.'}</Empty>;
   return (
     <ul className="list">

@@ -1,7 +1,11 @@
 import { memo, type UIEvent, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import { CursorExpired, createRunFeed, type RunEvent } from '../../client/index.ts';
-import { batched, pause, progressOf, RELOAD_MS, refresher, socketUrl } from '../live/live-runs.ts';
+import { batched } from '../live/batched.ts';
+import { pause } from '../live/pause.ts';
+import { RELOAD_MS, refresher } from '../live/reloading.ts';
+import { progressOf } from '../live/run-changes.ts';
+import { whileCurrent } from '../live/while-current.ts';
 import {
   CancelRunDocument,
   OneRunDocument,
@@ -13,6 +17,7 @@ import {
 import { formatClock, formatDuration, formatTime } from '../parts/format.ts';
 import { Empty, Failure, PageTitle, ProgressBar, StateBadge, Time, useNow } from '../parts/parts.tsx';
 import { useSession } from '../session/context.ts';
+import { socketUrl } from '../session/socket-url.ts';
 import { StreamSign } from './now.tsx';
 
 /** A run may log without end; the page holds its end. */
@@ -40,48 +45,47 @@ function useRun(id: string) {
   const [log, setLog] = useState<LogPart>({ lines: [], hasEarlier: false });
   const [isConnected, setConnected] = useState(true);
   useEffect(() => {
-    const ended = new AbortController();
-    const { signal } = ended;
-    const refresh = refresher(async () => {
-      const { data } = await client.query(OneRunDocument, { id }).toPromise();
-      if (data !== undefined && !signal.aborted) setRun(data.run ?? null);
-      return data !== undefined || signal.aborted;
-    });
-    const show = batched((events: readonly RunEvent[]) => {
-      if (signal.aborted) return;
-      setLog((known) => withLines(known, events));
-      const progress = events.map(progressOf).findLast((each) => each !== null);
-      if (progress !== undefined) setRun((known) => known && { ...known, progress });
-      // What a run logs does not change what else it is.
-      if (events.some(({ type }) => type !== 'LOG' && type !== 'PROGRESS')) void refresh();
-    });
-    const follow = async () => {
-      while (!signal.aborted) {
-        const end = await loadLines(client, id, null, signal);
-        if (end !== null) setLog(end);
-        // In this order: what the run becomes from here on is told by the feed.
-        await refresh();
-        if (signal.aborted || end === null) return;
-        const feed = createRunFeed({
-          url: socketUrl(),
-          authorization,
-          run: id,
-          after: end.endCursor,
-          onConnected: setConnected,
-        });
-        signal.addEventListener('abort', () => feed.close());
-        try {
-          for await (const event of feed) show(event);
-        } catch (error) {
-          // The log has gone on without us: its end is loaded anew.
-          if (!(error instanceof CursorExpired)) throw error;
-        } finally {
-          feed.close();
+    return whileCurrent((signal) => {
+      const refresh = refresher(async () => {
+        const { data } = await client.query(OneRunDocument, { id }).toPromise();
+        if (data !== undefined && !signal.aborted) setRun(data.run ?? null);
+        return data !== undefined || signal.aborted;
+      });
+      const show = batched((events: readonly RunEvent[]) => {
+        if (signal.aborted) return;
+        setLog((known) => withLines(known, events));
+        const progress = events.map(progressOf).findLast((each) => each !== null);
+        if (progress !== undefined) setRun((known) => known && { ...known, progress });
+        // What a run logs does not change what else it is.
+        if (events.some(({ type }) => type !== 'LOG' && type !== 'PROGRESS')) void refresh();
+      });
+      const follow = async () => {
+        while (!signal.aborted) {
+          const end = await loadLines(client, id, null, signal);
+          if (end !== null) setLog(end);
+          // In this order: what the run becomes from here on is told by the feed.
+          await refresh();
+          if (signal.aborted || end === null) return;
+          const feed = createRunFeed({
+            url: socketUrl(),
+            authorization,
+            run: id,
+            after: end.endCursor,
+            onConnected: setConnected,
+          });
+          signal.addEventListener('abort', () => feed.close());
+          try {
+            for await (const event of feed) show(event);
+          } catch (error) {
+            // The log has gone on without us: its end is loaded anew.
+            if (!(error instanceof CursorExpired)) throw error;
+          } finally {
+            feed.close();
+          }
         }
-      }
-    };
-    follow().catch((error: unknown) => signOut(error instanceof Error ? error.message : String(error)));
-    return () => ended.abort();
+      };
+      follow().catch((error: unknown) => signOut(error instanceof Error ? error.message : String(error)));
+    });
   }, [client, authorization, signOut, id]);
   const [first] = log.lines;
   const showEarlier = async () => {
@@ -112,7 +116,7 @@ async function loadLines(
   while (!signal.aborted) {
     const { data } = await client.query(RunLogDocument, { id, before }).toPromise();
     if (data === undefined) {
-      await pause(RELOAD_MS);
+      await pause(RELOAD_MS, signal);
       continue;
     }
     if (!data.run) return null;

@@ -2,14 +2,15 @@ import './tasks.css';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { Link, useSearchParams } from 'wouter';
 import { type TaskLine, useTasks, type Wanted } from '../live/use-tasks.ts';
+import { whileCurrent } from '../live/while-current.ts';
 import { ClassNamesDocument, type ClassNamesQuery } from '../operations.ts';
+import { TYPED_MS } from '../parts/intervals.ts';
 import { Ago, Countdown, Empty, Failure, PageTitle, StateBadge, useNow } from '../parts/parts.tsx';
 import { Sparkline } from '../parts/sparkline.tsx';
 import { AddTaskLink, TaskActions } from '../parts/task-actions.tsx';
 import { TaskButtons } from '../parts/task-buttons.tsx';
 import { useSession } from '../session/context.ts';
 
-const TYPED_MS = 250;
 /** Where the order has changed, the list is loaded again no sooner than this. */
 const REORDER_MS = 5_000;
 
@@ -178,16 +179,10 @@ function Filters({ address, change }: FiltersProps) {
   const { client } = useSession();
   const [classes, setClasses] = useState<ClassNamesQuery['taskClasses']>([]);
   useEffect(() => {
-    let isWanted = true;
-    void client
-      .query(ClassNamesDocument, {})
-      .toPromise()
-      .then(({ data }) => {
-        if (data !== undefined && isWanted) setClasses(data.taskClasses);
-      });
-    return () => {
-      isWanted = false;
-    };
+    return whileCurrent(async (signal) => {
+      const { data } = await client.query(ClassNamesDocument, {}).toPromise();
+      if (data !== undefined && !signal.aborted) setClasses(data.taskClasses);
+    });
   }, [client]);
   return (
     <form className="filters" onSubmit={(event) => event.preventDefault()}>

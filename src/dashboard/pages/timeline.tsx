@@ -1,7 +1,10 @@
 import './timeline.css';
 import { useEffect, useState } from 'react';
 import { Link, useLocation, useSearchParams } from 'wouter';
+import { pause } from '../live/pause.ts';
+import { whileCurrent } from '../live/while-current.ts';
 import { SlotLoadDocument } from '../operations.ts';
+import { MINUTE_MS } from '../parts/intervals.ts';
 import { Empty, Failure, PageTitle, Time } from '../parts/parts.tsx';
 import { useSession } from '../session/context.ts';
 import { LoadChart, minuteName, rangeName, stepName } from '../timeline/chart.tsx';
@@ -10,7 +13,6 @@ import { countOf, formatCount, inWords, type Load, STATES, totalOf } from '../ti
 import { Troubles } from '../timeline/troubles.tsx';
 import { centred, type Range, rangeOf, readView, type View, writeView, ZOOM_NAMES, ZOOMS } from '../timeline/view.ts';
 
-const MINUTE = 60_000;
 /** So many times as long as an answer took nothing more is asked. */
 const REST = 10;
 
@@ -25,31 +27,26 @@ function useLoad({ zoom, from }: View) {
   const [shown, setShown] = useState<Shown | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
   useEffect(() => {
-    let isWanted = true;
-    let timer: ReturnType<typeof setTimeout>;
-    const look = async () => {
-      const range = rangeOf({ zoom, from }, Date.now());
-      const begun = performance.now();
-      const { data, error } = document.hidden
-        ? {}
-        : await client
-            .query(SlotLoadDocument, {
-              from: new Date(range.from).toISOString(),
-              to: new Date(range.to).toISOString(),
-              step: range.stepMinutes,
-            })
-            .toPromise();
-      if (!isWanted) return;
-      if (data) setShown({ load: data.slotLoad, range });
-      if (data || error) setFailure(error?.message ?? null);
-      const took = performance.now() - begun;
-      timer = setTimeout(() => void look(), Math.max(ZOOMS[zoom].reloadMs, took * REST));
-    };
-    void look();
-    return () => {
-      isWanted = false;
-      clearTimeout(timer);
-    };
+    return whileCurrent(async (signal) => {
+      while (!signal.aborted) {
+        const range = rangeOf({ zoom, from }, Date.now());
+        const begun = performance.now();
+        const { data, error } = document.hidden
+          ? {}
+          : await client
+              .query(SlotLoadDocument, {
+                from: new Date(range.from).toISOString(),
+                to: new Date(range.to).toISOString(),
+                step: range.stepMinutes,
+              })
+              .toPromise();
+        if (signal.aborted) return;
+        if (data) setShown({ load: data.slotLoad, range });
+        if (data || error) setFailure(error?.message ?? null);
+        const took = performance.now() - begun;
+        await pause(Math.max(ZOOMS[zoom].reloadMs, took * REST), signal);
+      }
+    });
   }, [client, zoom, from]);
   return { shown, failure };
 }
@@ -266,9 +263,9 @@ function AsTable({ load, range, view }: Shown & { view: View }) {
 /** Those of the step that is picked; else of the whole range where that is short. */
 function Tasks({ load, range, view, onGo }: Shown & { view: View; onGo: Go }) {
   const { zoom, at } = view;
-  const end = at === null ? 0 : at + range.stepMinutes * MINUTE;
+  const end = at === null ? 0 : at + range.stepMinutes * MINUTE_MS;
   const bucket = load.buckets.find((each) => Date.parse(each.at) === at);
-  const isShort = range.to - range.from <= 360 * MINUTE;
+  const isShort = range.to - range.from <= 360 * MINUTE_MS;
   return (
     <section aria-labelledby="tasks">
       <div className="section-head">

@@ -1,4 +1,7 @@
 import { useEffect, useId, useState } from 'react';
+import { pause } from '../live/pause.ts';
+import { whileCurrent } from '../live/while-current.ts';
+import { TYPED_MS } from './intervals.ts';
 
 export interface Found {
   id: string;
@@ -13,25 +16,19 @@ interface FinderProps {
   onChoose: (found: Found | null) => void;
 }
 
-const TYPED_MS = 250;
-
 /** Chooses one of many by a part of its name. `find` is to be stable. */
 export function Finder({ label, chosen, find, onChoose }: FinderProps) {
   const id = useId();
   const [text, setText] = useState('');
   const [found, setFound] = useState<readonly Found[] | null>(null);
   useEffect(() => {
-    let isWanted = text !== '';
-    if (!isWanted) setFound(null);
-    const timer = setTimeout(async () => {
-      if (!isWanted) return;
+    if (text === '') return setFound(null);
+    return whileCurrent(async (signal) => {
+      await pause(TYPED_MS, signal);
+      if (signal.aborted) return;
       const answer = await find(text).catch(() => []);
-      if (isWanted) setFound(answer);
-    }, TYPED_MS);
-    return () => {
-      isWanted = false;
-      clearTimeout(timer);
-    };
+      if (!signal.aborted) setFound(answer);
+    });
   }, [text, find]);
   const choose = (each: Found) => {
     setText('');

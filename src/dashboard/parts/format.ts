@@ -1,5 +1,6 @@
 // How times, durations and states are written.
 import type { RunState } from '../operations.ts';
+import { MINUTE_MS } from './intervals.ts';
 
 const HERE = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 
@@ -40,6 +41,13 @@ export function formatStamp(instant: string): string {
 export function formatIn(instant: string, timeZone: string): string {
   const there = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'long', timeZone });
   return `${there.format(new Date(instant))} (${timeZone})`;
+}
+
+/** The value of a datetime-local input, in the zone of the browser; empty for what is no instant. */
+export function formatLocalInput(instant: string | null | undefined): string {
+  const at = new Date(instant ?? '');
+  if (Number.isNaN(at.getTime())) return '';
+  return new Date(at.getTime() - at.getTimezoneOffset() * MINUTE_MS).toISOString().slice(0, 16);
 }
 
 const UNITS: [string, number][] = [

@@ -3,6 +3,7 @@ import './task-actions.css';
 import { type FormEvent, useEffect, useId, useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import { Dialog, Field, faultsOf } from '../editor/form-parts.tsx';
+import { whileCurrent } from '../live/while-current.ts';
 import { DeletedTaskDocument, type DeletedTaskQuery, DeleteTaskDocument } from '../operations.ts';
 import { mayChange, useSession } from '../session/context.ts';
 import { Empty, Failure } from './parts.tsx';
@@ -65,17 +66,12 @@ function DeleteDialog({ id, onClose }: { id: string; onClose: () => void }) {
   const [task, setTask] = useState<DeletedTask | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
   useEffect(() => {
-    let isWanted = true;
-    const load = async () => {
+    return whileCurrent(async (signal) => {
       const { data, error } = await client.query(DeletedTaskDocument, { id }).toPromise();
-      if (!isWanted) return;
+      if (signal.aborted) return;
       setFailure(error?.message ?? (data?.task ? null : 'There is no such task.'));
       setTask(data?.task ?? null);
-    };
-    void load();
-    return () => {
-      isWanted = false;
-    };
+    });
   }, [client, id]);
   return (
     <Dialog title="Delete the task" onClose={onClose}>

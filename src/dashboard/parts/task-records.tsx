@@ -3,6 +3,7 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 import { Link } from 'wouter';
 import { rulesInWords } from '../../calendar/rule-words.ts';
 import type { Task } from '../live/use-task.ts';
+import { whileCurrent } from '../live/while-current.ts';
 import { type RunLineFragment, TaskHistoryDocument, type TaskHistoryQuery, TaskRunsDocument } from '../operations.ts';
 import { useSession } from '../session/context.ts';
 import { formatDuration, formatSeconds } from './format.ts';
@@ -24,10 +25,9 @@ function usePages<Item, Place>(
   const isOpened = older.length > 0;
   // biome-ignore lint/correctness/useExhaustiveDependencies: `changes` asks again
   useEffect(() => {
-    let isWanted = true;
-    const refresh = async () => {
+    return whileCurrent(async (signal) => {
       const page = await load(null);
-      if (!isWanted || page === null) return;
+      if (signal.aborted || page === null) return;
       const before = first.current;
       first.current = page.items;
       setNewest(page.items);
@@ -39,11 +39,7 @@ function usePages<Item, Place>(
       // More than a page came at once: what lies between is not known, so what was opened is closed.
       setOlder([]);
       setNext(page.next);
-    };
-    void refresh();
-    return () => {
-      isWanted = false;
-    };
+    });
   }, [load, changes, isOpened, keyOf]);
   const showOlder = async () => {
     const page = next === null ? null : await load(next);

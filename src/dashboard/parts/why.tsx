@@ -1,18 +1,13 @@
 import { type FormEvent, useEffect, useState } from 'react';
 import { Link, useSearchParams } from 'wouter';
 import type { Task } from '../live/use-task.ts';
+import { whileCurrent } from '../live/while-current.ts';
 import { ExplainDocument, type ExplainQuery } from '../operations.ts';
 import { useSession } from '../session/context.ts';
+import { formatLocalInput } from './format.ts';
 import { Failure } from './parts.tsx';
 
 type Explanation = ExplainQuery['explainSlot'];
-
-/** The text of a datetime-local input, in the zone of whoever looks. */
-function localInput(instant: string | null): string {
-  const at = new Date(instant ?? '');
-  if (Number.isNaN(at.getTime())) return '';
-  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
-}
 
 const LOOKS: Partial<Record<Explanation['verdict'], string>> = {
   RAN: 'succeeded',
@@ -34,17 +29,12 @@ export function Why({ task }: { task: Task }) {
   const asked = address.get('at');
   useEffect(() => {
     if (asked === null) return;
-    let isWanted = true;
-    const ask = async () => {
+    return whileCurrent(async (signal) => {
       const { data, error } = await client.query(ExplainDocument, { task: task.id, at: asked }).toPromise();
-      if (!isWanted) return;
+      if (signal.aborted) return;
       setFailure(error?.message ?? null);
       setTold(data?.explainSlot ?? null);
-    };
-    void ask();
-    return () => {
-      isWanted = false;
-    };
+    });
   }, [client, task.id, asked]);
   const pick = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
@@ -58,7 +48,7 @@ export function Why({ task }: { task: Task }) {
       <form className="filters" onSubmit={pick}>
         <label>
           At
-          <input type="datetime-local" name="at" required defaultValue={localInput(asked)} />
+          <input type="datetime-local" name="at" required defaultValue={formatLocalInput(asked)} />
         </label>
         <button type="submit">Explain</button>
       </form>

@@ -1,7 +1,7 @@
 import { Client, fetchExchange, subscriptionExchange } from '@urql/core';
 import { createClient } from 'graphql-ws';
 import { noteServerDate } from '../live/clock.ts';
-import { socketUrl } from '../live/live-runs.ts';
+import { socketUrl } from './socket-url.ts';
 
 /**
  * Without a cache of its own: what is shown is loaded anew, or told by the event log. A subscription that loses its

@@ -1,9 +1,8 @@
 // The load as bars: one for each step that has slots.
 import { type KeyboardEvent, useId, useState } from 'react';
+import { MINUTE_MS } from '../parts/intervals.ts';
 import { type Bucket, formatCount, inWords, type Load, STATES, totalOf } from './states.ts';
 import { type Range, ticksOf, type Zoom } from './view.ts';
-
-const MINUTE = 60_000;
 
 interface ChartProps {
   load: Load;
@@ -21,7 +20,7 @@ export function LoadChart({ load, range, zoom, selected, onSelect }: ChartProps)
   const { buckets } = load;
   const most = niceCeiling(Math.max(...buckets.map(totalOf), 1));
   const percent = (instant: number) => ((instant - range.from) / (range.to - range.from)) * 100;
-  const width = percent(range.from + range.stepMinutes * MINUTE);
+  const width = percent(range.from + range.stepMinutes * MINUTE_MS);
   const bucket = buckets.find(({ at }) => Date.parse(at) === looked);
   const onKeyDown = (event: KeyboardEvent) => {
     const times = buckets.map(({ at }) => Date.parse(at));
@@ -185,7 +184,7 @@ function formatTick(at: number, zoom: Zoom): string {
 /** A minute, or a stretch from one time to another. */
 export function stepName(at: number, stepMinutes: number, zoom: Zoom): string {
   const begin = (zoom === 'hour' ? CLOCK : DAY_AND_CLOCK).format(at);
-  return stepMinutes === 1 ? begin : `${begin}–${CLOCK.format(at + stepMinutes * MINUTE)}`;
+  return stepMinutes === 1 ? begin : `${begin}–${CLOCK.format(at + stepMinutes * MINUTE_MS)}`;
 }
 
 export function minuteName(at: number): string {

@@ -1,5 +1,6 @@
 import type { AnyVariables, TypedDocumentNode } from '@urql/core';
 import { useEffect, useRef, useState } from 'react';
+import { whileCurrent } from '../live/while-current.ts';
 import { useSession } from '../session/context.ts';
 
 interface Loaded<Data> {
@@ -25,16 +26,10 @@ export function useLoaded<Data, Variables extends AnyVariables>(
   useEffect(() => {
     const wanted = asked.current;
     if (wanted === null) return setLoaded({ data: null, failure: null });
-    let isWanted = true;
-    void client
-      .query(document, wanted)
-      .toPromise()
-      .then(({ data, error }) => {
-        if (isWanted) setLoaded((last) => ({ data: data ?? last.data, failure: error?.message ?? null }));
-      });
-    return () => {
-      isWanted = false;
-    };
+    return whileCurrent(async (signal) => {
+      const { data, error } = await client.query(document, wanted).toPromise();
+      if (!signal.aborted) setLoaded((last) => ({ data: data ?? last.data, failure: error?.message ?? null }));
+    });
   }, [client, document, key]);
   return loaded;
 }

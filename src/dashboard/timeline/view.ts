@@ -1,14 +1,13 @@
 // Which stretch of time the timeline shows, and how the address says so.
-
-const MINUTE = 60_000;
+import { MINUTE_MS } from '../parts/intervals.ts';
 
 /** From near to far: how long a stretch is, in which steps it is counted and how often it is looked at again. */
 export const ZOOMS = {
   hour: { label: 'Hour', minutes: 60, step: 1, reloadMs: 5_000 },
   '6h': { label: '6 hours', minutes: 360, step: 5, reloadMs: 10_000 },
   day: { label: 'Day', minutes: 1_440, step: 15, reloadMs: 30_000 },
-  week: { label: 'Week', minutes: 7 * 1_440, step: 60, reloadMs: 60_000 },
-  month: { label: 'Month', minutes: 31 * 1_440, step: 360, reloadMs: 60_000 },
+  week: { label: 'Week', minutes: 7 * 1_440, step: 60, reloadMs: MINUTE_MS },
+  month: { label: 'Month', minutes: 31 * 1_440, step: 360, reloadMs: MINUTE_MS },
 } as const;
 export type Zoom = keyof typeof ZOOMS;
 export const ZOOM_NAMES = Object.keys(ZOOMS) as Zoom[];
@@ -36,7 +35,7 @@ export function readView(search: URLSearchParams): View {
 function readMinute(text: string | null): number | null {
   const time = Date.parse(text ?? '');
   // The server takes four digits of years.
-  return time >= 0 && time < Date.UTC(9_999, 0) ? Math.floor(time / MINUTE) * MINUTE : null;
+  return time >= 0 && time < Date.UTC(9_999, 0) ? Math.floor(time / MINUTE_MS) * MINUTE_MS : null;
 }
 
 export function writeView({ zoom, from, at }: View): string {
@@ -54,26 +53,26 @@ function minuteText(time: number): string {
 export function rangeOf({ zoom, from }: Pick<View, 'zoom' | 'from'>, now: number): Range {
   const { minutes, step } = ZOOMS[zoom];
   const begin = from ?? centred(zoom, now);
-  return { from: begin, to: begin + minutes * MINUTE, stepMinutes: step };
+  return { from: begin, to: begin + minutes * MINUTE_MS, stepMinutes: step };
 }
 
 /** Where a stretch of that length begins that has the instant in its middle. */
 export function centred(zoom: Zoom, instant: number): number {
   const { minutes, step } = ZOOMS[zoom];
-  return alignedDown(instant - (minutes / 2) * MINUTE, step);
+  return alignedDown(instant - (minutes / 2) * MINUTE_MS, step);
 }
 
 /** Steps begin at whole hours and days on the clock of whoever looks. */
 function alignedDown(instant: number, stepMinutes: number): number {
   const offset = new Date(instant).getTimezoneOffset();
-  const wall = Math.floor(instant / MINUTE) - offset;
-  return (Math.floor(wall / stepMinutes) * stepMinutes + offset) * MINUTE;
+  const wall = Math.floor(instant / MINUTE_MS) - offset;
+  return (Math.floor(wall / stepMinutes) * stepMinutes + offset) * MINUTE_MS;
 }
 
 /** Where the clock of whoever looks shows something round, to be written below the chart. */
 export function ticksOf(zoom: Zoom, { from, to, stepMinutes }: Range): number[] {
   const ticks: number[] = [];
-  for (let at = from; at < to; at += stepMinutes * MINUTE) if (isRound(zoom, new Date(at))) ticks.push(at);
+  for (let at = from; at < to; at += stepMinutes * MINUTE_MS) if (isRound(zoom, new Date(at))) ticks.push(at);
   return ticks;
 }
 

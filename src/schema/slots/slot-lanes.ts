@@ -1,3 +1,4 @@
+import { MS_PER_MINUTE } from '../../calendar/repeat-rule.ts';
 import {
   type LaneSlot,
   MAX_LANE_MINUTES,
@@ -14,7 +15,6 @@ import { fetchSize, readPage } from '../relay/connection.ts';
 import { decodePosition, keysetConnection, type Ordering } from '../relay/keyset.ts';
 import { SlotStateEnum } from './slot-load.ts';
 
-const MINUTE = 60_000;
 const ORDERING: Ordering = { field: 'TASK', direction: 'ASC', by: null };
 /** What a page of lanes counts as: few tasks have a slot every minute. */
 const USUAL_SLOTS = 30;
@@ -72,7 +72,7 @@ builder.queryField('slotLanes', (t) =>
       },
       resolve: async (_root, { from, to, ...args }, { em }) => {
         checkRange(from, to);
-        if (to.getTime() - from.getTime() > MAX_LANE_MINUTES * MINUTE) {
+        if (to.getTime() - from.getTime() > MAX_LANE_MINUTES * MS_PER_MINUTE) {
           throw badInput('to', `it is ${to.toISOString()}; accepted is up to ${MAX_LANE_MINUTES} minutes after from`);
         }
         const page = readPage(args);

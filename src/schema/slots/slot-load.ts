@@ -1,3 +1,4 @@
+import { MS_PER_DAY, MS_PER_MINUTE } from '../../calendar/repeat-rule.ts';
 import {
   type BusyMinute,
   MAX_DAYS,
@@ -15,9 +16,6 @@ import { checkRange, readMinute } from '../../lib/input.ts';
 import { builder } from '../builder.ts';
 import { describedEnum, SkipReasonEnum } from '../enums.ts';
 import { TaskRef } from '../refs.ts';
-
-const MINUTE = 60_000;
-const DAY = 24 * 60 * MINUTE;
 
 export const SlotStateEnum = describedEnum<SlotState>('SlotState', 'The outcome of a slot.', {
   SUCCEEDED: 'The run succeeded.',
@@ -151,9 +149,9 @@ function checkSteps(from: Date, to: Date, stepMinutes: number): void {
     throw badInput('stepMinutes', `it is ${stepMinutes}; accepted are 1 to ${MAX_STEP_MINUTES}`);
   }
   const length = to.getTime() - from.getTime();
-  if (length > MAX_DAYS * DAY) {
+  if (length > MAX_DAYS * MS_PER_DAY) {
     throw badInput('to', `it is ${to.toISOString()}; accepted is up to ${MAX_DAYS} days after from`);
   }
-  const steps = Math.ceil(length / (stepMinutes * MINUTE));
+  const steps = Math.ceil(length / (stepMinutes * MS_PER_MINUTE));
   if (steps > MAX_STEPS) throw badInput('stepMinutes', `it makes ${steps} steps; accepted are up to ${MAX_STEPS}`);
 }
