@@ -8,6 +8,19 @@ import { CHILD_ENVIRONMENT } from './child-environment.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
+/** All commands, each with the words that call it. */
+export const COMMANDS = [
+  ['start'],
+  ['import'],
+  ['export'],
+  ['apply'],
+  ['sign'],
+  ['import-key'],
+  ['resume'],
+  ['backup', 'verify'],
+  ['backup', 'restore'],
+];
+
 export interface CommandInput {
   settings?: Record<string, string>;
   /** For standard input; by default it is empty. */
