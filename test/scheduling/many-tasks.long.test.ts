@@ -84,9 +84,10 @@ test('100,000 tasks cost no more at a start and while nothing is due than 1,000'
   // Polls fall on one side of the window's edges or the other.
   expect(many.idle.transactions).toBeLessThan(few.idle.transactions * 1.2 + 20);
   expect(many.start.transactions).toBeLessThan(few.start.transactions * 1.2 + 20);
-  // A look at every task would read as many rows as there are.
-  expect(many.idle.rowsRead - few.idle.rowsRead).toBeLessThan(MANY / 10);
-  expect(many.start.rowsRead - few.start.rowsRead).toBeLessThan(MANY / 10);
+  // A look at every task would read as many rows as there are; a round of the job engine's upkeep, which may fall into one
+  // window and not into the other, reads some 12,000 of the catalogue.
+  expect(many.idle.rowsRead - few.idle.rowsRead).toBeLessThan(MANY / 4);
+  expect(many.start.rowsRead - few.start.rowsRead).toBeLessThan(MANY / 4);
   expect(many.mib).toBeLessThan(few.mib * 1.2);
 });
 
