@@ -10,7 +10,7 @@ import { MIGRATIONS_TABLE, ormOptions } from '../database/orm.ts';
 import { BackupFault, Digest, type Manifest, type TableInManifest } from './archive.ts';
 import { holdInstallation } from './installation.ts';
 import { isSame, type OpenBackup } from './read-backup.ts';
-import { copyIn, copyOut, ourTables, readShapes, settleSession, type TableShape } from './tables.ts';
+import { copyIn, copyOut, ourTables, readShapes, setUpSession, type TableShape } from './tables.ts';
 
 /** Their only row is made by a migration. */
 const FILLED_BY_MIGRATIONS = ['event_log', 'retention', 'installation', MIGRATIONS_TABLE];
@@ -25,7 +25,7 @@ export async function restoreBackup(
   await checkVersion(backup);
   const client = await connect(databaseUrl, 'slotkeeper restore');
   try {
-    await settleSession(client);
+    await setUpSession(client);
     // A server that starts waits here until the restore is done or has failed, and a restore until the server has migrated.
     await lockMigrations(client);
     const orm = await openOn(client, databaseUrl);

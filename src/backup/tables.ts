@@ -52,7 +52,7 @@ export async function readShapes(client: pg.ClientBase, names: readonly string[]
 }
 
 /** Makes the session write and read values alike on every server, and wait for as long as it takes. */
-export async function settleSession(client: pg.ClientBase): Promise<void> {
+export async function setUpSession(client: pg.ClientBase): Promise<void> {
   await client.query(
     `set client_encoding to 'UTF8'; set time zone 'UTC'; set datestyle to 'ISO, YMD'; set intervalstyle to 'postgres';
      set bytea_output to 'hex'; set extra_float_digits to 1; set statement_timeout to 0; set lock_timeout to 0;

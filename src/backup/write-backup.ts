@@ -22,7 +22,7 @@ import {
   type TableInManifest,
 } from './archive.ts';
 import { readProductVersion } from './product-version.ts';
-import { copyOut, readNext, readShapes, settleSession, type TableShape, tablesInBackup } from './tables.ts';
+import { copyOut, readNext, readShapes, setUpSession, type TableShape, tablesInBackup } from './tables.ts';
 
 /** Reserves the place of the seal. */
 const PLACEHOLDER = '0'.repeat(SEAL_BYTES);
@@ -92,7 +92,7 @@ interface Snapshot {
  */
 async function beginSnapshot(em: EntityManager, client: pg.Client): Promise<Snapshot> {
   const names = tablesInBackup(em);
-  await settleSession(client);
+  await setUpSession(client);
   await client.query('begin isolation level repeatable read read only');
   await client.query(`lock table ${[...names, MIGRATIONS_TABLE].join(', ')} in access share mode`);
   const { rows: migrations } = await client.query<{ name: string }>(`select name from ${MIGRATIONS_TABLE} order by id`);

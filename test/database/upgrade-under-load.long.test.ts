@@ -1,7 +1,7 @@
 // A newer version starts and migrates while processes of this one are up and busy.
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { addRecorders, checkAccounts, settle } from '../support/accounts.ts';
+import { addRecorders, checkAccounts, waitUntilQuiet } from '../support/accounts.ts';
 import { RECORDER } from '../support/chaos-process.ts';
 import { Follower, Member, markLog } from '../support/cluster.ts';
 import { type TestDatabase, testDatabase } from '../support/database.ts';
@@ -87,7 +87,7 @@ test('a newer version that has to wait for a lock holds up neither calls nor slo
 
     const { asked, failures } = await busy.stop();
     expect(failures).toEqual([]);
-    await settle(database.orm, gateways[0] as AppProcess, taskIds);
+    await waitUntilQuiet(database.orm, gateways[0] as AppProcess, taskIds);
     await checkAccounts(database.orm, begin, followers, asked);
   } finally {
     await load?.stop();

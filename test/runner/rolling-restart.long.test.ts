@@ -1,6 +1,6 @@
 // Processes that are restarted one after the other, as an upgrade does.
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { addRecorders, askForRuns, checkAccounts, settle } from '../support/accounts.ts';
+import { addRecorders, askForRuns, checkAccounts, waitUntilQuiet } from '../support/accounts.ts';
 import { Follower, Member, markLog } from '../support/cluster.ts';
 import { type TestDatabase, testDatabase } from '../support/database.ts';
 import type { AppProcess } from '../support/process.ts';
@@ -35,7 +35,7 @@ test('three processes restarted one after the other, twice, under load lose noth
     }
     over = true;
     const asked = await asking;
-    await settle(database.orm, await (members[0] as Member).process, taskIds);
+    await waitUntilQuiet(database.orm, await (members[0] as Member).process, taskIds);
     expect(codes).toEqual([0, 0, 0, 0, 0, 0]);
     await checkAccounts(database.orm, begin, followers, asked);
     const { em } = database.orm;

@@ -52,7 +52,7 @@ export async function askForRuns(
 }
 
 /** Pauses all tasks and waits until every run is finished. */
-export async function settle(orm: MikroORM, gateway: AppProcess, taskIds: readonly number[]): Promise<void> {
+export async function waitUntilQuiet(orm: MikroORM, gateway: AppProcess, taskIds: readonly number[]): Promise<void> {
   for (const task of taskIds) {
     const pauseTask = 'mutation ($task: Int!) { pauseTask(input: { task: { legacyId: $task } }) { task { active } } }';
     // The last blow may still be felt: a connection that was cut answers with an error once.

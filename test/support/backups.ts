@@ -17,7 +17,7 @@ import {
   sealed,
 } from '../../src/backup/archive.ts';
 import { openBackup } from '../../src/backup/read-backup.ts';
-import { copyOut, ourTables, readNext, readShapes, settleSession, TABLES_LEFT_OUT } from '../../src/backup/tables.ts';
+import { copyOut, ourTables, readNext, readShapes, setUpSession, TABLES_LEFT_OUT } from '../../src/backup/tables.ts';
 import { connect } from '../../src/database/connect.ts';
 import { MIGRATIONS_TABLE, type Orm } from '../../src/database/orm.ts';
 import { MASTER_KEY, type TestApp } from './app.ts';
@@ -129,7 +129,7 @@ async function writeArchive(to: string, manifest: Manifest, rows: ReadonlyMap<st
 export async function writeOlderBackup({ em }: Orm, url: string, to: string): Promise<Manifest> {
   const client = await connect(url);
   try {
-    await settleSession(client);
+    await setUpSession(client);
     const { rows: applied } = await client.query<{ name: string }>(`select name from ${MIGRATIONS_TABLE} order by id`);
     const { rows: tables } = await client.query<{ name: string }>(
       `select tablename as name from pg_tables where schemaname = 'public' and tablename <> all($1)`,

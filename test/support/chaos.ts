@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { type EmbeddedServer, startEmbedded } from '../../src/database/embedded.ts';
 import { openOrm } from '../../src/database/orm.ts';
-import { addRecorders, askForRuns, checkAccounts, settle } from './accounts.ts';
+import { addRecorders, askForRuns, checkAccounts, waitUntilQuiet } from './accounts.ts';
 import { Follower, Member, markLog } from './cluster.ts';
 import { type DatabaseProxy, proxyTo } from './proxy.ts';
 
@@ -128,7 +128,7 @@ export async function rageAndCheck(options: ChaosOptions): Promise<void> {
     over = true;
     const asked = await asking;
     await Promise.all(chaos.members.map(({ process }) => process));
-    await settle(orm, await (chaos.gateways[0] as Member).process, taskIds);
+    await waitUntilQuiet(orm, await (chaos.gateways[0] as Member).process, taskIds);
     const accounts = await checkAccounts(orm, begin, followers, asked);
     process.stdout.write(`${blowsOf(chaos.log)}; ${accounts}\n`);
   } catch (error) {

@@ -9,7 +9,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import pg from 'pg';
 import { getConstructionPlans } from 'pg-boss';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
-import { copyIn, copyOut, readNext, readShapes, settleSession } from '../../src/backup/tables.ts';
+import { copyIn, copyOut, readNext, readShapes, setUpSession } from '../../src/backup/tables.ts';
 import { MIGRATIONS_TABLE, type Orm } from '../../src/database/orm.ts';
 import { CATALOG, catalogOf, type Definition } from '../support/catalog.ts';
 import type { Question } from './questions.ts';
@@ -65,7 +65,7 @@ export async function writeDump(dump: Dump): Promise<number> {
 export async function readDatabase(
   client: pg.Client,
 ): Promise<Pick<Dump, 'migrations' | 'catalog' | 'tables' | 'jobs'>> {
-  await settleSession(client);
+  await setUpSession(client);
   const { rows: migrations } = await client.query<{ name: string }>(`select name from ${MIGRATIONS_TABLE} order by id`);
   const { rows: catalog } = await client.query<Definition>(CATALOG);
   return {
@@ -105,7 +105,7 @@ export async function restoreDump(orm: Orm, client: pg.Client, dump: Dump): Prom
     throw new Error(`a migration of ${dump.version} has been changed since: ${JSON.stringify(changed)}`);
   }
   await client.query(dump.jobs.schema);
-  await settleSession(client);
+  await setUpSession(client);
   // The rows were consistent where they came from; in which order they refer to each other is not looked at.
   await client.query('set session_replication_role = replica');
   await fill(client, 'public', dump.tables);
