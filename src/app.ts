@@ -102,7 +102,7 @@ async function startParts(
   return { address, metricsAddress, firstAdmin, installation, stop: () => releasers.releaseAll() };
 }
 
-/** The operations that are accepted, where not all are: those of a file, and the dashboard's. */
+/** The operations that are accepted, where not all are: those of a file, the dashboard's and the run feed's. */
 async function readOperations({ PERSISTED_OPERATIONS }: Settings): Promise<PersistedOperations | undefined> {
   if (PERSISTED_OPERATIONS === undefined) return undefined;
   // Loaded only where it is needed: it is large.

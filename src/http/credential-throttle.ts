@@ -1,13 +1,13 @@
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
+import { MS_PER_MINUTE } from '../calendar/repeat-rule.ts';
 import { type Credentials, type Identity, parseAuthorization } from '../credentials/credentials.ts';
 import type { KeyUse } from '../credentials/key-use.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 
 /** Calls with wrong credentials that an address, or a key wherever they come from, may have in a minute. */
 const REFUSALS_A_MINUTE = 30;
-const MINUTE_MS = 60_000;
 /** Addresses and keys that are counted. */
 const MAX_COUNTED = 10_000;
 /** Pairs of a key and an address that have been let in. */
@@ -50,7 +50,7 @@ export class CredentialThrottle {
   #lastRefusal = Number.NEGATIVE_INFINITY;
 
   constructor(app: FastifyInstance, metrics: Metrics, keyUse: KeyUse) {
-    const rule = { max: REFUSALS_A_MINUTE, timeWindow: MINUTE_MS };
+    const rule = { max: REFUSALS_A_MINUTE, timeWindow: MS_PER_MINUTE };
     const keyOf = (request: FastifyRequest) => this.#keys.get(request) ?? '';
     this.#metrics = metrics;
     this.#keyUse = keyUse;
@@ -111,7 +111,7 @@ export class CredentialThrottle {
   }
 
   async #secondsToWait(request: FastifyRequest, key: string | null): Promise<number> {
-    if (performance.now() - this.#lastRefusal > MINUTE_MS) return 0;
+    if (performance.now() - this.#lastRefusal > MS_PER_MINUTE) return 0;
     const waits = await Promise.all(this.#limitsOf(request, key).map((limit) => secondsLeft(limit, request)));
     return Math.max(...waits);
   }

@@ -1,7 +1,9 @@
 // How many slots are to come at each minute: those from each task's next slot on, due and unfired ones included. A task
 // whose second slot lies beyond the range is counted by the columns of its row; the others by their schedules, once for
 // all tasks that share it.
+
 import { type Kysely, sql } from 'kysely';
+import { MS_PER_MINUTE } from '../calendar/repeat-rule.ts';
 import { compileSchedule, type RepeatRule } from '../calendar/schedule.ts';
 import type { ReadTables } from '../database/rows.ts';
 import { millisecondsOf } from '../database/timestamp.ts';
@@ -12,7 +14,6 @@ const MAX_PLANNED_SCHEDULES = 10_000;
 /** Slots that are computed for one question; a million take a quarter of a second. */
 const MAX_PLANNED_SLOTS = 3_000_000;
 
-const MINUTE = 60_000;
 /**
  * Tells schedules apart a few times faster than comparing their rules does. Of 100,000 different ones two have the same
  * with a chance of one in four billion.
@@ -98,7 +99,7 @@ export async function countPlanned(
   for (const { next, following, tasks } of rest) {
     addIn(next, tasks);
     if (following !== null) addIn(following, tasks);
-    completeUntil = Math.min(completeUntil, (following ?? next) + MINUTE);
+    completeUntil = Math.min(completeUntil, (following ?? next) + MS_PER_MINUTE);
   }
   const turns = new YieldBudget();
   const shares = new SlotShares(MAX_PLANNED_SLOTS, computed.length);

@@ -1,7 +1,9 @@
 // How many slots lie at each step of a stretch of time, and what became of them: the past as the ledger has it, what is
 // to come as the schedules say. All of it is read at one moment, so that a slot that fires meanwhile is counted once.
+
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type Kysely, sql } from 'kysely';
+import { MS_PER_MINUTE } from '../calendar/repeat-rule.ts';
 import { compileSchedule, type RepeatRule } from '../calendar/schedule.ts';
 import type { ReadTables } from '../database/rows.ts';
 import { readSnapshot } from '../database/snapshot.ts';
@@ -70,7 +72,6 @@ const MAX_GAPS = 100;
 const MAX_GAP_GROUPS = 10_000;
 const MAX_GAP_SLOTS = 3_000_000;
 
-const MINUTE = 60_000;
 interface RunRow {
   at: number;
   state: RunState;
@@ -192,14 +193,14 @@ class Minutes {
   readonly #totals: Float64Array;
 
   constructor(from: Date, to: Date) {
-    this.#first = from.getTime() / MINUTE;
-    const length = Math.ceil(to.getTime() / MINUTE) - this.#first;
+    this.#first = from.getTime() / MS_PER_MINUTE;
+    const length = Math.ceil(to.getTime() / MS_PER_MINUTE) - this.#first;
     this.#counts = ofEachState(() => new Float64Array(length));
     this.#totals = new Float64Array(length);
   }
 
   add(state: SlotState, at: number, count: number): void {
-    const minute = at / MINUTE - this.#first;
+    const minute = at / MS_PER_MINUTE - this.#first;
     const counts = this.#counts[state];
     if (!(minute in counts)) throw new RangeError(`no place for a slot at ${at}`);
     counts[minute] = (counts[minute] ?? 0) + count;
@@ -229,6 +230,6 @@ class Minutes {
   }
 
   #at(minute: number): Date {
-    return new Date((this.#first + minute) * MINUTE);
+    return new Date((this.#first + minute) * MS_PER_MINUTE);
   }
 }

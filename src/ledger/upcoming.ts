@@ -5,6 +5,7 @@ import { type Kysely, sql } from 'kysely';
 import { compileSchedule, type DstNote, type RepeatRule, type Schedule } from '../calendar/schedule.ts';
 import type { ReadTables } from '../database/rows.ts';
 import { readSnapshot } from '../database/snapshot.ts';
+import { millisecondsOf } from '../database/timestamp.ts';
 
 export interface UpcomingSlot {
   taskId: number;
@@ -67,7 +68,7 @@ async function addDueBefore(database: Kysely<ReadTables>, from: Date, found: Upc
 async function addDueFrom(database: Kysely<ReadTables>, from: Date, to: Date, found: Upcoming): Promise<void> {
   for (let last = { next: from.getTime(), id: 0 }; ; ) {
     const { rows } = await sql<NextSlot>`
-      select array[task.id] as ids, v.time_zone, v.rules, (extract(epoch from next_run_at) * 1000)::float8 as next
+      select array[task.id] as ids, v.time_zone, v.rules, ${millisecondsOf('next_run_at')} as next
       from task join schedule_version v on v.task_id = task.id and v.valid_to is null
       where next_run_at < ${to} and (next_run_at, task.id) > (to_timestamp(${last.next / 1_000}), ${last.id})
       order by next_run_at, task.id limit ${TASKS_AT_ONCE}

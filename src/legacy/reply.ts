@@ -1,5 +1,7 @@
 // How results are spelled in the old API. Every scalar of a row is a string or null, `active` alone a boolean.
+
 import type { RepeatRule } from '../calendar/repeat-rule.ts';
+import { MS_PER_MINUTE } from '../calendar/repeat-rule.ts';
 import { zoneClock } from '../calendar/zone-clock.ts';
 import { phpJsonEncode, phpRecode, RawJson } from './php/json-encode.ts';
 import { REPEAT_FIELDS } from './repeat-items.ts';
@@ -154,8 +156,6 @@ function historyMessage({ type, taskName, message }: EventRow, taskId: number): 
 function textOrNull(value: string | number | null | undefined): string | null {
   return value === null || value === undefined ? null : String(value);
 }
-
-const MS_PER_MINUTE = 60_000;
 
 /** `YYYY-MM-DD HH:MM:SS` on the clock of the zone. */
 function localTime(at: string, timeZone: string): string {

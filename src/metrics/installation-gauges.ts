@@ -2,16 +2,16 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { Logger } from 'pino';
 import type { Gauge } from 'prom-client';
+import { MS_PER_MINUTE } from '../calendar/repeat-rule.ts';
 import { readRows } from '../database/rows.ts';
 import { readCoverage } from '../ledger/coverage.ts';
 import { Coalesced } from '../lib/coalesced.ts';
 import type { Metrics } from './metrics.ts';
 
-const MINUTE = 60_000;
 /** How often the slots since the last look are compared with the ledger; each slot is looked at once. */
-const COVERAGE_EVERY_MS = 10 * MINUTE;
+const COVERAGE_EVERY_MS = 10 * MS_PER_MINUTE;
 /** The first look goes back so far. */
-const COVERAGE_BACK_MS = 60 * MINUTE;
+const COVERAGE_BACK_MS = 60 * MS_PER_MINUTE;
 
 interface InstallationRow {
   running: number;
@@ -105,6 +105,6 @@ async function countUnaccounted(em: EntityManager, from: Date, to: Date): Promis
   const coverage = await readCoverage(em.fork(), from, to, null);
   if (coverage !== null) return coverage.unaccounted;
   const middle = new Date((from.getTime() + to.getTime()) / 2);
-  if (middle.getTime() - from.getTime() < MINUTE) return 0;
+  if (middle.getTime() - from.getTime() < MS_PER_MINUTE) return 0;
   return (await countUnaccounted(em, from, middle)) + (await countUnaccounted(em, middle, to));
 }

@@ -3,7 +3,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { compileSchedule } from '../calendar/schedule.ts';
 import { readRows } from '../database/rows.ts';
-import { toText } from '../database/timestamp.ts';
+import { millisecondsOf, toText } from '../database/timestamp.ts';
 import type { Task } from '../entities/index.ts';
 import { readLedgerFrom } from '../ledger/ledger-begin.ts';
 import { badInput } from '../lib/faults.ts';
@@ -60,7 +60,7 @@ export async function backfillTask(
 /** The runs that were made together with the first one. */
 export async function readBackfill(em: EntityManager, firstRunId: number): Promise<Backfill> {
   const { rows } = await sql<{ id: number; at: number }>`
-    select run.id, (extract(epoch from run.slot) * 1000)::float8 as at
+    select run.id, ${millisecondsOf('run.slot')} as at
     from run join run first on first.id = ${firstRunId}
     where run.task_id = first.task_id and run.trigger = 'BACKFILL' and run.queued_at = first.queued_at
     order by run.slot
@@ -98,7 +98,7 @@ async function checkKnown(em: EntityManager, from: Date): Promise<void> {
 
 async function withoutDone(em: EntityManager, taskId: number, slots: readonly Date[]): Promise<Date[]> {
   const { rows } = await sql<{ at: number }>`
-    select distinct (extract(epoch from slot) * 1000)::float8 as at from run
+    select distinct ${millisecondsOf('slot')} as at from run
     where task_id = ${taskId} and slot = any(${slots.map(toText)}::timestamptz[])
       and state in ('SUCCEEDED', 'QUEUED', 'RUNNING')
   `.execute(em.getKysely());

@@ -3,7 +3,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
-/** From the ground up: each imports only itself and what stands before it. */
+/** In the order of docs/architecture.md: each imports only itself and what stands above it. */
 const ROOMS = [
   'src/lib/',
   'src/calendar/',
@@ -40,7 +40,7 @@ const BROWSER = { room: 'src/dashboard/', mayImport: ['src/client/', 'src/calend
 /** Everything else declares the settings that it needs. */
 const READ_ALL_SETTINGS = ['src/app.ts', 'src/cli/', 'src/main.ts'];
 
-/** Imports that go up all the same, each with its reason. */
+/** Imports that go down the list all the same, each with its reason. */
 const EXCEPTIONS = new Map([
   [
     'src/app.ts -> src/dashboard/operations.ts',
@@ -124,7 +124,7 @@ describe('the folders of src', () => {
     expect(sources.filter((file) => roomOf(file) === -1)).toEqual([]);
   });
 
-  test('import only what stands below them, but for named exceptions', () => {
+  test('import only what stands above them in the list, but for named exceptions', () => {
     expect(findForbidden(imports).sort()).toEqual([...EXCEPTIONS.keys()].sort());
   });
 
@@ -140,7 +140,7 @@ describe('the folders of src', () => {
 });
 
 describe('the check of the folders', () => {
-  test('finds an import that goes up, settings read by a part, and a page that imports the server', () => {
+  test('finds an import that goes down the list, settings read by a part, and a page that imports the server', () => {
     const imports = new Map([
       ['src/lib/log.ts', ['src/schema/index.ts']],
       ['src/http/server.ts', ['src/settings.ts', 'src/lib/log.ts']],

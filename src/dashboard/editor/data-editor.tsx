@@ -82,7 +82,7 @@ function Leaf({
               <option value="">{isRequired ? '' : 'not given'}</option>
               {field.options.map((option) => (
                 <option key={JSON.stringify(option)} value={JSON.stringify(option)}>
-                  {publicMessage(option)}
+                  {optionLabel(option)}
                 </option>
               ))}
             </select>
@@ -109,7 +109,7 @@ function Leaf({
   );
 }
 
-function publicMessage(option: Json): string {
+function optionLabel(option: Json): string {
   if (typeof option === 'boolean') return option ? 'yes' : 'no';
   return typeof option === 'string' ? option : JSON.stringify(option);
 }

@@ -270,7 +270,7 @@ export function updateInput(values: Values, base: Values): Sent<UpdateTaskInput>
 }
 
 /** Long numbers are compared as they were written. */
-export function isSameData(left: Values, right: Values): boolean {
+function isSameData(left: Values, right: Values): boolean {
   const texts = [left.dataText?.trim(), right.dataText?.trim()];
   if (texts.every((text) => text !== undefined) && texts.some((text) => LONG_NUMBER.test(text ?? ''))) {
     return texts[0] === texts[1];

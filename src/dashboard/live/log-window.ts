@@ -13,7 +13,7 @@ const NEWER = 500;
 /** Whoever is further behind than this begins at the end of the log again. */
 const MOST_PAGES_BEHIND = 4;
 
-export interface LogWindow {
+interface LogWindow {
   /** The newest first. */
   lines: readonly LogLine[];
   /** Where the log goes on after the newest line; null for a log that has no event yet. */
@@ -30,7 +30,7 @@ export function opened(page: LogPageFragment): LogWindow {
   return { lines: newestFirst(page), end: endCursor ?? null, hasOlder: hasPreviousPage, wasCut: null };
 }
 
-export function withNewer(held: LogWindow, page: LogPageFragment, most = MOST_LINES): LogWindow {
+function withNewer(held: LogWindow, page: LogPageFragment, most = MOST_LINES): LogWindow {
   const all = [...newestFirst(page), ...held.lines];
   const isCut = all.length > most;
   return {
@@ -41,7 +41,7 @@ export function withNewer(held: LogWindow, page: LogPageFragment, most = MOST_LI
   };
 }
 
-export function withOlder(held: LogWindow, page: LogPageFragment, most = MOST_LINES): LogWindow {
+function withOlder(held: LogWindow, page: LogPageFragment, most = MOST_LINES): LogWindow {
   const all = [...held.lines, ...newestFirst(page)];
   const isCut = all.length > most;
   const lines = all.slice(-most);

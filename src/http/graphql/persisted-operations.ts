@@ -30,7 +30,7 @@ export async function readPersistedOperations(
   }
 }
 
-/** The operations that a gateway accepts, where it does not accept any: those of a file, and the dashboard's. */
+/** The operations that a gateway accepts, where it does not accept any: those of a file, the dashboard's and the run feed's. */
 export class PersistedOperations {
   readonly #texts: ReadonlyMap<string, string>;
   readonly #allowed = new Set<string>();
