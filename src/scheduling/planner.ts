@@ -1,6 +1,5 @@
 // Finds what is due and fires it. Everything works under the tasks' row locks (FOR NO KEY UPDATE), in one transaction
 // with the jobs and the events: a process killed before the commit has fired nothing, after it everything.
-
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type RawBuilder, sql } from 'kysely';
 import { compileSchedule, type RepeatRule } from '../calendar/schedule.ts';

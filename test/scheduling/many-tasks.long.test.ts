@@ -39,14 +39,17 @@ afterAll(() => large?.close());
 
 interface Work {
   transactions: number;
-  /** Rows that scans returned, of tables and of indexes. */
+  /** Rows that scans of our tables, and of their indexes, returned. */
   rowsRead: number;
 }
 
 async function readWork({ orm: { em } }: TestDatabase): Promise<Work> {
+  // Not the catalogue's: a round of the job engine's upkeep, which may fall into one window and not the other, reads it.
   const [work] = await rows<Work>(
     em,
-    `select (xact_commit + xact_rollback)::int as transactions, (tup_returned + tup_fetched)::float8 as "rowsRead"
+    `select (xact_commit + xact_rollback)::int as transactions,
+       ((select sum(seq_tup_read) from pg_stat_user_tables) + (select sum(idx_tup_read) from pg_stat_user_indexes))::float8
+         as "rowsRead"
      from pg_stat_database where datname = current_database()`,
   );
   if (work === undefined) throw new Error('the server does not count this database');
@@ -84,10 +87,9 @@ test('100,000 tasks cost no more at a start and while nothing is due than 1,000'
   // Polls fall on one side of the window's edges or the other.
   expect(many.idle.transactions).toBeLessThan(few.idle.transactions * 1.2 + 20);
   expect(many.start.transactions).toBeLessThan(few.start.transactions * 1.2 + 20);
-  // A look at every task would read as many rows as there are; a round of the job engine's upkeep, which may fall into one
-  // window and not into the other, reads some 12,000 of the catalogue.
-  expect(many.idle.rowsRead - few.idle.rowsRead).toBeLessThan(MANY / 4);
-  expect(many.start.rowsRead - few.start.rowsRead).toBeLessThan(MANY / 4);
+  // A look at every task would read as many rows as there are.
+  expect(many.idle.rowsRead - few.idle.rowsRead).toBeLessThan(MANY / 10);
+  expect(many.start.rowsRead - few.start.rowsRead).toBeLessThan(MANY / 10);
   expect(many.mib).toBeLessThan(few.mib * 1.2);
 });
 
