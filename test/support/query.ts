@@ -1,6 +1,7 @@
 // Executes operations on the schema alone, without a server.
 import type { MikroORM } from '@mikro-orm/postgresql';
-import { type ExecutionResult, graphql } from 'graphql';
+import { type ExecutionResult, graphql, parse } from 'graphql';
+import { compileQuery, isCompiledQuery } from 'graphql-jit';
 import type { Role } from '../../src/entities/user.ts';
 import { hideError } from '../../src/http/graphql/errors.ts';
 import type { Context } from '../../src/schema/context.ts';
@@ -8,6 +9,7 @@ import { schema } from '../../src/schema/index.ts';
 import { processHoldingTask } from '../../src/task-classes/built-in/process-holding-task.ts';
 import { KnownClasses } from '../../src/task-classes/known-classes.ts';
 import { TaskClasses } from '../../src/task-classes/registry.ts';
+import { timesToSend } from './compiled.ts';
 
 interface Asker {
   role?: Role;
@@ -29,6 +31,12 @@ export async function execute(
     origin: 'the schema alone',
   };
   const contextValue = { ...asked, viewer };
+  if (timesToSend(source) > 1) {
+    // As in the product, what cannot be compiled or fails is executed the other way.
+    const compiled = compileQuery(schema, parse(source));
+    const result = isCompiledQuery(compiled) ? await compiled.query({}, contextValue, variables) : undefined;
+    if (result !== undefined && result.errors === undefined) return result;
+  }
   const call = graphql({ schema, source, variableValues: variables, contextValue });
   const { errors, ...result } = (await call) as ExecutionResult;
   return errors === undefined ? result : { ...result, errors: errors.map(hideError) };

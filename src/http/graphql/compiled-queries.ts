@@ -36,7 +36,7 @@ const MAX_TEXT_LENGTH = 20_000;
 /** Larger bodies would be read twice at a cost that shows. */
 const MAX_BODY_BYTES = 100_000;
 /** Compiling costs more than executing a few times. */
-const COMPILE_AFTER = 3;
+export const COMPILE_AFTER = 3;
 
 /** Variables of one query whose weight is remembered, and how long they may be as JSON. */
 const MAX_WEIGHED = 50;
