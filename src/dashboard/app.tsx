@@ -108,7 +108,7 @@ function SignedIn({ credentials, signOut }: { credentials: Credentials; signOut:
   );
 }
 
-/** Resolves when the code of the page in the URL has loaded, or failed to load: the page itself then shows the error. */
+/** Resolves when the code of the page in the URL has loaded, or failed to load: the page then shows the error. */
 function useFirstPage(): Promise<unknown> {
   const { parser } = useRouter();
   const [path] = useLocation();

@@ -1,5 +1,5 @@
-// The pages with their paths, and which of them the navigation lists. The gateway serves the dashboard at the same paths
-// (`src/http/dashboard.ts`).
+// The pages with their paths, and which of them the navigation lists. The gateway serves the dashboard at the same
+// paths (`src/http/dashboard.ts`).
 import { type ComponentType, lazy, useState } from 'react';
 import type { Role } from './operations.ts';
 import { NowPage } from './pages/now.tsx';

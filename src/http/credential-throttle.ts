@@ -33,10 +33,11 @@ export async function createCredentialThrottle(
 type Limit = ReturnType<FastifyInstance['createRateLimit']>;
 
 /**
- * Stops callers that guess credentials. After too many wrong ones in a minute, an address (for IPv6 its network) is refused
- * for the rest of that minute without a look at its credentials, and so is a key, from any address. A key that was accepted
- * from an address before is counted separately, by its failures from that address alone: many users may share an address
- * and keys are not secret, so wrong credentials must not lock out callers with right ones. Each process counts for itself.
+ * Stops callers that guess credentials. After too many wrong ones in a minute, an address (for IPv6 its network) is
+ * refused for the rest of that minute without a look at its credentials, and so is a key, from any address. A key that
+ * was accepted from an address before is counted separately, by its failures from that address alone: many users may
+ * share an address and keys are not secret, so wrong credentials must not lock out callers with right ones. Each
+ * process counts for itself.
  */
 export class CredentialThrottle {
   readonly #byAddress: Limit;
@@ -70,9 +71,9 @@ export class CredentialThrottle {
   }
 
   /**
-   * The same for a signed call of the old API. A valid signature is always accepted, whatever failed before: old callers do
-   * not retry, so others who know their key must not be able to block them. This does not help to guess a secret, since a
-   * signed URL is enough to try secrets offline.
+   * The same for a signed call of the old API. A valid signature is always accepted, whatever failed before: old
+   * callers do not retry, so others who know their key must not be able to block them. This does not help to guess a
+   * secret, since a signed URL is enough to try secrets offline.
    */
   async checkSignature(request: FastifyRequest, key: string | null, find: () => Promise<Identity | null>) {
     const identity = await find();
@@ -125,8 +126,8 @@ export class CredentialThrottle {
 }
 
 /**
- * The Authorization header, except for a cross-site request of a browser: that would carry the credentials that the browser
- * stores for this server on behalf of another site. Scripts and clients send no `Sec-Fetch-Site` header.
+ * The Authorization header, except for a cross-site request of a browser: that would carry the credentials that the
+ * browser stores for this server on behalf of another site. Scripts and clients send no `Sec-Fetch-Site` header.
  */
 export function ownAuthorization({ headers }: Pick<FastifyRequest, 'headers'>): string | undefined {
   return headers['sec-fetch-site'] === 'cross-site' ? undefined : headers.authorization;

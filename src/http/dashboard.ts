@@ -22,8 +22,8 @@ const CONTENT_SECURITY_POLICY = [
 ].join('; ');
 
 /**
- * Serves the dashboard. The page is public and contains no data: after signing in it uses the same GraphQL API as any other
- * client, with an API key that stays in the browser tab.
+ * Serves the dashboard. The page is public and contains no data: after signing in it uses the same GraphQL API as any
+ * other client, with an API key that stays in the browser tab.
  */
 export async function dashboardPlugin(app: FastifyInstance): Promise<void> {
   const isBuilt = await stat(BUILT).then(

@@ -8,7 +8,9 @@ import type { Services } from './services.ts';
 /** How long `/readyz` waits for the database. */
 const ANSWER_WITHIN_MS = 2_000;
 
-/** `/healthz`: the process is up. `/readyz`: the process can serve, so the database answers. Neither needs credentials. */
+/**
+ * `/healthz`: the process is up. `/readyz`: the process can serve, so the database answers. Neither needs credentials.
+ */
 export async function healthPlugin(app: FastifyInstance, { orm, log }: Pick<Services, 'orm' | 'log'>): Promise<void> {
   answerRequestIds(app);
   const failures = new FailureLog('get an answer from the database', log);

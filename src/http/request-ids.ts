@@ -12,7 +12,9 @@ export function requestIdOf({ headers }: Pick<IncomingMessage, 'headers'>): stri
   return typeof given === 'string' && ACCEPTED.test(given) ? given : randomUUID();
 }
 
-/** Adds the id to the replies of this scope. Those of the old API do without: they are exactly what the old server sent. */
+/**
+ * Adds the id to the replies of this scope. Those of the old API do without: they are exactly what the old server sent.
+ */
 export function answerRequestIds(app: FastifyInstance): void {
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);

@@ -20,9 +20,9 @@ interface Watched extends StreamRights {
 }
 
 /**
- * Limits how many streams a key has open, and ends streams whose key was revoked, or whose user was disabled or got another
- * role: each query is checked when it arrives, but a stream outlives that check. One database query checks all open streams;
- * while none is open, none is sent. The HTTP server stops it.
+ * Limits how many streams a key has open, and ends streams whose key was revoked, or whose user was disabled or got
+ * another role: each query is checked when it arrives, but a stream outlives that check. One database query checks all
+ * open streams; while none is open, none is sent. The HTTP server stops it.
  */
 export class StreamGuard {
   readonly #em: EntityManager;
@@ -47,8 +47,8 @@ export class StreamGuard {
   }
 
   /**
-   * Watches a stream; returns a function that stops watching. `end` is called once, when the rights no longer hold. Throws
-   * TOO_MANY_REQUESTS if the key has reached its limit.
+   * Watches a stream; returns a function that stops watching. `end` is called once, when the rights no longer hold.
+   * Throws TOO_MANY_REQUESTS if the key has reached its limit.
    */
   watch(rights: StreamRights, end: () => void): () => void {
     const open = this.#counts.get(rights.apiKeyId) ?? 0;

@@ -46,7 +46,7 @@ export function watchTls(files: TlsFiles, server: Server, log: Logger, lookMs = 
       log.info('loaded the renewed certificate');
     } catch (error) {
       // Perhaps only one of the two files is renewed so far: the previous pair stays in use until the next check.
-      log.error({ reason: reasonOf(error) }, 'could not load the changed certificate or key; the previous pair stays in use');
+      log.error({ reason: reasonOf(error) }, 'could not load the changed certificate or key; still using the old pair');
     }
   }, lookMs);
   return () => clearInterval(timer);

@@ -7,7 +7,7 @@ import { testDatabase } from '../support/database.ts';
 
 if (!hasBrowser) process.stdout.write('no chromium: the test of GraphiQL is skipped\n');
 
-test.skipIf(!hasBrowser)('GraphiQL answers a query with the key of its header, and connects to this server alone', async () => {
+test.skipIf(!hasBrowser)('GraphiQL answers a query with the key of its header, from this server alone', async () => {
   const database = await testDatabase();
   onTestFinished(() => database.close());
   const app = await startTestApp(database.url, { settings: { GRAPHIQL: 'on' } });
@@ -31,7 +31,8 @@ test.skipIf(!hasBrowser)('GraphiQL answers a query with the key of its header, a
   await page.locator('.result-window').getByText('"admin"').first().waitFor();
 
   expect([...hosts]).toEqual([app.address]);
-  // GraphiQL asks for the schema before it has a key. Violations of the Content-Security-Policy would be listed as well.
+  // GraphiQL asks for the schema before it has a key. Violations of the Content-Security-Policy would be listed as
+  // well.
   expect(faults.filter((fault) => !fault.includes('401'))).toEqual([]);
   const kept = await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }));
   expect(kept).not.toContain(ADMIN.secret);

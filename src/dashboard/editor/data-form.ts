@@ -1,6 +1,6 @@
-// Converts data to what its inputs show (`readData`) and back (`writeData`). Data that is not edited comes back unchanged,
-// whether it fits the schema or not: a value that its field cannot show is shown as JSON, and keys that the schema does not
-// name are kept.
+// Converts data to what its inputs show (`readData`) and back (`writeData`). Data that is not edited comes back
+// unchanged, whether it fits the schema or not: a value that its field cannot show is shown as JSON, and keys that the
+// schema does not name are kept.
 import { type DataField, type FieldOf, type Json, type JsonObject, rangeOf } from './data-fields.ts';
 
 /** The content of a field; `original` is the value that it was read from, undefined if absent. */
@@ -205,8 +205,9 @@ function writeMap(field: FieldOf<'map'>, draft: DraftOf<'map'>, path: Path, repo
   const known = new Set(isObject(original) ? Object.keys(original) : []);
   const entries = new Map<string, Json>();
   for (const { name, draft: each } of rows) {
-    if (entries.has(name)) report({ path: [...path, name], message: 'Duplicate name.', isOfName: true });
-    if (name === '' && !known.has('')) report({ path: [...path, name], message: 'A name is required.', isOfName: true });
+    const reportName = (message: string) => report({ path: [...path, name], message, isOfName: true });
+    if (entries.has(name)) reportName('Duplicate name.');
+    if (name === '' && !known.has('')) reportName('A name is required.');
     entries.set(name, writeItem(field.value, each, [...path, name], report));
   }
   return entries.size === 0 && !isObject(original) ? original : Object.fromEntries(entries);

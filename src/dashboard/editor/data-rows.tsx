@@ -21,7 +21,8 @@ interface RowsProps<Each extends Row> {
 }
 
 /** A fieldset of rows that can be added and removed. */
-export function Rows<Each extends Row>({ label, hint, fault, rows, nameOf, newRow, onChange, children }: RowsProps<Each>) {
+export function Rows<Each extends Row>(props: RowsProps<Each>) {
+  const { label, hint, fault, rows, nameOf, newRow, onChange, children } = props;
   const nextId = Math.max(0, ...rows.map(({ id }) => id)) + 1;
   return (
     <Part label={label} hint={hint}>

@@ -4,8 +4,8 @@ import { guardWayBack } from '../parts/way-back.ts';
 import { Dialog } from './form-parts.tsx';
 
 /**
- * Asks before the user leaves a page with unsaved changes: in a dialog for links and for the browser's back and forward, in
- * the browser's own dialog for a reload or another URL. Navigation by the page itself is not asked about.
+ * Asks before the user leaves a page with unsaved changes: in a dialog for links and for the browser's back and
+ * forward, in the browser's own dialog for a reload or another URL. Navigation by the page itself is not asked about.
  */
 export function LeavingGuard({ isOn }: { isOn: boolean }) {
   const [leave, setLeave] = useState<(() => void) | null>(null);

@@ -108,7 +108,7 @@ export function RulesEditor({ rules, timeZone, faults, onChange }: RulesEditorPr
             </li>
           ))}
         </ol>
-        {preview.slots.length > 0 && <p className="hint">In your time zone. Hover over a slot for the time zone of the task.</p>}
+        {preview.slots.length > 0 && <p className="hint">In your time zone; hover for the time zone of the task.</p>}
         {preview.message !== null && <p className="quiet">{preview.message}</p>}
       </section>
     </div>

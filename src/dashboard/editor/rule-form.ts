@@ -1,5 +1,5 @@
-// A task's rules as the form shows them: repeat items that differ only in their weekday are one rule of the form, and each
-// rule has a familiar kind. A rule that fits no kind is `custom` and shows every field, so that no rule loses a field.
+// A task's rules as the form shows them: repeat items that differ only in their weekday are one rule of the form, and
+// each rule has a familiar kind. A rule that fits no kind is `custom` and shows every field, so that nothing is lost.
 import type { RuleFields } from '../../calendar/rule-words.ts';
 
 export type RuleField = keyof RuleFields;

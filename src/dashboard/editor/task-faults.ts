@@ -40,7 +40,7 @@ export function placeFaults(found: Pick<FormFaults, 'byField' | 'other'>, rules:
 const LISTED = '✖ ';
 const SEGMENT = /\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]|([^.[\]]+)/g;
 
-/** A class defined in code reports all faults of its data (Zod's format), a paragraph each: `✖ message` and `→ at path`. */
+/** A class defined in code reports all faults of its data, each as `✖ message` and `→ at path` (Zod's format). */
 function dataFaultsOf(field: string, message: string): DataFault[] {
   const path = field.split('.').slice(2);
   if (!message.startsWith(LISTED)) return [{ path, message }];

@@ -31,8 +31,8 @@ export type Saved =
   | { is: 'deleted' };
 
 /**
- * Saves a form. The same input sent again, such as after a network error, has the same idempotency key and so takes effect
- * once. Only one save runs at a time: a second one meanwhile resolves with null.
+ * Saves a form. The same input sent again, such as after a network error, has the same idempotency key and so takes
+ * effect once. Only one save runs at a time: a second one meanwhile resolves with null.
  */
 export function useSaving(classes: EditableClasses) {
   const { client } = useSession();

@@ -1,4 +1,4 @@
-// The running, queued and ended runs, kept up to date by the event log: a snapshot, then each event after it once, in order.
+// The running, queued and ended runs, kept up to date by a snapshot and every event after it, once and in order.
 import type { Client } from '@urql/core';
 import { useEffect, useState } from 'react';
 import { CursorExpired, createRunFeed, type RunEvent } from '../../client/index.ts';

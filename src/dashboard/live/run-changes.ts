@@ -10,8 +10,8 @@ const WRONG = 10;
 const MOST_QUEUED = 500;
 
 /**
- * The runs after these events, which must be in the order of the log. An event older than the snapshot may set a run back;
- * the events after it bring it up to date again.
+ * The runs after these events, which must be in the order of the log. An event older than the snapshot may set a run
+ * back; the events after it bring it up to date again.
  */
 export function withEvents(runs: LiveRuns, events: readonly RunEvent[]): LiveRuns {
   const open = new Map(runs.open);

@@ -4,9 +4,9 @@ import { noteServerDate } from '../live/clock.ts';
 import { socketUrl } from './socket-url.ts';
 
 /**
- * Creates a client without a cache: pages load fresh data or follow the event log. After a lost connection a subscription
- * starts again from scratch, so use it only for subscriptions that start with a snapshot; the others resume by cursor
- * (`src/client/`).
+ * Creates a client without a cache: pages load fresh data or follow the event log. After a lost connection a
+ * subscription starts again from scratch, so use it only for subscriptions that start with a snapshot; the others
+ * resume by cursor (`src/client/`).
  */
 export function createGraphQLClient(authorization: string, onRefused: () => void): Client {
   const sockets = createClient({

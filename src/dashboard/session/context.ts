@@ -11,7 +11,7 @@ export interface Session {
   signOut: (because?: string) => void;
 }
 
-/** Whether the user may change what `owner` owns. The server decides; the page hides the buttons that it would refuse. */
+/** Whether the user may change what `owner` owns. The server decides; pages hide the buttons that it would refuse. */
 export function mayChange({ id, role }: Session['viewer'], owner: { id: string }): boolean {
   return role === 'ADMIN' || (role === 'OPERATOR' && owner.id === id);
 }

@@ -58,9 +58,9 @@ interface KnownQuery {
 }
 
 /**
- * Answers the common request, a repeated and valid query in a JSON POST, with code compiled for its document (graphql-jit).
- * Yoga answers everything else from scratch, which is safe because a query changes nothing. Resolvers, permissions and
- * limits are the same either way.
+ * Answers the common request, a repeated and valid query in a JSON POST, with code compiled for its document
+ * (graphql-jit). Yoga answers everything else from scratch, which is safe because a query changes nothing. Resolvers,
+ * permissions and limits are the same either way.
  */
 export class CompiledQueries {
   readonly #contextOf: (caller: Caller, isWeighed: boolean) => Context;

@@ -1,5 +1,5 @@
-// The limits of an operation, checked before it is executed: first those of its document, since parsing and validation take
-// longer for a longer document, some validation rules quadratically; then those of what it asks for.
+// The limits of an operation, checked before it is executed: first those of its document, since parsing and validation
+// take longer for a longer document, some validation rules quadratically; then those of what it asks for.
 import { complexityFromQuery } from '@pothos/plugin-complexity';
 import {
   type DocumentNode,
@@ -37,7 +37,7 @@ const parseBounded: typeof parse = (source, options) => {
     return document;
   } catch (error) {
     if (error instanceof GraphQLError && error.message.endsWith('Parsing aborted.')) {
-      throw tooComplex(`the document must have at most ${LIMITS.tokens} tokens; pass long lists of values as variables`);
+      throw tooComplex(`the document must have at most ${LIMITS.tokens} tokens; pass long lists as variables`);
     }
     // The document is nested so deeply that the parser overflows its stack.
     throw error instanceof RangeError ? tooDeep() : error;

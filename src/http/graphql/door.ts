@@ -62,7 +62,7 @@ async function acceptSockets(app: FastifyInstance, { tail, taskFeed }: GraphqlSe
   });
 }
 
-/** Sends an error of Fastify itself, such as that of a body that is too large, in the shape that GraphQL clients expect. */
+/** Sends an error of Fastify itself, such as for a body that is too large, in the shape that GraphQL clients expect. */
 function sendError(error: { message: string; statusCode?: number }, request: FastifyRequest, reply: FastifyReply) {
   const status = error.statusCode ?? 500;
   if (status < 500) {
@@ -148,7 +148,7 @@ function pageOr(page: GraphiQL, handler: ReturnType<typeof traced>): ReturnType<
   return async (request, reply) => (page.isAskedFor(request) ? page.sendPage(reply) : handler(request, reply));
 }
 
-/** A body that was read. Yoga would enumerate the indexes of a bare buffer one by one, which takes a second for 10 MiB. */
+/** A body that was read. Yoga would enumerate the indexes of a bare buffer, which takes a second for 10 MiB. */
 class Body {
   readonly bytes: Buffer;
 

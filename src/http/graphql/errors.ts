@@ -34,7 +34,7 @@ export function hideError(error: unknown): GraphQLError {
   return masked;
 }
 
-/** Logs the original of a masked error and adds the request id to the masked one, once. Does nothing for other errors. */
+/** Logs the original of a masked error and adds the request id to the masked one, once. Ignores other errors. */
 export function tellHidden(error: unknown, { log, requestId, span }: RequestScope): void {
   if (!(error instanceof GraphQLError && hidden.has(error))) return;
   log.error({ err: hidden.get(error) }, 'operation failed unexpectedly');

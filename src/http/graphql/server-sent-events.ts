@@ -7,8 +7,8 @@ const PING_MS = 12_000;
 const STALLED_MS = 120_000;
 
 /**
- * Subscriptions over Server-Sent Events, each event with `id: <cursor>`: an EventSource that reconnects sends the last one in
- * Last-Event-ID. Yoga's own writer sends no ids, so an EventSource would get events twice.
+ * Subscriptions over Server-Sent Events, each event with `id: <cursor>`: an EventSource that reconnects sends the last
+ * one in Last-Event-ID. Yoga's own writer sends no ids, so an EventSource would get events twice.
  */
 export function useServerSentEvents(isStopping: () => boolean): Plugin<Context> {
   return {

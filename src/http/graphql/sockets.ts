@@ -1,7 +1,9 @@
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 
-/** Service Restart (1012): graphql-ws clients treat it as a lost connection and reconnect, perhaps to another server. */
+/**
+ * Service Restart (1012): graphql-ws clients treat it as a lost connection and reconnect, perhaps to another server.
+ */
 const SERVICE_RESTART = 1012;
 const REASON = 'the server is stopping; reconnect and resume from the last cursor';
 /** A client that does not answer a close within this time is disconnected. */
@@ -27,9 +29,9 @@ export async function closeSockets(clients: ReadonlySet<WebSocket>): Promise<voi
 const MAX_UNWRITTEN_BYTES = 64 * 1024;
 
 /**
- * Makes a socket write the messages of one turn of the event loop together. graphql-ws waits until each message is written,
- * at the cost of a system call each; here `send` completes at once while at most MAX_UNWRITTEN_BYTES wait. If such a message
- * cannot be written, the socket closes. `stream` is what the socket writes to.
+ * Makes a socket write the messages of one turn of the event loop together. graphql-ws waits until each message is
+ * written, at the cost of a system call each; here `send` completes at once while at most MAX_UNWRITTEN_BYTES wait. If
+ * such a message cannot be written, the socket closes. `stream` is what the socket writes to.
  */
 export function writeTogether(socket: WebSocket, stream: Duplex): void {
   const send = socket.send.bind(socket) as (data: unknown, sent: (error?: Error) => void) => void;

@@ -1,4 +1,5 @@
-// Executes subscriptions: each event once for all subscribers with the same question. A stream that ends early says why.
+// Executes subscriptions: each event once for all subscribers with the same question. A stream that ends early says
+// why.
 import {
   createSourceEventStream,
   type DocumentNode,
@@ -36,8 +37,8 @@ type Result = ExecutionResult & { [CURSOR]?: string };
 const results = new WeakMap<Payload, Map<string, Promise<Result>>>();
 
 /**
- * Executes subscriptions. An error of the stream, such as CURSOR_EXPIRED in the middle, becomes its last result, so that
- * every transport delivers it.
+ * Executes subscriptions. An error of the stream, such as CURSOR_EXPIRED in the middle, becomes its last result, so
+ * that every transport delivers it.
  */
 export function useSubscriptions(guard: StreamGuard): Plugin<Context> {
   return {
@@ -139,8 +140,8 @@ const documentIds = new WeakMap<DocumentNode, { id: number; isPersonal: boolean;
 let documentCount = 0;
 
 /**
- * What is asked of each event: the document and its variables, except those that only say where to start; and whether the
- * answer depends on the user.
+ * What is asked of each event: the document and its variables, except those that only say where to start; and whether
+ * the answer depends on the user.
  */
 function questionOf(document: DocumentNode, variables: ExecutionArgs['variableValues']) {
   let known = documentIds.get(document);

@@ -17,7 +17,10 @@ import { countOperation, type OperationInfo } from './operation-names.ts';
 import { operationIdOf } from './persisted-operations.ts';
 import { CLOSE_WITHIN_MS } from './sockets.ts';
 
-/** A client that has not answered a ping when the next is due is disconnected; with a shorter silence it may just be busy. */
+/**
+ * A client that has not answered a ping when the next is due is disconnected; with a shorter silence it may just be
+ * busy.
+ */
 const PING_MS = 35_000;
 const INIT_TIMEOUT_MS = 5_000;
 const MAX_MESSAGE_BYTES = 10 * 1024 * 1024;
@@ -92,8 +95,8 @@ export function webSocketHandler(services: Services, gateway: Gateway) {
 }
 
 /**
- * Disconnects a socket that sends more than MAX_UNKNOWN_BYTES before it is authenticated: ws buffers a message in memory
- * until it is complete. Must be called when the socket opens.
+ * Disconnects a socket that sends more than MAX_UNKNOWN_BYTES before it is authenticated: ws buffers a message in
+ * memory until it is complete. Must be called when the socket opens.
  */
 export function boundUnknown(socket: WebSocket, raw: Socket): void {
   const opened = raw.bytesRead;

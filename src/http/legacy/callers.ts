@@ -1,5 +1,5 @@
-// Who calls the old API. The caller of a long body is authenticated before the body is read, so that unknown callers cannot
-// make the server read megabytes.
+// Who calls the old API. The caller of a long body is authenticated before the body is read, so that unknown callers
+// cannot make the server read megabytes.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Identity } from '../../credentials/credentials.ts';
 import { type CallAddress, type LegacyCredentials, ParsedCall, parseAddress } from '../../legacy/parsed-call.ts';
@@ -35,7 +35,9 @@ export function findCallersOfLongBodies(app: FastifyInstance, services: Services
   });
 }
 
-/** The call of a request whose body was read, with its caller or why it is refused. `apiKey` is the key that it names. */
+/**
+ * The call of a request whose body was read, with its caller or why it is refused. `apiKey` is the key that it names.
+ */
 export async function readCall(
   services: Services,
   request: FastifyRequest,

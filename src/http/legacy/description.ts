@@ -8,7 +8,10 @@ import { sendRefusal, sendUnauthenticated } from './replies.ts';
 
 const SIGN_FOR_DESCRIPTION = 'the signed URL of a description must have target=docs.';
 
-/** The description of the API, as OpenAPI and as a page. A signed URL works for a browser, which sends no header by itself. */
+/**
+ * The description of the API, as OpenAPI and as a page. A signed URL works for a browser, which sends no header by
+ * itself.
+ */
 export function legacyDescription(app: FastifyInstance, services: Services): void {
   const serve = (url: string, type: string, text: string) =>
     app.get(url, async (request, reply) => {
