@@ -183,9 +183,7 @@ describe('a data form', () => {
     const field = fieldOf({ type: 'object', additionalProperties: { type: 'number' } });
     const draft = readData(field, { a: 1, b: 2 }) as DraftOf<'map'>;
     const renamed = { ...draft, rows: draft.rows.map((row) => ({ ...row, name: 'a' })) };
-    expect(writeData(field, renamed).faults).toEqual([
-      { path: ['a'], message: 'Duplicate name.', isOfName: true },
-    ]);
+    expect(writeData(field, renamed).faults).toEqual([{ path: ['a'], message: 'Duplicate name.', isOfName: true }]);
     const added = { ...draft, rows: [...draft.rows, { id: 9, name: '', draft: readData(field, undefined) }] };
     const emptied = { ...added, rows: added.rows.map((row) => ({ ...row, draft: withText('')(row.draft) })) };
     expect(writeData(field, emptied).faults.map(({ message }) => message)).toContain('A name is required.');

@@ -17,8 +17,7 @@ export function PolicyEditor({ policy, taskClass, faults, onChange }: PolicyEdit
   return (
     <details className="policy">
       <summary>
-        <h2>Policy</h2>{' '}
-        <span className="quiet">{own.length === 0 ? 'defaults' : `changed: ${own.join('; ')}`}</span>
+        <h2>Policy</h2> <span className="quiet">{own.length === 0 ? 'defaults' : `changed: ${own.join('; ')}`}</span>
       </summary>
       <div className="policy-inputs">
         {POLICY_NAMES.map((name) => {

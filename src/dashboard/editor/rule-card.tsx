@@ -97,9 +97,7 @@ function RuleInputs({ rule, shown, faultOf, onChange }: RuleInputsProps) {
   const every = (hint: string) => (isCustom ? { hint: `${hint}; empty for all` } : {});
   return (
     <div className="rule-inputs">
-      {has('intervalDays') && (
-        <NumberInput label="Interval in days" {...of('intervalDays')} />
-      )}
+      {has('intervalDays') && <NumberInput label="Interval in days" {...of('intervalDays')} />}
       {has('weekOfMonth') && (
         <SelectInput label="Week of the month" options={ORDINALS} isOptional={isCustom} {...of('weekOfMonth')} />
       )}
