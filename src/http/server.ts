@@ -118,7 +118,7 @@ export async function listen(app: FastifyInstance, host: string, port: number): 
     const place = `${host}:${port}`;
     switch (codeOf(error)) {
       case 'EADDRINUSE':
-        throw new OperatorError(`${place} is in use by another process: stop it, or set PORT to another port.`);
+        throw new OperatorError(`Another process is listening on ${place}: stop it, or set PORT to another port.`);
       case 'EACCES':
         throw new OperatorError(`This user has no permission to listen on ${place}: set PORT to 1024 or above.`);
       case 'EADDRNOTAVAIL':
