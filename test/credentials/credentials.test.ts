@@ -302,7 +302,7 @@ test('the old door is closed to a page of another site, whose browser would send
   const { status, reply } = await overLegacy(app.address, signedCall('deleteTask&taskId=1'), { headers });
   expect({ status, reply }).toEqual({
     status: 200,
-    reply: { success: 0, message: expect.stringContaining('other sites') },
+    reply: { success: 0, message: expect.stringContaining('Cross-site calls') },
   });
   expect(await sql('select deleted_at from task where id = 1')).toEqual([{ deleted_at: null }]);
   expect((await legacyWith({ 'sec-fetch-site': 'same-origin', authorization: basicOf(ADMIN) })).status).toBe(200);

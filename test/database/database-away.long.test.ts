@@ -83,7 +83,7 @@ test('a run that is under way while the database is away is settled once it is b
   // One line when it went and one when it came back, however often it was tried.
   const told = (what: string) => [messages(`could not ${what}`).length, messages(`could ${what} again`).length];
   await expect.poll(() => told('listen to the database')).toEqual([1, 1]);
-  await expect.poll(() => told('get an answer of the database')).toEqual([1, 1]);
+  await expect.poll(() => told('get an answer from the database')).toEqual([1, 1]);
   await expect.poll(() => told('settle attempts')).toEqual([1, 1]);
 });
 

@@ -57,7 +57,7 @@ test('a port that is taken is named, whichever database is used', async () => {
   try {
     await once(holder, 'listening');
     const PORT = String((holder.address() as AddressInfo).port);
-    const sentence = `Another process listens on 127.0.0.1:${PORT} already: stop it, or set PORT to another port.`;
+    const sentence = `Another process is listening on 127.0.0.1:${PORT}: stop it, or set PORT to another port.`;
     const failures = [failure({ PORT }), failure({ PORT, DATABASE_URL: database.url })];
     expect(await Promise.all(failures)).toEqual([sentence, sentence]);
   } finally {

@@ -230,7 +230,7 @@ describe('a call is refused with status 200 and what would be accepted', () => {
     [
       'a page of another site',
       () => ({ target: target(GET_TASKS), headers: { 'Sec-Fetch-Site': 'cross-site' } }),
-      'other sites',
+      'Cross-site calls',
     ],
   ])('%s', async (_what, request, part) => {
     const { status, headers, body } = await send(request());
