@@ -1,4 +1,4 @@
-// The pages of the dashboard on which admins look after users, keys and old callers.
+// The dashboard pages for admins: users, API keys and legacy callers.
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ADMIN, basic, clientOf, startTestApp, type TestApp } from '../support/app.ts';
@@ -39,7 +39,7 @@ describe.skipIf(!hasBrowser)('the dashboard of an admin', () => {
 
   const violations = () => dashboard.violationsInBoth();
 
-  test('adds a user, makes a key that lets them in, changes their role and revokes the key: their tab follows at once', async () => {
+  test('adds a user, creates a key for them, changes their role and revokes the key; their tab follows at once', async () => {
     await byRole('link', 'API keys').click();
     await byRole('button', 'Add user').click();
     await dialog().getByLabel('Name').fill('admin');
@@ -76,7 +76,7 @@ describe.skipIf(!hasBrowser)('the dashboard of an admin', () => {
     };
     await theirs.page.goto(`${app.address}/api-keys`);
     await signIn();
-    // The page is not theirs: what everybody may see is shown instead.
+    // Viewers may not open this page and get the start page instead.
     await theirs.byRole('heading', 'Now').waitFor();
     const links = theirs.page.getByRole('navigation', { name: 'Pages', exact: true }).getByRole('link');
     expect(await links.allTextContents()).toEqual(['Now', 'Tasks', 'Timeline', 'Log']);
@@ -107,7 +107,7 @@ describe.skipIf(!hasBrowser)('the dashboard of an admin', () => {
     expect(await violations()).toEqual([]);
   });
 
-  test('replaces a key, so that both open for a while, and shuts a user out and lets them in again', async () => {
+  test('replaces a key while both stay valid for a time, and disables and enables a user', async () => {
     await page.goto(`${app.address}/api-keys`);
     await byRole('button', 'Add user').click();
     await dialog().getByLabel('Name').fill('Yuri');
@@ -125,7 +125,7 @@ describe.skipIf(!hasBrowser)('the dashboard of an admin', () => {
     };
 
     await byRole('button', new RegExp(`Replace.*${former}`)).click();
-    await dialog().getByLabel('The former key opens for').selectOption('An hour');
+    await dialog().getByLabel('Old key stays valid for').selectOption('1 hour');
     expect(await violations()).toEqual([]);
     await inDialog('Replace').click();
     const nextSecret = await dialog().getByLabel('Secret').inputValue();
@@ -133,7 +133,7 @@ describe.skipIf(!hasBrowser)('the dashboard of an admin', () => {
     await inDialog('I have stored it').click();
     await closed();
     const keys = page.getByLabel('Keys of Yuri');
-    await keys.getByRole('listitem').filter({ hasText: former }).getByText('opens until').waitFor();
+    await keys.getByRole('listitem').filter({ hasText: former }).getByText('valid until').waitFor();
     await keys.getByRole('listitem').filter({ hasText: next }).getByText('never used').waitFor();
     expect([await letsIn(former, secret), await letsIn(next, nextSecret)]).toEqual([true, true]);
 
@@ -157,7 +157,7 @@ describe.skipIf(!hasBrowser)('the dashboard of an admin', () => {
     expect(await letsIn(next, nextSecret)).toBe(true);
   });
 
-  test('marks the key that one is signed in with, lets nobody lock everybody out, and signs out who revokes their own', async () => {
+  test('warns before the own key is revoked, refuses to revoke the last admin key, and signs out after revoking the own key', async () => {
     await page.goto(`${app.address}/api-keys`);
     await byRole('button', new RegExp(`Revoke.*${ADMIN.key}`)).click();
     await dialog().getByLabel('Type the key').fill(ADMIN.key);
@@ -169,7 +169,7 @@ describe.skipIf(!hasBrowser)('the dashboard of an admin', () => {
     await page.keyboard.press('Escape');
     await closed();
 
-    // With another key of an admin it goes; the first one is brought back for what follows.
+    // Allowed once an admin has another key. The first one is restored for the next test.
     await app.query(
       'mutation { importApiKey(input: { key: "spare", secret: "s", userLegacyId: 1 }) { apiKey { key } } }',
     );
@@ -177,13 +177,13 @@ describe.skipIf(!hasBrowser)('the dashboard of an admin', () => {
     await dialog().getByLabel('Type the key').fill(ADMIN.key);
     await dialog().getByLabel('I have another key').check();
     await inDialog('Revoke').click();
-    await page.getByText('You have revoked the key that you were signed in with.').waitFor();
+    await page.getByText('You revoked the key that you were signed in with.').waitFor();
     await rows(database.orm.em, 'update api_key set revoked_at = null where key = ?', [ADMIN.key]);
     await dashboard.signIn(app.address);
     await page.getByText('Live').waitFor();
   });
 
-  test('imports a key of the old installation and shows what is still called with it', async () => {
+  test('imports a key from the old installation and shows which actions it still calls', async () => {
     await byRole('link', 'API keys').click();
     await byRole('button', /Import key/).click();
     await dialog().getByLabel('Key', { exact: true }).fill('32-5DAYTJQY2TZHOFOB');
@@ -202,7 +202,7 @@ describe.skipIf(!hasBrowser)('the dashboard of an admin', () => {
     await page.getByText('32-5DAYTJQY2TZHOFOB', { exact: true }).waitFor();
 
     await byRole('link', 'Legacy callers').click();
-    await page.getByText('Nobody has called api.php.').waitFor();
+    await page.getByText('No calls to api.php yet.').waitFor();
     const old = { key: '32-5DAYTJQY2TZHOFOB', secret: 'their-old-secret' };
     expect(await clientOf(app.address, app.stop, old).legacy('target=scheduler&action=getTasks')).toContain('success');
     await rows(
@@ -213,9 +213,9 @@ describe.skipIf(!hasBrowser)('the dashboard of an admin', () => {
     );
     const theirs = page.getByLabel('Calls with 32-5DAYTJQY2TZHOFOB');
     await theirs.getByRole('row', { name: /getTasks 1 / }).waitFor();
-    expect(await theirs.getByText('Silent').count()).toBe(0);
+    expect(await theirs.getByText('Not used').count()).toBe(0);
     const silent = page.getByLabel(`Calls with ${ADMIN.key}`);
-    await silent.getByText('Silent for 30 days').waitFor();
+    await silent.getByText('Not used for 30 days').waitFor();
     await silent.getByRole('row', { name: /executeTask 1,234 / }).waitFor();
     expect(await violations()).toEqual([]);
     await page.getByLabel('Search').fill('GETTASKS');

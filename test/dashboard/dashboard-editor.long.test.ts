@@ -164,7 +164,7 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
     await byRole('heading', /^Reborn$/).waitFor();
     expect(await named('Reborn')).toMatchObject([{ repeatItems: [{ hour: 5 }], deletedAt: null }]);
     await page.goto(`${app.address}/tasks/${id}/edit`);
-    await page.getByText('It is deleted.').waitFor();
+    await page.getByText('This task was deleted.').waitFor();
     expect(faults).toEqual([]);
   });
 
@@ -216,18 +216,18 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
     const attempt = await held.next();
     await page.goto(`${app.address}/tasks/${id}`);
     await byRole('button', 'Delete').click();
-    await page.getByText('The run that is under way ends as it would.').waitFor();
+    await page.getByText('The current run finishes normally.').waitFor();
     expect(await dashboard.violations()).toEqual([]);
-    await page.getByLabel('Type the name of the task').fill('Under');
+    await page.getByLabel('Type the task name to confirm').fill('Under');
     await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
-    await page.getByText('It is not the name of the task.').waitFor();
+    await page.getByText('The name does not match.').waitFor();
     await update(id, { active: false });
-    await page.getByLabel('Type the name of the task').fill('Under way');
+    await page.getByLabel('Type the task name to confirm').fill('Under way');
     await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
-    await page.getByText('Somebody has changed the task meanwhile').waitFor();
-    await byRole('button', 'Keep it').click();
+    await page.getByText('The task was changed meanwhile.').waitFor();
+    await byRole('button', 'Cancel').click();
     await byRole('button', 'Delete').click();
-    await page.getByLabel('Type the name of the task').fill('Under way');
+    await page.getByLabel('Type the task name to confirm').fill('Under way');
     await page.keyboard.press('Enter');
     await byRole('heading', 'Tasks').waitFor();
     expect((await read(id)).deletedAt).not.toBeNull();

@@ -1,4 +1,4 @@
-// The log as the dashboard shows it: live, far back, and while much is written.
+// The log page: live, in the past, and while many events are written.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -46,13 +46,13 @@ describe.skipIf(!hasBrowser)('the log on the dashboard', () => {
   const violations = () => dashboard.violationsInBoth();
 
   const lines = () => page.locator('.event-log > li');
-  /** The positions in the log of the lines that are shown. */
+  /** The log positions of the lines shown. */
   async function shown(): Promise<number[]> {
     const cursors = await lines().evaluateAll((all) => all.map((line) => line.getAttribute('data-cursor') ?? ''));
     return cursors.map(seqOf);
   }
 
-  /** What is wrong with what is shown: the lines of the log from the newest but `from` on to the newest but `to`. */
+  /** Compares the lines shown with the log, newest first, from index `from` to `to`. Returns the first difference, or null. */
   async function fault(from = 0, to?: number): Promise<string | null> {
     const written = await rows<{ seq: string }>(database.orm.em, 'select seq from event order by seq desc');
     const expected = written.map(({ seq }) => Number(seq)).slice(from, to);
@@ -62,7 +62,7 @@ describe.skipIf(!hasBrowser)('the log on the dashboard', () => {
     return `${found.length} of ${expected.length} lines, line ${wrong} is ${found[wrong]} instead of ${expected[wrong]}`;
   }
 
-  test('tells the log live and far back, without gap or double while it is written', async () => {
+  test('shows the log live and back to its start, without gaps or duplicates while it is written', async () => {
     const { em } = database.orm;
     await appendRunEvents(em, 250, { message: 'early' });
     await byRole('link', 'Log').click();
@@ -78,7 +78,7 @@ describe.skipIf(!hasBrowser)('the log on the dashboard', () => {
     const writing = write();
     const older = byRole('button', 'Show older');
     const pageBack = async () => {
-      // It goes once there is nothing before.
+      // The button disappears at the start of the log.
       await older.click({ timeout: 1_000 }).catch(() => undefined);
       return (await shown()).at(-1);
     };
@@ -99,23 +99,23 @@ describe.skipIf(!hasBrowser)('the log on the dashboard', () => {
     expect(dashboard.faults).toEqual([]);
   });
 
-  test('holds 2,000 lines of the log at most, loads what it let go of at either end, and never leaves a gap', async () => {
+  test('holds at most 2,000 lines, reloads removed lines at either end, and never leaves a gap', async () => {
     await appendRunEvents(database.orm.em, 1_900, { message: 'a flood' });
-    await page.getByText('Older lines were taken off this page').waitFor();
+    await page.getByText('Older lines were removed').waitFor();
     await expect.poll(() => fault(0, 2_000), { interval: 250 }).toBeNull();
     await byRole('button', 'Show older').click();
-    await page.getByText('Newer lines were taken off this page').waitFor();
+    await page.getByText('Newer lines were removed').waitFor();
     expect(await fault(100, 2_100)).toBeNull();
     await page.getByRole('status').getByText('Paused').waitFor();
     await byRole('button', 'Follow').click();
     await expect.poll(() => fault(0, 2_000), { interval: 250 }).toBeNull();
-    // Whoever is further behind than the page can hold begins at the end again.
+    // A page that is further behind than it can hold restarts at the end of the log.
     await appendRunEvents(database.orm.em, 2_100, { message: 'another flood' });
     await expect.poll(() => fault(0, 100), { interval: 250 }).toBeNull();
     expect(dashboard.faults).toEqual([]);
   });
 
-  test('shows of the log what is asked for, and keeps the question in the address', async () => {
+  test('filters the log, and keeps the filter in the address', async () => {
     await page.goto(`${app.address}/log`);
     await page.getByText('Types: all').click();
     await page.getByLabel('Task added').check();
@@ -134,13 +134,13 @@ describe.skipIf(!hasBrowser)('the log on the dashboard', () => {
       expect.stringMatching(/Task paused.*Second task/),
       expect.stringMatching(/Task added.*Second task/),
     ]);
-    await byRole('button', /Only what is by/)
+    await byRole('button', /Show only events by/)
       .first()
       .click();
     await page.locator('.chosen').getByText('admin').waitFor();
     expect(new URL(page.url()).search).toContain('actor=');
     await page.goto(`${app.address}/log?to=2020-01-01T00:00:00Z`);
-    await page.getByText('No event meets these conditions.').waitFor();
+    await page.getByText('No event matches this filter.').waitFor();
     await page.goto(`${app.address}/log?type=TASK_PAUSED`);
     await lines().first().getByRole('link', { name: 'Second task' }).click();
     await byRole('heading', 'Second task').waitFor();

@@ -1,4 +1,4 @@
-// The timeline as its users have it: in a real browser, against the real server and its database.
+// The timeline in a real browser, against the real server and its database.
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
@@ -22,10 +22,10 @@ describe.skipIf(!hasBrowser)('the timeline', () => {
 
   beforeAll(async () => {
     database = await testDatabase();
-    // No runner: what is planned stays so.
+    // Without a runner, planned slots stay planned.
     app = await startTestApp(database.url, { settings: { ROLE: 'gateway' } });
     const { em } = database.orm;
-    // Five tasks that are due in ten minutes, and had a slot ten minutes ago.
+    // Five tasks that had a slot ten minutes ago and have the next one in ten minutes.
     const rule = everyHourAt(inMinutes(10).getUTCMinutes());
     await addTasks(em, { count: 5, rule, from: inMinutes(0) });
     await rows(em, 'update schedule_version set valid_from = ?::timestamptz', [inMinutes(-30).toISOString()]);
@@ -38,7 +38,7 @@ describe.skipIf(!hasBrowser)('the timeline', () => {
          with ordinality as s (state, n) on n = id`,
       [inMinutes(-10).toISOString()],
     );
-    // A task that was due every minute, was out for eleven of them and is paused now.
+    // A task that ran every minute, missed eleven slots and is now paused.
     const [minutely = 0] = await addTasks(em, { count: 1, rule: EVERY, from: inMinutes(-60) });
     await rows(em, 'update task set next_run_at = null, active = false where id = ?', [minutely]);
     await rows(
@@ -63,7 +63,7 @@ describe.skipIf(!hasBrowser)('the timeline', () => {
   });
 
   const byRole: Dashboard['byRole'] = (...args) => dashboard.byRole(...args);
-  const legend = () => page.getByRole('list', { name: 'Slots of this range' }).getByRole('listitem');
+  const legend = () => page.getByRole('list', { name: 'Slots in this range' }).getByRole('listitem');
   const shown = async () => Object.fromEntries((await legend().allTextContents()).map((text) => text.split(' ')));
   const open = (query: string) => page.goto(`${app.address}/timeline?${query}`);
   const hour = `zoom=hour&from=${inMinutes(-30).toISOString()}`;
@@ -78,7 +78,7 @@ describe.skipIf(!hasBrowser)('the timeline', () => {
     return fields.map((field) => String(slotLoad.buckets.reduce((total, bucket) => total + (bucket[field] ?? 0), 0)));
   }
 
-  test('shows what the hour around now had and will have, and what became of each slot', async () => {
+  test('shows the past and future slots of the hour around now, with their states', async () => {
     await page.goto(`${app.address}/tasks`);
     await byRole('link', 'Timeline').click();
     await byRole('heading', 'Timeline').waitFor();
@@ -89,7 +89,7 @@ describe.skipIf(!hasBrowser)('the timeline', () => {
     await expect.poll(shown).toEqual({ ...expected, Planned: '5' });
     expect(Object.values(await shown())).toEqual(await counted(inMinutes(-30), inMinutes(30), 1));
 
-    // Eleven minutes of the gap, the minute of the runs and the one to come.
+    // Eleven minutes of the gap, the minute of the runs and the minute of the planned slots.
     const bars = page.getByRole('option');
     expect(await bars.count()).toBe(13);
     expect(await bars.nth(11).getAttribute('aria-label')).toMatch(/: 1 failed, 1 skipped, 3 succeeded$/);
@@ -109,7 +109,7 @@ describe.skipIf(!hasBrowser)('the timeline', () => {
     expect(faults).toEqual([]);
   });
 
-  test('tells by keys alone which tasks a minute has and why one did not run, and leads to a run', async () => {
+  test('shows by keyboard alone which tasks a minute has and why one did not run, and opens a run', async () => {
     await open(hour);
     await page.getByRole('listbox').focus();
     for (const key of ['End', 'ArrowLeft', 'Enter']) await page.keyboard.press(key);
@@ -118,7 +118,7 @@ describe.skipIf(!hasBrowser)('the timeline', () => {
       .toBe(`${inMinutes(-10).toISOString().slice(0, 16)}Z`);
     const tasks = page.getByRole('region', { name: /^Tasks at/ }).getByRole('row');
     await expect.poll(() => tasks.count()).toBe(6);
-    const skipped = tasks.filter({ hasText: 'an earlier run was not finished' });
+    const skipped = tasks.filter({ hasText: 'an earlier run was unfinished' });
     await skipped.getByRole('button', { name: /Why/ }).click();
     await skipped.getByRole('status').waitFor();
     expect(await dashboard.violations()).toEqual([]);
@@ -135,16 +135,16 @@ describe.skipIf(!hasBrowser)('the timeline', () => {
     expect(faults).toEqual([]);
   });
 
-  test('zooms out to a month and from a pile-up back to its minute, in dark too', async () => {
+  test('zooms out to a month and from a pile-up back to its minute, in dark mode too', async () => {
     await page.emulateMedia({ colorScheme: 'dark' });
     await open('zoom=hour');
     await byRole('button', 'Month').click();
     await expect.poll(() => new URL(page.url()).search).toBe('?zoom=month');
-    // Five tasks each hour, up to the end of the month that is shown.
+    // Five tasks an hour, until the end of the month shown.
     await expect.poll(async () => Number((await shown()).Planned?.replace(',', ''))).toBeGreaterThan(1_500);
     await page.getByText('The chart as a table').click();
     const table = page.getByRole('table', { name: 'Slots by time' }).getByRole('row');
-    // Its rows are made once it is open.
+    // The rows are rendered when the table is opened.
     await expect.poll(async () => (await table.count()) - (await page.getByRole('option').count())).toBe(1);
     expect(await dashboard.violations()).toEqual([]);
     await page.locator('.busiest a').first().click();
@@ -154,16 +154,16 @@ describe.skipIf(!hasBrowser)('the timeline', () => {
     expect(await dashboard.violations()).toEqual([]);
     await byRole('button', 'Later').click();
     await byRole('button', 'Later').click();
-    await expect.poll(() => page.getByText('Nothing failed, and nothing was skipped.').count()).toBe(1);
+    await expect.poll(() => page.getByText('No run failed and no slot was skipped.').count()).toBe(1);
     await byRole('button', 'Now').click();
     await expect.poll(() => new URL(page.url()).search).toBe('?zoom=hour');
     await page.emulateMedia({ colorScheme: 'light' });
     expect(faults).toEqual([]);
   });
 
-  test('says where nothing is to be seen, and what the server refuses', async () => {
+  test('says what to do when a range is empty, and ignores an invalid address', async () => {
     await open('zoom=hour&from=2020-01-01T00:00Z');
-    await page.getByText('No task has a slot here. Give a task').waitFor();
+    await page.getByText('No task has a slot in this range. Add a repeat item').waitFor();
     await open(`zoom=day&from=${new Date(now + 400 * 24 * HOUR).toISOString()}&at=nonsense`);
     await expect.poll(async () => (await shown()).Planned).toBe('120');
     expect(await dashboard.violations()).toEqual([]);

@@ -1,4 +1,4 @@
-// The dashboard as its users have it: in a real browser, against the real server and its database.
+// The dashboard in a real browser, against the real server and its database.
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { HOLDING, startTestApp, type TestApp } from '../support/app.ts';
@@ -44,7 +44,7 @@ describe.skipIf(!hasBrowser)('the dashboard', () => {
 
   const byRole: Dashboard['byRole'] = (...args) => dashboard.byRole(...args);
 
-  test('lets in who has a key, tells who has not, and serves nothing inlined or from elsewhere', async () => {
+  test('signs in with a key, rejects a wrong secret, and allows no inline or third-party content', async () => {
     const response = await page.goto(app.address);
     expect(response?.headers()['content-security-policy']).toBe(
       "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -57,7 +57,7 @@ describe.skipIf(!hasBrowser)('the dashboard', () => {
     expect(faults.filter((fault) => !fault.includes('401'))).toEqual([]);
   });
 
-  test('shows a run live from the button that starts it to the message that ends it, and cancels one', async () => {
+  test('shows a run live from its start to its final message, and cancels another', async () => {
     await byRole('link', 'Tasks').click();
     await byRole('button', /Run now.*Held/).click();
     await byRole('link', /^(Queued|Running)/).click();
@@ -90,7 +90,7 @@ describe.skipIf(!hasBrowser)('the dashboard', () => {
     expect(faults).toEqual([]);
   });
 
-  test('says when a task is due, what comes next, and why it did not run at a moment that is picked', async () => {
+  test('shows the schedule of a task, its next slots, and why it did not run at a chosen time', async () => {
     await page.goto(`${app.address}/tasks`);
     await byRole('link', 'Hold').click();
     await byRole('heading', 'Hold').waitFor();
@@ -101,21 +101,21 @@ describe.skipIf(!hasBrowser)('the dashboard', () => {
     await page.locator('.outcome').filter({ hasText: 'The task was added at' }).getByText('no task').waitFor();
     await byRole('link', 'Tasks').click();
     await byRole('link', 'Held').click();
-    await page.getByText('on request alone', { exact: true }).waitFor();
+    await page.getByText('only on request', { exact: true }).waitFor();
     await page.getByRole('row').filter({ hasText: 'Succeeded' }).getByText('It is done.').waitFor();
     expect(faults).toEqual([]);
   });
 
-  test('tells what went wrong: a run that failed, and why a slot was skipped', async () => {
+  test('shows a failed run, and why a slot was skipped', async () => {
     await byRole('link', 'Tasks').click();
     await byRole('button', /Run now.*Held/).click();
     (await held.next()).fail('The disk is full.');
     await byRole('link', 'Now').click();
-    const wrong = page.getByRole('region', { name: 'Went wrong' }).getByRole('listitem');
+    const wrong = page.getByRole('region', { name: 'Failed and skipped' }).getByRole('listitem');
     await wrong.filter({ hasText: 'The disk is full.' }).getByRole('link', { name: 'Held' }).click();
     await page.locator('.outcome').getByText('The disk is full.').waitFor();
 
-    // Yesterday, while an earlier run was not finished.
+    // Yesterday, while an earlier run was unfinished.
     const slot = new Date(new Date().setUTCHours(4, 0, 0, 0) - 86_400_000).toISOString();
     const { em } = database.orm;
     await rows(em, `update schedule_version set valid_from = now() - interval '3 days' where task_id = 2`);
@@ -143,7 +143,7 @@ describe.skipIf(!hasBrowser)('the dashboard', () => {
     expect(faults).toEqual([]);
   });
 
-  test('goes on by itself where the server was restarted, and no line of a run is lost or doubled', async () => {
+  test('reconnects after a server restart, with no line of a run lost or duplicated', async () => {
     await byRole('link', 'Tasks').click();
     await page.getByLabel('Search').fill('held');
     await byRole('button', /Run now.*Held/).click();
@@ -152,7 +152,7 @@ describe.skipIf(!hasBrowser)('the dashboard', () => {
     context.log('before the restart');
     await page.getByText('before the restart').waitFor();
     const { port } = new URL(app.address);
-    // The run goes on in a runner of its own while the gateway is away.
+    // The stop also ends the runner, so the run needs a second attempt.
     await app.stop();
     await page.getByText('Reconnecting…').waitFor();
     app = await startTestApp(database.url, { taskClasses: [held.taskClass], settings: { PORT: Number(port) } });
@@ -166,7 +166,7 @@ describe.skipIf(!hasBrowser)('the dashboard', () => {
   });
 
   test.each(['/', '/tasks', '/tasks/VGFzazox', '/runs/UnVuOjE='])(
-    '%s can be used by everybody: axe-core finds nothing',
+    '%s is accessible: axe-core finds no violation',
     async (path) => {
       await page.goto(`${app.address}${path}`);
       await page.getByRole('navigation', { name: 'Pages', exact: true }).waitFor();

@@ -13,16 +13,16 @@ import type { User } from './listed-user.ts';
 import { EditUser } from './user-dialog.tsx';
 
 const PAGE = 50;
-/** As many as the server gives at once; whoever is beyond is found by searching. */
+/** The server's limit for one query. Users beyond it are found by searching. */
 const MOST = 500;
 
-/** What is open over the page. */
+/** The dialog that is open. */
 type Opened =
   | { what: 'add' | 'import' }
   | { what: 'edit' | 'create'; user: User }
   | { what: 'replace' | 'revoke'; user: User; apiKey: string };
 
-/** The first so many users, as the server has them. */
+/** The first `count` users, in the server's order. */
 function useUsers(search: string, withRevoked: boolean) {
   const { client } = useSession();
   const [count, setCount] = useState(PAGE);
@@ -48,7 +48,7 @@ function useUsers(search: string, withRevoked: boolean) {
   return { users, failure, load, count, showMore: () => setCount(Math.min(count + PAGE, MOST)) };
 }
 
-/** Users and the keys with which they come in. */
+/** Users and their API keys. */
 export function ApiKeysPage() {
   const [params, setParams] = useSearchParams();
   const search = params.get('search') ?? '';
@@ -74,7 +74,7 @@ export function ApiKeysPage() {
           Add user
         </button>
         <button type="button" onClick={() => open({ what: 'import' })}>
-          Import key of the old installation
+          Import key from the old installation
         </button>
       </header>
       <form className="filters" onSubmit={(event) => event.preventDefault()}>
@@ -98,7 +98,11 @@ export function ApiKeysPage() {
       </form>
       <Failure message={failure} />
       {shown.length === 0 && (
-        <Empty>{users === null ? 'Loading…' : 'No user has that in their name. Add one, or search for less.'}</Empty>
+        <Empty>
+          {users === null
+            ? 'Loading…'
+            : 'No user has a name that contains this. Add a user, or search for something else.'}
+        </Empty>
       )}
       {shown.map((user) => (
         <UserCard key={user.id} user={user} withRevoked={withRevoked} open={open} />
@@ -109,7 +113,7 @@ export function ApiKeysPage() {
             Show more
           </button>
         ) : (
-          <p className="quiet">There are more: search for them.</p>
+          <p className="quiet">More users exist. Search by name to find them.</p>
         ))}
       <Dialogs opened={opened} onDone={load} onClose={() => open(null)} />
     </>
@@ -118,7 +122,7 @@ export function ApiKeysPage() {
 
 interface DialogsProps {
   opened: Opened | null;
-  /** Something was changed. */
+  /** Called after every change. */
   onDone: () => void;
   onClose: () => void;
 }
@@ -152,8 +156,8 @@ function UserCard({ user, withRevoked, open }: UserCardProps) {
   const { client, viewer } = useSession();
   const { edges, pageInfo } = user.apiKeys;
   const [all, setAll] = useState<readonly KeyLineFragment[] | null>(null);
-  // What is loaded anew is newer than what was unfolded.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: it folds whenever the keys were loaded
+  // Reloaded keys are newer than an expanded list: collapse it.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it collapses whenever the keys are reloaded
   useEffect(() => setAll(null), [user.apiKeys]);
   const unfold = async () => {
     const { data } = await client
@@ -180,7 +184,7 @@ function UserCard({ user, withRevoked, open }: UserCardProps) {
         </div>
       </header>
       {keys.length === 0 ? (
-        <Empty>No key opens anything for them. Create one, or leave them outside.</Empty>
+        <Empty>This user has no active key and cannot sign in. Create a key to give access.</Empty>
       ) : (
         <ul className="keys" aria-label={`Keys of ${user.name}`}>
           {keys.map((each) => (
@@ -220,7 +224,7 @@ function KeyLine({
         {isRevoked ? 'revoked' : 'since'} <Time at={isRevoked && revokedAt ? revokedAt : createdAt} />
         {!isRevoked && revokedAt && (
           <>
-            , replaced, and opens until <Time at={revokedAt} />
+            , replaced, valid until <Time at={revokedAt} />
           </>
         )}
         {lastUsedAt ? (
@@ -233,7 +237,7 @@ function KeyLine({
         {key === own && (
           <>
             {' '}
-            <strong className="badge running">You are signed in with it</strong>
+            <strong className="badge running">You are signed in with this key</strong>
           </>
         )}
       </span>

@@ -10,7 +10,10 @@ import { EditedTaskDocument, TaskClassesDocument } from '../operations.ts';
 import { Empty, Failure, PageTitle } from '../parts/parts.tsx';
 import { mayChange, useSession } from '../session/context.ts';
 
-/** The classes, and the task that is edited or copied: null for none, undefined until both are loaded. */
+/**
+ * The classes, and the task to edit or copy. `loaded` is null until both are loaded; its `task` is null for a new task or
+ * an unknown id.
+ */
 function useEditable(id: string | null) {
   const { client } = useSession();
   const [loaded, setLoaded] = useState<{ classes: EditableClasses; task: EditedTask | null } | null>(null);
@@ -32,13 +35,13 @@ function useEditable(id: string | null) {
   return { loaded, failure };
 }
 
-/** A new task; with `from` in the address a copy of that one. */
+/** A new task, or a copy of the task that `from` in the address names. */
 export function NewTaskPage() {
   const { viewer } = useSession();
   const [search] = useSearchParams();
   const from = search.get('from');
   const { loaded, failure } = useEditable(from);
-  if (viewer.role === 'VIEWER') return <Empty>Only an operator or an admin adds tasks.</Empty>;
+  if (viewer.role === 'VIEWER') return <Empty>Only operators and admins can add tasks.</Empty>;
   return (
     <>
       <header className="page-head">
@@ -48,7 +51,9 @@ export function NewTaskPage() {
       {loaded === null && failure === null && <Empty>Loading…</Empty>}
       {loaded && (
         <>
-          {from !== null && loaded.task === null && <Empty>There is no task to copy; this one begins empty.</Empty>}
+          {from !== null && loaded.task === null && (
+            <Empty>The task to copy does not exist. The form starts empty.</Empty>
+          )}
           <TaskEditor
             key={from}
             classes={loaded.classes}
@@ -61,7 +66,7 @@ export function NewTaskPage() {
   );
 }
 
-/** The copy of an operator is their own. */
+/** An operator owns their copies; an admin's copy keeps its owner. */
 function copyOf(task: EditedTask, isAdmin: boolean) {
   const values = valuesOfTask(task);
   return { ...values, name: `${task.name} (copy)`, ownerLegacyId: isAdmin ? values.ownerLegacyId : null };
@@ -73,7 +78,7 @@ export function EditTaskPage({ id }: { id: string }) {
   if (failure !== null) return <Failure message={failure} />;
   if (loaded === null) return <Empty>Loading…</Empty>;
   const { classes, task } = loaded;
-  if (task === null) return <Empty>There is no such task.</Empty>;
+  if (task === null) return <Empty>This task does not exist.</Empty>;
   const copy = `/tasks/new?from=${encodeURIComponent(id)}`;
   return (
     <>
@@ -82,12 +87,12 @@ export function EditTaskPage({ id }: { id: string }) {
       </header>
       {task.deletedAt ? (
         <Empty>
-          It is deleted. <Link href={copy}>Add it as a new task</Link>
+          This task was deleted. <Link href={copy}>Add it as a new task</Link>
         </Empty>
       ) : mayChange(viewer, task.owner) ? (
         <TaskEditor classes={classes} task={task} initial={valuesOfTask(task)} />
       ) : (
-        <Empty>It is the task of {task.owner.name}; they and an admin may change it.</Empty>
+        <Empty>Only {task.owner.name}, who owns this task, and admins can change it.</Empty>
       )}
     </>
   );

@@ -1,4 +1,4 @@
-// A key is created, imported or revoked.
+// The dialogs that create, replace, revoke and import an API key.
 import { useState } from 'react';
 import { Dialog, Field, submitting, Unplaced, useSending } from '../editor/form-parts.tsx';
 import {
@@ -17,14 +17,14 @@ interface DialogProps {
   onClose: () => void;
 }
 
-/** For how long a key that is replaced goes on opening, in seconds. */
-const OVERLAPS: Record<string, number> = { 'An hour': 3_600, 'A day': 86_400, 'A week': 604_800, 'Not at all': 0 };
+/** How long a replaced key stays valid, in seconds. */
+const OVERLAPS: Record<string, number> = { '1 hour': 3_600, '1 day': 86_400, '1 week': 604_800, 'Revoke it now': 0 };
 
-/** A new key, or one in place of a former one. Shows the secret this once. */
+/** Creates a key, or replaces the `former` one. The secret is shown once. */
 export function CreateKey({ user, former, onDone, onClose }: DialogProps & { user: User; former?: string }) {
   const { client } = useSession();
   const { faults, isBusy, send } = useSending();
-  // Sent twice, by a network that repeats, it makes one key.
+  // A request that the network repeats creates one key.
   const [idempotencyKey] = useState(() => crypto.randomUUID());
   const [made, setMade] = useState<{ key: string; secret: string | null } | null>(null);
   const [overlapSeconds, setOverlap] = useState(86_400);
@@ -49,11 +49,11 @@ export function CreateKey({ user, former, onDone, onClose }: DialogProps & { use
       <Dialog title={former === undefined ? `Create key for ${user.name}` : `Replace ${former}`} onClose={onClose}>
         <div className="stack">
           <p>
-            Whoever has the key and its secret is {user.name} for every door of the server. The secret is shown once, in
-            the next step.
+            Anyone with the key and its secret acts as {user.name}, in GraphQL and in api.php. The secret is shown once,
+            in the next step.
           </p>
           {former !== undefined && (
-            <Field label="The former key opens for" fault={faults.byField.get('input.overlapSeconds')}>
+            <Field label="Old key stays valid for" fault={faults.byField.get('input.overlapSeconds')}>
               {(ties) => (
                 <select {...ties} value={overlapSeconds} onChange={({ target }) => setOverlap(Number(target.value))}>
                   {Object.entries(OVERLAPS).map(([text, seconds]) => (
@@ -84,13 +84,13 @@ export function CreateKey({ user, former, onDone, onClose }: DialogProps & { use
         <Copyable label="Key" value={made.key} />
         {made.secret === null ? (
           <p className="failure" role="alert">
-            An earlier try made this key and its answer was lost, and the secret with it. Revoke the key and create
-            another.
+            An earlier request created this key, but its response was lost, and the secret with it. Revoke the key and
+            create another.
           </p>
         ) : (
           <>
             <Copyable label="Secret" value={made.secret} />
-            <p className="notice">Copy the secret now: it is never shown again.</p>
+            <p className="notice">Copy the secret now. It cannot be shown again.</p>
           </>
         )}
         <div className="buttons">
@@ -104,7 +104,7 @@ export function CreateKey({ user, former, onDone, onClose }: DialogProps & { use
 }
 
 function Copyable({ label, value }: { label: string; value: string }) {
-  const [told, setTold] = useState('Copy');
+  const [text, setText] = useState('Copy');
   return (
     <Field label={label}>
       {(ties) => (
@@ -114,11 +114,11 @@ function Copyable({ label, value }: { label: string; value: string }) {
             type="button"
             onClick={({ currentTarget }) =>
               void copy(value, currentTarget.parentElement?.querySelector('input')).then((isCopied) =>
-                setTold(isCopied ? 'Copied' : 'Press Ctrl+C'),
+                setText(isCopied ? 'Copied' : 'Press Ctrl+C'),
               )
             }
           >
-            {told}
+            {text}
             <span className="hidden"> {label.toLowerCase()}</span>
           </button>
         </div>
@@ -127,7 +127,7 @@ function Copyable({ label, value }: { label: string; value: string }) {
   );
 }
 
-/** Over plain HTTP browsers give no clipboard: there the text is selected, to be copied by hand. */
+/** Browsers offer no clipboard over plain HTTP: there the text is selected, to be copied by hand. Returns whether it was copied. */
 async function copy(text: string, input: HTMLInputElement | null | undefined): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
@@ -138,7 +138,7 @@ async function copy(text: string, input: HTMLInputElement | null | undefined): P
   }
 }
 
-/** To be confirmed by the key itself; with more care where it is the one that whoever looks has signed in with. */
+/** The user confirms by typing the key, and by a check box too for the key that they signed in with. */
 export function RevokeKey({ user, apiKey, onDone, onClose }: DialogProps & { user: User; apiKey: string }) {
   const { client, apiKey: own, signOut } = useSession();
   const { faults, isBusy, send } = useSending();
@@ -147,7 +147,7 @@ export function RevokeKey({ user, apiKey, onDone, onClose }: DialogProps & { use
   const isOwn = apiKey === own;
   const revoke = async () => {
     if (!(await send(() => client.mutation(RevokeApiKeyDocument, { key: apiKey })))) return;
-    if (isOwn) return signOut('You have revoked the key that you were signed in with.');
+    if (isOwn) return signOut('You revoked the key that you were signed in with.');
     onDone();
     onClose();
   };
@@ -155,15 +155,15 @@ export function RevokeKey({ user, apiKey, onDone, onClose }: DialogProps & { use
     <Dialog title="Revoke key" onClose={onClose}>
       <form onSubmit={submitting(revoke)}>
         <p>
-          <code>{apiKey}</code> of {user.name} opens nothing from then on, in GraphQL or api.php; what is open with it
-          ends. It cannot be undone.
+          <code>{apiKey}</code> of {user.name} stops working at once, in GraphQL and in api.php, and its open
+          connections are closed. This cannot be undone.
         </p>
         {isOwn && (
           <>
-            <p className="notice">You are signed in with this key, and will be signed out.</p>
+            <p className="notice">You are signed in with this key and will be signed out.</p>
             <label className="check">
               <input type="checkbox" checked={isSure} onChange={({ target }) => setSure(target.checked)} />I have
-              another key to come in with
+              another key to sign in with
             </label>
           </>
         )}
@@ -192,7 +192,7 @@ export function RevokeKey({ user, apiKey, onDone, onClose }: DialogProps & { use
   );
 }
 
-/** Lets callers of the old installation in with what they have. */
+/** Imports a key of the old installation, so that its callers need no change. */
 export function ImportKey({ onDone, onClose }: DialogProps) {
   const { client } = useSession();
   const { faults, isBusy, send } = useSending();
@@ -215,9 +215,9 @@ export function ImportKey({ onDone, onClose }: DialogProps) {
   };
   const fault = (field: string) => faults.byField.get(`input.${field}`);
   return (
-    <Dialog title="Import key of the old installation" onClose={onClose}>
+    <Dialog title="Import key from the old installation" onClose={onClose}>
       <form onSubmit={submitting(submit)}>
-        <p className="quiet">Callers go on with the key, secret and user_id that they have.</p>
+        <p className="quiet">Callers keep their key, secret and user_id.</p>
         <Field label="Key" fault={fault('key')}>
           {(ties) => (
             <input
@@ -255,7 +255,7 @@ export function ImportKey({ onDone, onClose }: DialogProps) {
             />
           )}
         </Field>
-        <Field label="Name" hint="Needed for a user that there is not yet." fault={fault('userName')}>
+        <Field label="Name" hint="Required for a new user." fault={fault('userName')}>
           {(ties) => (
             <input
               {...ties}
@@ -266,7 +266,7 @@ export function ImportKey({ onDone, onClose }: DialogProps) {
             />
           )}
         </Field>
-        <Field label="Role" hint="For a user that there is not yet; others keep theirs." fault={fault('role')}>
+        <Field label="Role" hint="For a new user. An existing user keeps their role." fault={fault('role')}>
           {(ties) => <RoleSelect {...ties} value={role} onChange={setRole} />}
         </Field>
         <Unplaced

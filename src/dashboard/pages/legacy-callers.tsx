@@ -9,7 +9,7 @@ import { Empty, Failure, PageTitle, Time } from '../parts/parts.tsx';
 import { useSession } from '../session/context.ts';
 
 const POLL_MS = 5_000;
-/** As many as the server tells of at most. */
+/** The server returns at most this many rows. */
 const MOST = 500;
 const SILENT_DAYS = 30;
 
@@ -17,7 +17,7 @@ type Use = LegacyCallersQuery['legacyCallers'][number];
 
 interface Caller {
   apiKey: Use['apiKey'];
-  /** The last to be called first. */
+  /** The most recently called action first. */
   uses: Use[];
 }
 
@@ -26,7 +26,7 @@ function callersOf(uses: readonly Use[], search: string): Caller[] {
   const wanted = uses.filter(({ action, apiKey }) =>
     [action, apiKey.key, apiKey.user.name].some((text) => text.toLowerCase().includes(sought)),
   );
-  // The order of the server is kept: the caller who called last comes first.
+  // Keeps the server's order: the most recent caller first.
   const byKey = Map.groupBy(wanted, ({ apiKey }) => apiKey.key);
   return [...byKey.values()].flatMap((own) => (own[0] ? [{ apiKey: own[0].apiKey, uses: own }] : []));
 }
@@ -44,7 +44,7 @@ export function LegacyCallersPage() {
   const [failure, setFailure] = useState<string | null>(null);
   const load = useCallback(async () => {
     const { data, error } = await client.query(LegacyCallersDocument, {}).toPromise();
-    setFailure(error ? `This is not fresh: ${error.message}` : null);
+    setFailure(error ? `The list is out of date: ${error.message}` : null);
     if (data !== undefined) setUses(data.legacyCallers);
   }, [client]);
   usePolling(load, POLL_MS);
@@ -55,11 +55,11 @@ export function LegacyCallersPage() {
         <PageTitle>Legacy callers</PageTitle>
       </header>
       <div className="what-to-do">
-        <p>Each key that has called the old api.php, and what it called. To close the old door for a caller:</p>
+        <p>Keys that called the old api.php, and the actions that they called. To move a caller off api.php:</p>
         <ol>
-          <li>Move the caller over to GraphQL; give it a new key on the page of API keys.</li>
-          <li>Watch here that its old key falls silent.</li>
-          <li>Revoke the old key: it opens nothing any more, here or there.</li>
+          <li>Move the caller to GraphQL, with a new key from the API keys page.</li>
+          <li>Check here that its old key is no longer used.</li>
+          <li>Revoke the old key. It then works neither in api.php nor in GraphQL.</li>
         </ol>
       </div>
       <form className="filters" onSubmit={(event) => event.preventDefault()}>
@@ -79,14 +79,14 @@ export function LegacyCallersPage() {
           {uses === null
             ? 'Loading…'
             : search === ''
-              ? 'Nobody has called api.php. Whoever does is listed here within seconds.'
-              : 'No key, user or action has that in its name.'}
+              ? 'No calls to api.php yet. New callers appear here within seconds.'
+              : 'No key, user or action contains this text.'}
         </Empty>
       )}
       {callers.map((caller) => (
         <CallerCard key={caller.apiKey.key} caller={caller} />
       ))}
-      {uses?.length === MOST && <p className="quiet">Those who called last; there may be more.</p>}
+      {uses?.length === MOST && <p className="quiet">Only the {MOST} most recent entries are listed.</p>}
     </>
   );
 }
@@ -103,7 +103,7 @@ function CallerCard({ caller: { apiKey, uses } }: { caller: Caller }) {
         {isOver(apiKey.revokedAt) ? (
           <span className="badge">Revoked</span>
         ) : (
-          isSilent(uses[0]) && <span className="badge skipped">Silent for {SILENT_DAYS} days</span>
+          isSilent(uses[0]) && <span className="badge skipped">Not used for {SILENT_DAYS} days</span>
         )}
         <span className="quiet">
           {calls.toLocaleString()} {calls === 1 ? 'call' : 'calls'}

@@ -1,4 +1,4 @@
 import type { UsersQuery } from '../operations.ts';
 
-/** A user as the page of API keys lists them. */
+/** A user as listed on the API keys page. */
 export type User = UsersQuery['users']['edges'][number]['node'];

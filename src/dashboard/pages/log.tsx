@@ -19,13 +19,13 @@ import { Empty, Failure, PageTitle } from '../parts/parts.tsx';
 import { useSession } from '../session/context.ts';
 import { StreamSign } from './now.tsx';
 
-/** How soon a new event is seen at the latest, beside what the request takes. */
+/** A new event is shown within this time plus that of the request. */
 const POLL_MS = 1_000;
 
 const TYPE_NAMES: Record<EventType, string> = {
   QUEUED: 'Queued',
   STARTED: 'Started',
-  LOG: 'Line',
+  LOG: 'Log line',
   PROGRESS: 'Progress',
   RETRYING: 'Retrying',
   SUCCEEDED: 'Succeeded',
@@ -78,7 +78,7 @@ function instantOf(text: string | null): string | null {
   return Number.isNaN(at) ? null : new Date(at).toISOString();
 }
 
-/** The log that meets the filter, kept fresh while it is followed. */
+/** The events that match the filter. New ones are loaded while the log is followed. */
 function useLog(filter: EventFilter, isFollowing: boolean) {
   const { client } = useSession();
   const [state, setState] = useState<LogState>({ held: null, isConnected: true, failure: null });
@@ -89,7 +89,7 @@ function useLog(filter: EventFilter, isFollowing: boolean) {
     reader.current = made;
     return () => made.close();
   }, [client, filter]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another filter is loaded at once
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new filter is loaded at once
   const poll = useCallback(async () => {
     if (isFollowing || reader.current?.isOpen === false) await reader.current?.newer();
   }, [isFollowing, client, filter]);
@@ -98,7 +98,7 @@ function useLog(filter: EventFilter, isFollowing: boolean) {
   return { ...state, showOlder };
 }
 
-/** What happened, the newest first. */
+/** Every event, newest first. */
 export function LogPage() {
   const { filter, set, isEmpty } = useLogFilter();
   const [isPaused, setPaused] = useState(false);
@@ -108,7 +108,7 @@ export function LogPage() {
   const [isLoading, setLoading] = useState(false);
   const lines = held?.lines ?? [];
   const older = async () => {
-    // What comes in would push out again what is asked for.
+    // New lines would push the older ones out of the window again.
     if (lines.length + OLDER > MOST_LINES) setPaused(true);
     setLoading(true);
     await showOlder();
@@ -120,7 +120,7 @@ export function LogPage() {
       <header className="page-head">
         <PageTitle>Log</PageTitle>
         {hasEnd ? (
-          <p className="sign stale">Of a time that is over</p>
+          <p className="sign stale">Past range</p>
         ) : isPaused ? (
           <p className="sign stale" role="status">
             Paused
@@ -138,20 +138,20 @@ export function LogPage() {
       <Failure message={failure} />
       {held?.wasCut === 'newer' && (
         <p className="quiet">
-          Newer lines were taken off this page, which holds {MOST_LINES.toLocaleString()}; follow the log to see them.
+          Newer lines were removed: this page holds at most {MOST_LINES.toLocaleString()}. Follow the log to see them.
         </p>
       )}
       {lines.length === 0 ? (
         <Empty>{emptyText(held === null, isEmpty)}</Empty>
       ) : (
-        <ol className="event-log" aria-label="Events, the newest first">
+        <ol className="event-log" aria-label="Events, newest first">
           {lines.map((line) => (
             <Line key={line.cursor} line={line} onActor={byActor} />
           ))}
         </ol>
       )}
       {held?.wasCut === 'older' && (
-        <p className="quiet">Older lines were taken off this page, which holds {MOST_LINES.toLocaleString()}.</p>
+        <p className="quiet">Older lines were removed: this page holds at most {MOST_LINES.toLocaleString()}.</p>
       )}
       {held?.hasOlder && (
         <button type="button" className="more" disabled={isLoading} onClick={() => void older()}>
@@ -165,8 +165,8 @@ export function LogPage() {
 function emptyText(isLoading: boolean, isUnfiltered: boolean): string {
   if (isLoading) return 'Loading…';
   return isUnfiltered
-    ? 'Nothing has happened yet. Add a task and run it: what happens is told here as it happens.'
-    : 'No event meets these conditions. What meets them from now on is told here as it happens.';
+    ? 'No events yet. Add a task and run it: its events appear here live.'
+    : 'No event matches this filter. New events that match appear here live.';
 }
 
 interface FiltersProps {
@@ -207,7 +207,7 @@ function Filters({ filter, set }: FiltersProps) {
         find={findTasks}
         onChoose={(found) => set('task', [found?.id ?? ''])}
       />
-      {/* Admins alone may list users; everybody may pick one from a line. */}
+      {/* Only admins may list users; any user can pick one from a line. */}
       {(viewer.role === 'ADMIN' || actor !== null) && (
         <Finder label="User" chosen={actor} find={findActors} onChoose={(found) => set('actor', [found?.id ?? ''])} />
       )}
@@ -217,7 +217,7 @@ function Filters({ filter, set }: FiltersProps) {
           {timeInWords(filter)}
         </summary>
         <fieldset>
-          <legend className="hidden">Types of events</legend>
+          <legend className="hidden">Event types</legend>
           {TYPES.map((type) => (
             <label key={type}>
               <input
@@ -251,7 +251,7 @@ interface MomentProps {
   onChange: (at: string) => void;
 }
 
-/** An instant as the clock of whoever looks shows it. */
+/** An instant, shown and entered in the browser's time zone. */
 function Moment({ label, at, onChange }: MomentProps) {
   return (
     <Field label={label}>
@@ -267,7 +267,7 @@ function Moment({ label, at, onChange }: MomentProps) {
   );
 }
 
-/** The names of these ids, once they are known. */
+/** The names of the nodes with these ids, as they are loaded. */
 function useNames(ids: readonly (string | undefined)[]): ReadonlyMap<string, string> {
   const { client } = useSession();
   const [names, setNames] = useState<ReadonlyMap<string, string>>(new Map());
@@ -285,7 +285,7 @@ function useNames(ids: readonly (string | undefined)[]): ReadonlyMap<string, str
   return names;
 }
 
-/** Drawn once: a line of the log never changes. */
+/** Rendered once: an event never changes. */
 const Line = memo(function Line({ line, onActor }: { line: LogLine; onActor: (id: string) => void }) {
   const { at, type, message, data, attempt, taskName, task, run, actor } = line;
   const [isOpen, setOpen] = useState(false);
@@ -318,8 +318,13 @@ const Line = memo(function Line({ line, onActor }: { line: LogLine; onActor: (id
           </button>
         )}
       </span>
-      <button type="button" className="plain by" title="Only theirs" onClick={() => onActor(actor.id)}>
-        <span className="hidden">Only what is by </span>
+      <button
+        type="button"
+        className="plain by"
+        title="Show only events by this user"
+        onClick={() => onActor(actor.id)}
+      >
+        <span className="hidden">Show only events by </span>
         {actor.name}
       </button>
       {isOpen && <pre>{JSON.stringify(data, null, 2)}</pre>}

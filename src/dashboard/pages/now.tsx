@@ -8,10 +8,10 @@ import { formatDuration, formatSeconds } from '../parts/format.ts';
 import { MINUTE_MS } from '../parts/intervals.ts';
 import { Ago, Countdown, Empty, PageTitle, ProgressBar, StateBadge, useNow } from '../parts/parts.tsx';
 
-/** Beyond these a list says that there are more. */
+/** Rows of a list at most; the count beside its title includes the others. */
 const SHOWN = 50;
 
-/** What runs at this moment, what waits, what comes next and what went wrong. */
+/** What is running, waiting, next, ended and failed at this moment. */
 export function NowPage() {
   const { runs, isConnected, behindSeconds } = useLiveRuns();
   const status = useStatus(runs);
@@ -27,7 +27,7 @@ export function NowPage() {
       </header>
       {status?.runners.length === 0 && (
         <p className="failure" role="alert">
-          No runner is alive: nothing is started until one is.
+          No runner is alive. No run starts until one is.
         </p>
       )}
       {status && <Figures status={status} now={now} />}
@@ -38,7 +38,7 @@ export function NowPage() {
               <Empty>
                 {runs === null
                   ? 'Loading…'
-                  : 'Nothing runs. Start a task from the list of tasks, or wait for its slot.'}
+                  : 'No run is running. Run a task from the Tasks page, or wait for its next slot.'}
               </Empty>
             ) : (
               <ul className="cards">
@@ -50,21 +50,21 @@ export function NowPage() {
           </Part>
           <Part title="Waiting" count={status ? waiting(status) : queued.length}>
             {queued.length === 0 ? (
-              <Empty>No run waits.</Empty>
+              <Empty>No run is waiting.</Empty>
             ) : (
               <RunTable runs={queued.slice(0, SHOWN)} caption="Waiting" now={now} />
             )}
           </Part>
           <Part title="Ended">
             {runs?.ended.length ? (
-              <RunTable runs={runs.ended} caption="Ended, the newest first" now={now} />
+              <RunTable runs={runs.ended} caption="Ended, newest first" now={now} />
             ) : (
               <Empty>No run has ended yet.</Empty>
             )}
           </Part>
         </div>
         <div>
-          <Part title="Went wrong">
+          <Part title="Failed and skipped">
             {runs?.wrong.length ? (
               <ul className="list">
                 {runs.wrong.map((run) => (
@@ -79,7 +79,7 @@ export function NowPage() {
                 ))}
               </ul>
             ) : (
-              <Empty>No run failed, and no slot was skipped.</Empty>
+              <Empty>No run failed and no slot was skipped.</Empty>
             )}
           </Part>
           <Part title="Next">
@@ -95,7 +95,7 @@ export function NowPage() {
 }
 
 function Part({ title, count, children }: { title: string; count?: number; children: ReactNode }) {
-  const id = `now-${title.toLowerCase().replace(' ', '-')}`;
+  const id = `now-${title.toLowerCase().replaceAll(' ', '-')}`;
   return (
     <section aria-labelledby={id}>
       <h2 id={id}>
@@ -113,32 +113,30 @@ function waiting({ queue }: Status): number {
 function Figures({ status, now }: { status: Status; now: number }) {
   const { queue, lateness, runners } = status;
   const places = runners.reduce((sum, runner) => sum + runner.places, 0);
-  const oldest = queue.readySince
-    ? `, the oldest for ${formatDuration((now - Date.parse(queue.readySince)) / 1_000)}`
-    : '';
+  const oldest = queue.readySince ? `, oldest for ${formatDuration((now - Date.parse(queue.readySince)) / 1_000)}` : '';
   return (
     <dl className="figures">
       <Figure name="Places taken" value={`${queue.running.toLocaleString()} of ${places.toLocaleString()}`}>
-        {runners.length === 1 ? 'of one runner' : `of ${runners.length} runners`}
+        {runners.length === 1 ? 'on 1 runner' : `on ${runners.length} runners`}
       </Figure>
       <Figure name="Waiting" value={waiting(status).toLocaleString()}>
         {waiting(status) === 0
-          ? 'nothing waits'
+          ? 'no run is waiting'
           : [
               queue.ready > 0 && `${queue.ready.toLocaleString()} for a place${oldest}`,
-              queue.delayed > 0 && `${queue.delayed.toLocaleString()} for their next attempt`,
-              queue.behind > 0 && `${queue.behind.toLocaleString()} for an earlier run of their task`,
+              queue.delayed > 0 && `${queue.delayed.toLocaleString()} for the next attempt`,
+              queue.behind > 0 && `${queue.behind.toLocaleString()} for an earlier run of the task`,
             ]
               .filter((part) => part !== false)
               .join('; ')}
       </Figure>
       <Figure name="Lateness p50" value={formatSeconds(lateness.p50Seconds)}>
         {lateness.slots === 0
-          ? 'no slot in the last hour'
+          ? 'no slots in the last hour'
           : `of ${lateness.slots.toLocaleString()} slots in the last hour`}
       </Figure>
       <Figure name="Lateness p99" value={formatSeconds(lateness.p99Seconds)}>
-        {lateness.slots > 0 && `the latest ${formatSeconds(lateness.maxSeconds)}`}
+        {lateness.slots > 0 && `max ${formatSeconds(lateness.maxSeconds)}`}
       </Figure>
     </dl>
   );
@@ -156,7 +154,7 @@ function Figure({ name, value, children }: { name: string; value: string; childr
 
 function Next({ status, now }: { status: Status | null; now: number }) {
   const upcoming = status?.upcoming?.filter(({ at }) => Date.parse(at) > now - MINUTE_MS) ?? [];
-  if (upcoming.length === 0) return <Empty>{status === null ? 'Loading…' : 'No slot comes within a month.'}</Empty>;
+  if (upcoming.length === 0) return <Empty>{status === null ? 'Loading…' : 'No slot within the next month.'}</Empty>;
   return (
     <ul className="list">
       {upcoming.map(({ at, task }) => (
@@ -172,7 +170,7 @@ function Next({ status, now }: { status: Status | null; now: number }) {
 }
 
 function Runners({ status, now }: { status: Status | null; now: number }) {
-  if (!status?.runners.length) return <Empty>{status === null ? 'Loading…' : 'None is alive.'}</Empty>;
+  if (!status?.runners.length) return <Empty>{status === null ? 'Loading…' : 'No runner is alive.'}</Empty>;
   return (
     <ul className="list">
       {status.runners.map(({ id, host, pid, startedAt, places, running, classNames }) => (
@@ -181,11 +179,11 @@ function Runners({ status, now }: { status: Status | null; now: number }) {
             {host} <span className="quiet">process {pid}</span>
           </span>
           <span className="quiet">
-            since <Ago at={startedAt} now={now} />
+            started <Ago at={startedAt} now={now} />
           </span>
           <span className="places">
-            <meter aria-label={`Places of ${host} ${pid} that are taken`} value={running} max={Math.max(places, 1)} />{' '}
-            {running} of {places}
+            <meter aria-label={`Places taken on ${host} ${pid}`} value={running} max={Math.max(places, 1)} /> {running}{' '}
+            of {places}
           </span>
         </li>
       ))}
@@ -193,7 +191,7 @@ function Runners({ status, now }: { status: Status | null; now: number }) {
   );
 }
 
-/** Whether what is on the screen is fresh. */
+/** Shows whether the data on the screen is live. */
 export function StreamSign({ isConnected, behindSeconds }: { isConnected: boolean; behindSeconds: number }) {
   const text = !isConnected
     ? 'Reconnecting…'

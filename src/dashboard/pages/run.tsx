@@ -20,9 +20,9 @@ import { useSession } from '../session/context.ts';
 import { socketUrl } from '../session/socket-url.ts';
 import { StreamSign } from './now.tsx';
 
-/** A run may log without end; the page holds its end. */
+/** A run may log without end; the page holds its last lines. */
 const MOST_LINES = 2_000;
-/** So close to the end of the log it is followed. */
+/** The log is followed while it is scrolled this close to its end. */
 const NEAR_END_PX = 40;
 
 type Line = Pick<
@@ -32,13 +32,13 @@ type Line = Pick<
 type Run = NonNullable<OneRunQuery['run']>;
 
 interface LogPart {
-  /** In order, the newest MOST_LINES at most unless earlier ones were asked for. */
+  /** In order. At most the newest MOST_LINES, unless the user loaded earlier ones. */
   lines: readonly Line[];
   /** Whether the log has lines before the first. */
   hasEarlier: boolean;
 }
 
-/** A run and the end of its log: what is there, then what comes, once and in order. */
+/** A run and the end of its log: the stored events, then the live ones, each once and in order. */
 function useRun(id: string) {
   const { client, authorization, signOut } = useSession();
   const [run, setRun] = useState<Run | null | undefined>(undefined);
@@ -56,14 +56,14 @@ function useRun(id: string) {
         setLog((known) => withLines(known, events));
         const progress = events.map(progressOf).findLast((each) => each !== null);
         if (progress !== undefined) setRun((known) => known && { ...known, progress });
-        // What a run logs does not change what else it is.
+        // Log lines and progress change nothing else of the run.
         if (events.some(({ type }) => type !== 'LOG' && type !== 'PROGRESS')) void refresh();
       });
       const follow = async () => {
         while (!signal.aborted) {
           const end = await loadLines(client, id, null, signal);
           if (end !== null) setLog(end);
-          // In this order: what the run becomes from here on is told by the feed.
+          // After the log: the feed starts at the log's end, so it reports every change that this query misses.
           await refresh();
           if (signal.aborted || end === null) return;
           const feed = createRunFeed({
@@ -77,7 +77,7 @@ function useRun(id: string) {
           try {
             for await (const event of feed) show(event);
           } catch (error) {
-            // The log has gone on without us: its end is loaded anew.
+            // Retention or a restore has removed the events after our cursor: reload the end of the log.
             if (!(error instanceof CursorExpired)) throw error;
           } finally {
             feed.close();
@@ -92,7 +92,7 @@ function useRun(id: string) {
     const earlier = await loadLines(client, id, first?.cursor ?? null, new AbortController().signal);
     if (earlier === null) return;
     setLog((known) => {
-      // Unless the lines that they come before have gone from the page meanwhile.
+      // Live lines may have pushed out our first line meanwhile: then there would be a gap.
       if (known.lines[0]?.cursor !== first?.cursor) return known;
       return { lines: [...earlier.lines, ...known.lines], hasEarlier: earlier.hasEarlier };
     });
@@ -106,7 +106,7 @@ function withLines({ lines, hasEarlier }: LogPart, more: readonly Line[]): LogPa
   return all.length <= most ? { lines: all, hasEarlier } : { lines: all.slice(-most), hasEarlier: true };
 }
 
-/** The last lines of the log, or those before a cursor, and where they end; null for a run that there is not. */
+/** The last lines of the log, or those before a cursor, with their end cursor. Null if the run does not exist. */
 async function loadLines(
   client: ReturnType<typeof useSession>['client'],
   id: string,
@@ -135,7 +135,7 @@ export function RunPage({ id }: { id: string }) {
   const now = useNow();
   const [failure, setFailure] = useState<string | null>(null);
   if (run === undefined) return <Empty>Loading…</Empty>;
-  if (run === null) return <Empty>There is no such run, or no more: retention removes old ones.</Empty>;
+  if (run === null) return <Empty>This run does not exist, or retention has deleted it.</Empty>;
   const end = run.finishedAt ? Date.parse(run.finishedAt) : now;
   return (
     <>
@@ -223,13 +223,13 @@ function RunActions({ run, onFailure }: { run: Run; onFailure: (message: string 
   );
 }
 
-/** Follows its end, unless whoever reads has scrolled away from it. */
+/** Follows the end of the log, unless the user has scrolled away from it. */
 function Log({ log: { lines, hasEarlier }, showEarlier }: { log: LogPart; showEarlier: () => void }) {
   const [search, setSearch] = useState('');
   const list = useRef<HTMLOListElement>(null);
   const isFollowing = useRef(true);
   const shown = lines.filter(({ type, message }) => type !== 'PROGRESS' && matches(type, message, search));
-  // biome-ignore lint/correctness/useExhaustiveDependencies: it scrolls whenever there are more lines
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it scrolls whenever lines were added
   useLayoutEffect(() => {
     if (list.current && isFollowing.current) list.current.scrollTop = list.current.scrollHeight;
   }, [shown.length]);
@@ -252,9 +252,9 @@ function Log({ log: { lines, hasEarlier }, showEarlier }: { log: LogPart; showEa
         </button>
       )}
       {shown.length === 0 ? (
-        <Empty>{search === '' ? 'Nothing was logged yet.' : 'No line that is shown holds that.'}</Empty>
+        <Empty>{search === '' ? 'No log lines yet.' : 'No loaded line contains this text.'}</Empty>
       ) : (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by the keyboard
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable element must be reachable by keyboard
         <ol className="lines" ref={list} onScroll={onScroll} tabIndex={0} aria-labelledby="log">
           {shown.map((line) => (
             <LogLine key={line.cursor} line={line} />
@@ -265,7 +265,7 @@ function Log({ log: { lines, hasEarlier }, showEarlier }: { log: LogPart; showEa
   );
 }
 
-/** Drawn once, however many follow. */
+/** Rendered once, however many lines follow. */
 const LogLine = memo(({ line: { at, type, message, attempt } }: { line: Line }) => (
   <li className={type.toLowerCase()}>
     <time dateTime={at} title={formatTime(at)}>
@@ -283,7 +283,7 @@ const LogLine = memo(({ line: { at, type, message, attempt } }: { line: Line }) 
   </li>
 ));
 
-/** Most runs have one. */
+/** The number of a retry; most runs have one attempt. */
 function attemptName(type: string, attempt: number | null | undefined): string {
   return type === 'STARTED' && attempt && attempt > 1 ? ` attempt ${attempt}` : '';
 }

@@ -17,14 +17,14 @@ export function TaskPage({ id }: { id: string }) {
   const [failure, setFailure] = useState<string | null>(null);
   const { task, durations, changes } = loaded;
   if (task === undefined) return <Empty>Loading…</Empty>;
-  if (task === null) return <Empty>There is no such task.</Empty>;
+  if (task === null) return <Empty>This task does not exist.</Empty>;
   return (
     <>
       <header className="page-head">
         <PageTitle>{task.name}</PageTitle>
         {task.deletedAt && <span className="badge failed">Deleted</span>}
         {!task.active && !task.deletedAt && <span className="badge">Paused</span>}
-        {!task.hasRunner && <span className="badge failed">no runner has its class</span>}
+        {!task.hasRunner && <span className="badge failed">No runner has its class</span>}
         <span className="buttons-inline">
           <TaskButtons task={task} onFailure={setFailure} />
           <TaskActions task={task} />
@@ -40,7 +40,7 @@ export function TaskPage({ id }: { id: string }) {
       </div>
       {durations.length > 0 && (
         <section aria-labelledby="durations">
-          <h2 id="durations">How long it took</h2>
+          <h2 id="durations">Run durations</h2>
           <div className="scroll">
             <Durations runs={durations} />
           </div>
@@ -55,14 +55,14 @@ export function TaskPage({ id }: { id: string }) {
 function Facts({ task, now }: { task: Task; now: number }) {
   return (
     <dl className="facts">
-      <dt>When</dt>
+      <dt>Schedule</dt>
       <dd>
         {rulesInWords(task.repeatItems).map((words) => (
           <div key={words}>{words}</div>
         ))}
-        {task.repeatItems.length === 0 && <span className="quiet">on request alone</span>}
+        {task.repeatItems.length === 0 && <span className="quiet">only on request</span>}
       </dd>
-      <dt>On the clock of</dt>
+      <dt>Time zone</dt>
       <dd>{task.timeZone}</dd>
       <dt>Next run</dt>
       <dd>
@@ -74,13 +74,13 @@ function Facts({ task, now }: { task: Task; now: number }) {
       <dd>{task.className}</dd>
       <dt>Owner</dt>
       <dd>{task.owner.name}</dd>
-      <dt>Id in the old API</dt>
+      <dt>Old API id</dt>
       <dd>{task.legacyId}</dd>
-      <dt>Tries</dt>
-      <dd>{triesOf(task)}</dd>
+      <dt>Attempts</dt>
+      <dd>{attemptsOf(task)}</dd>
       <dt>Overlap</dt>
       <dd>{OVERLAPS[task.overlap](task)}</dd>
-      <dt>After an outage</dt>
+      <dt>Catch-up</dt>
       <dd>{catchUpOf(task)}</dd>
       {task.data !== null && task.data !== undefined && (
         <>
@@ -95,31 +95,31 @@ function Facts({ task, now }: { task: Task; now: number }) {
 }
 
 const OVERLAPS: Record<Task['overlap'], (task: Task) => string> = {
-  SKIP: () => 'a slot is skipped while an earlier run is not finished',
-  QUEUE: ({ queueLimit }) => `a slot waits for the earlier run, ${queueLimit} at most`,
+  SKIP: () => 'a slot is skipped while an earlier run is unfinished',
+  QUEUE: ({ queueLimit }) => `a slot waits for the earlier run; at most ${queueLimit} wait`,
   ALLOW: () => 'runs may overlap',
   CANCEL_RUNNING: () => 'a slot cancels the earlier run',
 };
 
 const CATCH_UPS: Record<Task['catchUp'], string> = {
-  LATEST: 'the newest of the missed slots is run',
-  ALL: 'every missed slot is run',
-  NONE: 'missed slots are not run',
+  LATEST: 'runs the newest missed slot',
+  ALL: 'runs every missed slot',
+  NONE: 'runs no missed slot',
 };
 
 function catchUpOf({ catchUp, catchUpMaxAgeSeconds, misfireGraceSeconds }: Task): string {
   const bound =
     catchUp === 'NONE' || catchUpMaxAgeSeconds === null
       ? ''
-      : `, none older than ${formatDuration(catchUpMaxAgeSeconds)}`;
-  return `${CATCH_UPS[catchUp]}${bound}; missed is what is ${formatDuration(misfireGraceSeconds)} late`;
+      : `, if at most ${formatDuration(catchUpMaxAgeSeconds)} old`;
+  return `${CATCH_UPS[catchUp]}${bound}; a slot counts as missed after ${formatDuration(misfireGraceSeconds)}`;
 }
 
-function triesOf({ retry, timeoutSeconds }: Task): string {
-  const limit = `${formatDuration(timeoutSeconds)} at most`;
-  if (retry.attempts === 1) return `one, ${limit}`;
-  const growing = retry.backoff === 1 ? '' : `, then ${retry.backoff} times as long each`;
-  return `up to ${retry.attempts}, ${limit} each, ${formatDuration(retry.delaySeconds)} apart${growing}`;
+function attemptsOf({ retry, timeoutSeconds }: Task): string {
+  const limit = `timeout ${formatDuration(timeoutSeconds)}`;
+  if (retry.attempts === 1) return `1, ${limit}`;
+  const backoff = retry.backoff === 1 ? '' : `, backoff ×${retry.backoff}`;
+  return `up to ${retry.attempts}, ${limit} each, ${formatDuration(retry.delaySeconds)} apart${backoff}`;
 }
 
 function NextSlots({ loaded: { slots }, task }: { loaded: LoadedTask; task: Task }) {
@@ -142,8 +142,8 @@ function NextSlots({ loaded: { slots }, task }: { loaded: LoadedTask; task: Task
 }
 
 function whyNone({ active, deletedAt, repeatItems }: Task, neverFires: string | null | undefined): string {
-  if (deletedAt) return 'A deleted task expects no slot.';
-  if (!active) return 'A paused task expects no slot.';
-  if (repeatItems.length === 0) return 'It has no rules: it runs on request alone.';
-  return neverFires ?? 'No slot is to come.';
+  if (deletedAt) return 'A deleted task has no slots.';
+  if (!active) return 'A paused task has no slots.';
+  if (repeatItems.length === 0) return 'A task without rules runs only on request.';
+  return neverFires ?? 'No slot is left.';
 }

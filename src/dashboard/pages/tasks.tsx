@@ -11,7 +11,7 @@ import { AddTaskLink, TaskActions } from '../parts/task-actions.tsx';
 import { TaskButtons } from '../parts/task-buttons.tsx';
 import { useSession } from '../session/context.ts';
 
-/** Where the order has changed, the list is loaded again no sooner than this. */
+/** A list whose order has changed is reloaded at most this often. */
 const REORDER_MS = 5_000;
 
 const BY_NEXT_RUN = { label: 'Next run', orderBy: { field: 'NEXT_RUN_AT', direction: 'ASC' } } as const;
@@ -24,23 +24,23 @@ const ORDERS: Record<string, { label: string; orderBy: Wanted['orderBy'] }> = {
 
 const FILTERS: Record<string, { label: string; filter: Wanted['filter'] }> = {
   all: { label: 'All', filter: {} },
-  mine: { label: 'My own', filter: {} },
+  mine: { label: 'Mine', filter: {} },
   active: { label: 'Active', filter: { active: true } },
   paused: { label: 'Paused', filter: { active: false } },
   failed: { label: 'Last run failed', filter: { lastRunState: 'FAILED' } },
   running: { label: 'Running', filter: { lastRunState: 'RUNNING' } },
 };
 
-/** What is wanted, as the address says it. */
+/** The list that the address asks for: filter, order and page. */
 function useWanted(): [Wanted, URLSearchParams, (changes: Record<string, string>) => void] {
   const { viewer } = useSession();
   const [address, setAddress] = useSearchParams();
   const text = address.toString();
   const wanted = useMemo(() => {
-    const said = new URLSearchParams(text);
-    const show = said.get('show') ?? 'all';
-    const name = said.get('q') ?? '';
-    const className = said.get('class') ?? '';
+    const params = new URLSearchParams(text);
+    const show = params.get('show') ?? 'all';
+    const name = params.get('q') ?? '';
+    const className = params.get('class') ?? '';
     return {
       filter: {
         ...FILTERS[show]?.filter,
@@ -48,16 +48,16 @@ function useWanted(): [Wanted, URLSearchParams, (changes: Record<string, string>
         ...(name === '' ? {} : { name }),
         ...(className === '' ? {} : { className }),
       },
-      orderBy: (ORDERS[said.get('order') ?? 'next'] ?? BY_NEXT_RUN).orderBy,
-      after: said.get('after'),
-      before: said.get('before'),
+      orderBy: (ORDERS[params.get('order') ?? 'next'] ?? BY_NEXT_RUN).orderBy,
+      after: params.get('after'),
+      before: params.get('before'),
     };
   }, [text, viewer.id]);
   const change = (changes: Record<string, string>) =>
     setAddress(
       (known) => {
         const next = new URLSearchParams(known);
-        // Another list begins at its beginning.
+        // A changed list starts at its first page.
         for (const place of ['after', 'before']) next.delete(place);
         for (const [key, value] of Object.entries(changes)) {
           if (value === '') next.delete(key);
@@ -108,7 +108,7 @@ export function TasksPage() {
               </tbody>
             </table>
           </div>
-          <nav className="pages" aria-label="Pages of the list">
+          <nav className="pages" aria-label="Pagination">
             {page.pageInfo.hasPreviousPage && (
               <button type="button" onClick={() => change({ before: page.pageInfo.startCursor ?? '' })}>
                 Previous
@@ -126,8 +126,8 @@ export function TasksPage() {
           {page === null
             ? 'Loading…'
             : isFiltered
-              ? 'No task fits.'
-              : ['There is no task yet. ', <AddTaskLink key="add" />]}
+              ? 'No task matches this filter.'
+              : ['No tasks yet. ', <AddTaskLink key="add" />]}
         </Empty>
       )}
     </>
@@ -135,8 +135,8 @@ export function TasksPage() {
 }
 
 /**
- * Loads the list again where runs have changed its order, unless somebody points at it or has the focus in it: what
- * they are about to press must not move.
+ * Reloads the list when runs have changed its order, unless the pointer or the focus is in it: a button must not move while
+ * the user is about to press it.
  */
 function useReordering(tasks: readonly TaskLine[] | undefined, { orderBy }: Wanted, reload: () => void) {
   const isPointed = useRef(false);
@@ -186,7 +186,7 @@ function Filters({ address, change }: FiltersProps) {
   }, [client]);
   return (
     <form className="filters" onSubmit={(event) => event.preventDefault()}>
-      <Search said={address.get('q') ?? ''} onSearch={(q) => change({ q })} />
+      <Search text={address.get('q') ?? ''} onSearch={(q) => change({ q })} />
       <Choice
         label="Show"
         value={address.get('show') ?? 'all'}
@@ -209,9 +209,9 @@ function Filters({ address, change }: FiltersProps) {
   );
 }
 
-/** Searches once no more is typed. */
-function Search({ said, onSearch }: { said: string; onSearch: (text: string) => void }) {
-  const [typed, setTyped] = useState(said);
+/** Searches once the user stops typing. */
+function Search({ text: searched, onSearch }: { text: string; onSearch: (text: string) => void }) {
+  const [typed, setTyped] = useState(searched);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   useEffect(() => () => clearTimeout(timer.current), []);
   const type = (text: string) => {
@@ -264,7 +264,7 @@ function TaskRow({ task, now, onFailure }: TaskRowProps) {
         <Link href={`/tasks/${encodeURIComponent(task.id)}`}>{task.name}</Link>
         <div className="kind">
           {task.className.split('\\').at(-1)}, {task.owner.name}{' '}
-          {!task.hasRunner && <span className="badge failed">no runner</span>}
+          {!task.hasRunner && <span className="badge failed">No runner</span>}
         </div>
       </th>
       <td className="when">

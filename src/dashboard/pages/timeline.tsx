@@ -13,7 +13,7 @@ import { countOf, formatCount, inWords, type Load, STATES, totalOf } from '../ti
 import { Troubles } from '../timeline/troubles.tsx';
 import { centred, type Range, rangeOf, readView, type View, writeView, ZOOM_NAMES, ZOOMS } from '../timeline/view.ts';
 
-/** So many times as long as an answer took nothing more is asked. */
+/** Pause between two queries, as a multiple of how long the last one took. */
 const REST = 10;
 
 interface Shown {
@@ -21,7 +21,7 @@ interface Shown {
   range: Range;
 }
 
-/** The load of the view's range, looked at again at the pace of its zoom, or slower where the server has much to count. */
+/** The load of the view's range, reloaded at the interval of its zoom, or less often while the server is slow to count. */
 function useLoad({ zoom, from }: View) {
   const { client } = useSession();
   const [shown, setShown] = useState<Shown | null>(null);
@@ -51,14 +51,14 @@ function useLoad({ zoom, from }: View) {
   return { shown, failure };
 }
 
-/** Past and coming slots of all tasks on one axis. */
+/** Past and future slots of all tasks on one axis. */
 export function TimelinePage() {
   const [search] = useSearchParams();
   const [, navigate] = useLocation();
   const view = readView(search);
   const { zoom, at } = view;
   const { shown, failure } = useLoad(view);
-  // What is shown belongs to the view before until its load is there.
+  // Until the new zoom is loaded, `shown` belongs to the previous one.
   const isFresh = shown !== null && shown.range.stepMinutes === ZOOMS[zoom].step;
   const go = (change: Partial<View>) => navigate(`/timeline?${writeView({ ...view, ...change })}`);
   return (
@@ -74,12 +74,12 @@ export function TimelinePage() {
         <>
           <p className="range">
             {rangeName(shown.range)}
-            <span className="quiet"> · each bar {stepWords(shown.range.stepMinutes)}</span>
+            <span className="quiet"> · {stepWords(shown.range.stepMinutes)}</span>
           </p>
           <Notes load={shown.load} range={shown.range} />
           {shown.load.buckets.length === 0 ? (
             <Empty>
-              No task has a slot here. Give a task a repeat item, go to another time, or zoom out to see more of it.
+              No task has a slot in this range. Add a repeat item to a task, go to another time, or zoom out.
             </Empty>
           ) : (
             <LoadChart {...shown} zoom={zoom} selected={at} onSelect={(picked) => go({ at: picked })} />
@@ -100,15 +100,15 @@ export function TimelinePage() {
   );
 }
 
-/** What is listed is loaded anew when the counts are others. */
+/** Changes whenever the counts do; the lists are then reloaded. */
 function versionOf({ buckets }: Load): string {
   return STATES.map(({ field }) => countOf(buckets, field)).join();
 }
 
 function stepWords(minutes: number): string {
-  if (minutes === 1) return 'a minute';
+  if (minutes === 1) return '1 minute';
   if (minutes < 60) return `${minutes} minutes`;
-  return minutes === 60 ? 'an hour' : `${minutes / 60} hours`;
+  return minutes === 60 ? '1 hour' : `${minutes / 60} hours`;
 }
 
 type Go = (change: Partial<View>) => void;
@@ -151,32 +151,30 @@ function Controls({ view, onGo }: { view: View; onGo: Go }) {
   );
 }
 
-/** What the chart does not hold. */
+/** What the chart leaves out, and why. */
 function Notes({ load, range }: { load: Load; range: Range }) {
   const { from, plannedUntil, gapsLeftOut } = load;
   return (
     <>
       {Date.parse(from) > range.from && (
         <p className="note">
-          The records of slots before <Time at={from} /> have been removed.
+          Retention has deleted the slots before <Time at={from} />.
         </p>
       )}
       {Date.parse(plannedUntil) < range.to && (
         <p className="note">
-          The tasks have too many different schedules to count every coming slot: up to <Time at={plannedUntil} /> all
-          are here, later ones in part.
+          The tasks have too many different schedules to count every future slot. The chart is complete until{' '}
+          <Time at={plannedUntil} /> and shows only some of the later slots.
         </p>
       )}
-      {gapsLeftOut > 0 && (
-        <p className="note">{formatCount(gapsLeftOut)} gaps have too many skipped slots to be drawn.</p>
-      )}
+      {gapsLeftOut > 0 && <p className="note">{formatCount(gapsLeftOut)} gaps have too many skipped slots to show.</p>}
     </>
   );
 }
 
 function Legend({ buckets }: { buckets: Load['buckets'] }) {
   return (
-    <ul className="legend" aria-label="Slots of this range">
+    <ul className="legend" aria-label="Slots in this range">
       {STATES.map(({ field, name }) => (
         <li key={field}>
           <span className={`swatch ${field}`}>{name}</span> <strong>{formatCount(countOf(buckets, field))}</strong>
@@ -188,7 +186,7 @@ function Legend({ buckets }: { buckets: Load['buckets'] }) {
 
 function Busiest({ load }: { load: Load }) {
   const [most] = load.busiest;
-  // A pile-up is what stands out.
+  // Only minutes that stand out: at least a quarter of the busiest one.
   const minutes = load.busiest.filter(({ count }) => count > 1 && count * 4 >= (most?.count ?? 0));
   return (
     <section aria-labelledby="busiest">
@@ -214,27 +212,27 @@ function Busiest({ load }: { load: Load }) {
   );
 }
 
-/** The chart in words, for who cannot use it and for copying. */
+/** The chart as text: for screen readers and for copying. */
 function AsTable({ load, range, view }: Shown & { view: View }) {
   const [isOpen, setOpen] = useState(false);
   return (
     <details className="as-table" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>The chart as a table</summary>
       {isOpen && (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is to be scrolled by keys
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable element must be reachable by keyboard
         <section className="scroll tall" tabIndex={0} aria-label="The chart as a table">
           <table>
             <caption className="hidden">Slots by time</caption>
             <thead>
               <tr>
                 <th scope="col">Time</th>
-                <th scope="col">All</th>
+                <th scope="col">Total</th>
                 {STATES.map(({ field, name }) => (
                   <th key={field} scope="col">
                     {name}
                   </th>
                 ))}
-                <th scope="col">Most in a minute</th>
+                <th scope="col">Max per minute</th>
               </tr>
             </thead>
             <tbody>
@@ -260,7 +258,7 @@ function AsTable({ load, range, view }: Shown & { view: View }) {
   );
 }
 
-/** Those of the step that is picked; else of the whole range where that is short. */
+/** The tasks of the selected step, or of the whole range if it is short. */
 function Tasks({ load, range, view, onGo }: Shown & { view: View; onGo: Go }) {
   const { zoom, at } = view;
   const end = at === null ? 0 : at + range.stepMinutes * MINUTE_MS;
@@ -302,7 +300,7 @@ function Tasks({ load, range, view, onGo }: Shown & { view: View; onGo: Go }) {
       ) : isShort ? (
         <Lanes range={range} zoom={zoom} now={Date.parse(load.now)} isStep={false} version={versionOf(load)} />
       ) : (
-        <Empty>Pick a bar to see its tasks, or zoom in to six hours.</Empty>
+        <Empty>Select a bar to see its tasks, or zoom in to 6 hours.</Empty>
       )}
     </section>
   );

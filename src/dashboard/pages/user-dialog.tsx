@@ -5,8 +5,8 @@ import { useSession } from '../session/context.ts';
 import type { User } from './listed-user.ts';
 
 const ROLES: Record<Role, string> = {
-  VIEWER: 'Viewer: reads',
-  OPERATOR: 'Operator: writes own tasks',
+  VIEWER: 'Viewer: read only',
+  OPERATOR: 'Operator: changes own tasks',
   ADMIN: 'Admin: everything',
 };
 
@@ -23,7 +23,7 @@ export function RoleSelect({ value, onChange, ...ties }: { value: Role; onChange
 }
 
 interface EditUserProps {
-  /** Null for one who is to be added. */
+  /** Null to add a user. */
   user: User | null;
   onDone: () => void;
   onClose: () => void;
@@ -49,7 +49,7 @@ export function EditUser({ user, onDone, onClose }: EditUserProps) {
   const submit = async () => {
     const answer = user === null ? await send(add) : await send(() => update(user.id));
     if (answer === null) return;
-    // Another role of one's own opens other pages.
+    // A new role of the viewer's own opens other pages.
     if (isOther && user?.id === viewer.id) return location.reload();
     onDone();
     onClose();
@@ -71,7 +71,9 @@ export function EditUser({ user, onDone, onClose }: EditUserProps) {
         </Field>
         <Field
           label="Role"
-          hint={isOther ? 'It counts at once: what they have open ends, and they sign in again.' : undefined}
+          hint={
+            isOther ? 'Takes effect at once: open connections are closed, and the user must sign in again.' : undefined
+          }
           fault={faults.byField.get('input.role')}
         >
           {(ties) => <RoleSelect {...ties} value={role} onChange={setRole} />}
@@ -79,14 +81,16 @@ export function EditUser({ user, onDone, onClose }: EditUserProps) {
         {user !== null && (
           <label className="check">
             <input type="checkbox" checked={isDisabled} onChange={({ target }) => setDisabled(target.checked)} />
-            Disabled: none of their keys opens anything; their tasks go on
+            Disabled: their keys stop working; their tasks keep running
           </label>
         )}
-        {isOther && user.id === viewer.id && <p className="notice">This is you: you will lose this page.</p>}
+        {isOther && user.id === viewer.id && (
+          <p className="notice">This is your own account: you will lose access to this page.</p>
+        )}
         {user === null && (
           <Field
             label="user_id of the old API"
-            hint="Only for one whom old callers know already; the next free one unless given."
+            hint="Only for a user that old callers already know. Defaults to the next free id."
             fault={faults.byField.get('input.legacyId')}
           >
             {(ties) => (

@@ -1,6 +1,6 @@
 import { Component, type ReactNode } from 'react';
 
-/** Stands in for a page that cannot be shown: after an upgrade of the server the code of pages not yet opened is gone. */
+/** Replaces a page that failed to load or render. After a server upgrade, the code of pages not yet opened no longer exists. */
 export class Broken extends Component<{ children: ReactNode }, { message: string | null }> {
   override state: { message: string | null } = { message: null };
 
@@ -12,9 +12,9 @@ export class Broken extends Component<{ children: ReactNode }, { message: string
     if (this.state.message === null) return this.props.children;
     return (
       <div className="failure" role="alert">
-        <p>This page cannot be shown; perhaps the server is a newer one by now. {this.state.message}</p>
+        <p>This page cannot be shown. The server may have been upgraded. {this.state.message}</p>
         <button type="button" onClick={() => location.reload()}>
-          Load it again
+          Reload
         </button>
       </div>
     );

@@ -1,7 +1,7 @@
 import type { DstNote } from '../operations.ts';
 
-/** How a slot meets a change of the clock. */
+/** What a daylight saving change does to a slot. */
 export const DST_NOTES: Record<DstNote, string> = {
-  SKIPPED_WALL_TIME: 'the clock skips that time; it fires right after',
-  REPEATED_WALL_TIME: 'that time occurs twice; it fires the first time',
+  SKIPPED_WALL_TIME: 'the clock skips this time; the slot fires right after',
+  REPEATED_WALL_TIME: 'this time occurs twice; the slot fires the first time',
 };

@@ -1,4 +1,4 @@
-// How long the last runs of a task took, as bars.
+// A bar chart of how long the last runs of a task took.
 import { useLocation } from 'wouter';
 import type { DurationsQuery } from '../operations.ts';
 import { formatSeconds, formatTime, STATE_NAMES } from './format.ts';
@@ -7,15 +7,15 @@ type Run = NonNullable<DurationsQuery['task']>['runs']['edges'][number]['node'];
 
 const WIDTH = 1_000;
 const HEIGHT = 160;
-/** Left of the bars, for the scale. */
+/** Space for the scale, left of the bars. */
 const MARGIN = 70;
 const BARS = 100;
-/** Steps of a scale of time, in seconds. */
+/** Tick intervals of the scale, in seconds. */
 const NICE = [
   0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400,
 ];
 
-/** `runs` are the newest first and have ended; drawn the other way round, as time goes. */
+/** `runs` are finished, newest first; the chart shows the oldest first. */
 export function Durations({ runs }: { runs: readonly Run[] }) {
   const [, navigate] = useLocation();
   const shown = runs.slice(0, BARS).toReversed();
@@ -39,7 +39,7 @@ export function Durations({ runs }: { runs: readonly Run[] }) {
         const height = Math.max(2, y(0) - y(secondsOf(run)));
         const x = MARGIN + (BARS - shown.length + index) * width;
         return (
-          // biome-ignore lint/a11y/noStaticElementInteractions: the table of runs has the same links for the keyboard
+          // biome-ignore lint/a11y/noStaticElementInteractions: the run table has the same links for keyboard users
           <rect
             key={run.id}
             className={run.state.toLowerCase()}
@@ -64,5 +64,5 @@ function secondsOf({ startedAt, finishedAt }: Run): number {
 function inWords(runs: readonly Run[]): string {
   const seconds = runs.map(secondsOf).toSorted((left, right) => left - right);
   const median = seconds[Math.floor(seconds.length / 2)];
-  return `The last ${runs.length} runs took ${formatSeconds(seconds[0])} to ${formatSeconds(seconds.at(-1))}, half of them less than ${formatSeconds(median)}.`;
+  return `The last ${runs.length} runs took ${formatSeconds(seconds[0])} to ${formatSeconds(seconds.at(-1))}, median ${formatSeconds(median)}.`;
 }

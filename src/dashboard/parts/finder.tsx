@@ -10,13 +10,13 @@ export interface Found {
 
 interface FinderProps {
   label: string;
-  /** What was chosen; null for none. */
+  /** The selection; null for none. */
   chosen: Found | null;
   find: (text: string) => Promise<readonly Found[]>;
   onChoose: (found: Found | null) => void;
 }
 
-/** Chooses one of many by a part of its name. `find` is to be stable. */
+/** Selects one of many by part of its name. `find` must keep its identity between renders. */
 export function Finder({ label, chosen, find, onChoose }: FinderProps) {
   const id = useId();
   const [text, setText] = useState('');
@@ -54,14 +54,14 @@ export function Finder({ label, chosen, find, onChoose }: FinderProps) {
         id={id}
         type="search"
         value={text}
-        placeholder="Part of its name"
+        placeholder="Part of the name"
         autoComplete="off"
         onChange={(event) => setText(event.target.value)}
         onKeyDown={(event) => event.key === 'Escape' && setText('')}
       />
       {text !== '' && found !== null && (
-        <ul aria-label={`Found for ${label.toLowerCase()}`}>
-          {found.length === 0 && <li className="quiet">Nothing has that in its name.</li>}
+        <ul aria-label={`Results for ${label.toLowerCase()}`}>
+          {found.length === 0 && <li className="quiet">No name contains this text.</li>}
           {found.map((each) => (
             <li key={each.id}>
               <button type="button" onClick={() => choose(each)}>

@@ -1,10 +1,10 @@
-// How times, durations and states are written.
+// Formats times, durations and states.
 import type { RunState } from '../operations.ts';
 import { MINUTE_MS } from './intervals.ts';
 
 const HERE = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 
-/** In the zone of whoever looks. */
+/** Date and time in the browser's time zone. */
 export function formatTime(instant: string): string {
   return HERE.format(new Date(instant));
 }
@@ -17,7 +17,7 @@ const CLOCK = new Intl.DateTimeFormat(undefined, {
   hourCycle: 'h23',
 });
 
-/** The time of day to the millisecond, in the zone of whoever looks. */
+/** The time of day to the millisecond, in the browser's time zone. */
 export function formatClock(instant: string): string {
   return CLOCK.format(new Date(instant));
 }
@@ -32,18 +32,18 @@ const STAMP = new Intl.DateTimeFormat(undefined, {
   hourCycle: 'h23',
 });
 
-/** The day and the time to the millisecond, in the zone of whoever looks. */
+/** The day and time to the millisecond, in the browser's time zone. */
 export function formatStamp(instant: string): string {
   return STAMP.format(new Date(instant));
 }
 
-/** In the zone of the task, for the hover text. */
+/** Date and time in the task's time zone, for the tooltip. */
 export function formatIn(instant: string, timeZone: string): string {
   const there = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'long', timeZone });
   return `${there.format(new Date(instant))} (${timeZone})`;
 }
 
-/** The value of a datetime-local input, in the zone of the browser; empty for what is no instant. */
+/** The value of a datetime-local input, in the browser's time zone; empty if `instant` is not one. */
 export function formatLocalInput(instant: string | null | undefined): string {
   const at = new Date(instant ?? '');
   if (Number.isNaN(at.getTime())) return '';
@@ -71,13 +71,13 @@ export function formatDuration(seconds: number): string {
   return parts.filter((part) => part !== '').join(' ');
 }
 
-/** Minutes are enough for what is older than one. */
+/** In whole minutes from one minute on. */
 export function formatAge(seconds: number): string {
   if (seconds < 1) return 'just now';
   return `${formatDuration(seconds < 60 ? seconds : Math.floor(seconds / 60) * 60)} ago`;
 }
 
-/** Of a measurement: `0.4 s`, `12 s`, `2 h 5 min`. */
+/** A measured duration: `400 ms`, `1.5 s`, `12 s`, `2 h 5 min`. */
 export function formatSeconds(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined) return '—';
   if (seconds < 1) return `${Math.round(seconds * 1_000)} ms`;
@@ -93,7 +93,7 @@ export const STATE_NAMES: Record<RunState, string> = {
   SKIPPED: 'Skipped',
 };
 
-/** Whether the end of something, if it has one, is past. */
+/** Whether `end` is past; null never ends. */
 export function isOver(end: string | null): boolean {
   return end !== null && Date.parse(end) <= Date.now();
 }

@@ -1,7 +1,7 @@
-// Lengths of time in milliseconds, the unit in which the browser counts instants and delays.
+// Durations in milliseconds, the browser's unit of instants and delays.
 
 export const MINUTE_MS = 60_000;
 export const DAY_MS = 86_400_000;
 
-/** How long a search waits after the last key that was typed. */
+/** How long a search waits after the last keystroke. */
 export const TYPED_MS = 250;

@@ -1,16 +1,16 @@
-// Small parts that several pages show.
+// Small components that several pages share.
 import { type ReactNode, useEffect, useState } from 'react';
 import { serverNow } from '../live/clock.ts';
 import type { RunState } from '../operations.ts';
 import { formatAge, formatDuration, formatIn, formatTime, STATE_NAMES } from './format.ts';
 
 interface PageTitleProps {
-  /** For the tab, where it is not what the heading says. */
+  /** The title of the browser tab, if it differs from the heading. */
   name?: string;
   children: ReactNode;
 }
 
-/** The heading of a page, which names the browser's tab too. */
+/** The heading of a page; it also sets the title of the browser tab. */
 export function PageTitle({ name, children }: PageTitleProps) {
   const title = name ?? String(children);
   useEffect(() => {
@@ -23,7 +23,7 @@ export function StateBadge({ state }: { state: RunState }) {
   return <span className={`badge ${state.toLowerCase()}`}>{STATE_NAMES[state]}</span>;
 }
 
-/** A time in the zone of whoever looks; in that of the task on hover. */
+/** A time in the browser's time zone; the tooltip shows it in the task's. */
 export function Time({ at, timeZone }: { at: string | null | undefined; timeZone?: string }) {
   if (!at) return <span className="quiet">—</span>;
   return (
@@ -33,7 +33,7 @@ export function Time({ at, timeZone }: { at: string | null | undefined; timeZone
   );
 }
 
-/** The present by the server's clock, once a second. */
+/** The current time by the server's clock, updated every second. */
 export function useNow(): number {
   const [now, setNow] = useState(serverNow);
   useEffect(() => {
@@ -53,7 +53,7 @@ export function Countdown({ to, now, timeZone }: { to: string | null | undefined
   );
 }
 
-/** How long ago; when exactly, on hover. */
+/** How long ago; the tooltip shows the exact time. */
 export function Ago({ at, now, timeZone }: { at: string; now: number; timeZone?: string }) {
   const there = timeZone === undefined ? '' : `\n${formatIn(at, timeZone)}`;
   return (
@@ -79,7 +79,7 @@ export function Failure({ message }: { message: string | null | undefined }) {
   ) : null;
 }
 
-/** What stands where there is nothing yet, and says what to do first. */
+/** Shown in place of empty content; says what to do next. */
 export function Empty({ children }: { children: ReactNode }) {
   return <p className="empty">{children}</p>;
 }

@@ -1,18 +1,18 @@
-// The last runs of a task as bars: how long each took, and how it ended.
+// The last runs of a task as bars: the height is the duration, the color the state.
 
 import type { RunState, TaskLineFragment } from '../operations.ts';
 import { formatSeconds, STATE_NAMES } from './format.ts';
 
 type Run = TaskLineFragment['runs']['edges'][number]['node'];
 
-/** Bars, whether there are so many runs or not. */
+/** The width is that of this many bars, even if there are fewer runs. */
 const BARS = 12;
 const STEP = 7;
 const HEIGHT = 24;
-/** Of a run that took no time, or did not run. */
+/** The height of a run that took no time or never started. */
 const LEAST = 4;
 
-/** `runs` are the newest first; drawn the other way round, as time goes. */
+/** `runs` are newest first; the chart shows the oldest first. */
 export function Sparkline({ runs, name }: { runs: readonly Run[]; name: string }) {
   if (runs.length === 0) return <span className="quiet">—</span>;
   const shown = runs.slice(0, BARS).toReversed();

@@ -1,4 +1,4 @@
-// What may be done to the list of tasks and to a task, for who may do it.
+// Add, edit, duplicate and delete tasks, for users who may.
 import './task-actions.css';
 import { type FormEvent, useEffect, useId, useState } from 'react';
 import { Link, useLocation } from 'wouter';
@@ -19,7 +19,7 @@ export function AddTaskLink() {
 
 interface TaskActionsProps {
   task: { id: string; name: string; owner: { id: string }; deletedAt: string | null };
-  /** In a row of a list: without what is for one task alone. */
+  /** In a row of a list, which has no Duplicate button. */
   isRow?: boolean;
 }
 
@@ -53,14 +53,14 @@ export function TaskActions({ task, isRow = false }: TaskActionsProps) {
   );
 }
 
-/** Tells the rows' buttons apart for those who hear them. */
+/** Names the task in the buttons of a row, for screen readers. */
 function Of({ task: { name }, isRow }: Required<Pick<TaskActionsProps, 'isRow'>> & Pick<TaskActionsProps, 'task'>) {
   return isRow && <span className="hidden">: {name}</span>;
 }
 
 type DeletedTask = NonNullable<DeletedTaskQuery['task']>;
 
-/** Loads the task, so that what is deleted is what is shown. */
+/** Loads the task and its version, so that only the task as shown can be deleted. */
 function DeleteDialog({ id, onClose }: { id: string; onClose: () => void }) {
   const { client } = useSession();
   const [task, setTask] = useState<DeletedTask | null>(null);
@@ -69,12 +69,12 @@ function DeleteDialog({ id, onClose }: { id: string; onClose: () => void }) {
     return whileCurrent(async (signal) => {
       const { data, error } = await client.query(DeletedTaskDocument, { id }).toPromise();
       if (signal.aborted) return;
-      setFailure(error?.message ?? (data?.task ? null : 'There is no such task.'));
+      setFailure(error?.message ?? (data?.task ? null : 'This task does not exist.'));
       setTask(data?.task ?? null);
     });
   }, [client, id]);
   return (
-    <Dialog title="Delete the task" onClose={onClose}>
+    <Dialog title="Delete task" onClose={onClose}>
       <Failure message={failure} />
       {task === null && failure === null && <Empty>Loading…</Empty>}
       {task && <DeleteForm task={task} onClose={onClose} />}
@@ -92,7 +92,7 @@ function DeleteForm({ task, onClose }: { task: DeletedTask; onClose: () => void 
   const described = useId();
   const submit = async (event: FormEvent) => {
     event.preventDefault();
-    if (!isName(typed, task.name)) return setFault('It is not the name of the task.');
+    if (!isName(typed, task.name)) return setFault('The name does not match.');
     setFault(undefined);
     const { id, version } = task;
     const input = { task: { id }, expectedVersion: version, idempotencyKey: key };
@@ -102,7 +102,7 @@ function DeleteForm({ task, onClose }: { task: DeletedTask; onClose: () => void 
     const { byField, other } = faultsOf(error);
     setFailure(
       isChanged
-        ? 'Somebody has changed the task meanwhile: close this and look at it again.'
+        ? 'The task was changed meanwhile. Close this dialog and check it again.'
         : (other ?? [...byField.values()].join(' ')),
     );
   };
@@ -110,13 +110,13 @@ function DeleteForm({ task, onClose }: { task: DeletedTask; onClose: () => void 
     <form aria-describedby={described} onSubmit={(event) => void submit(event)}>
       <div id={described}>
         <p>
-          <strong>{task.name}</strong> will expect no slot any more. Its history, its runs and their ids stay, and it
-          can be copied into a new task; it cannot be brought back.
+          <strong>{task.name}</strong> will have no more slots. Its history, runs and ids are kept, and it can be copied
+          to a new task. This cannot be undone.
         </p>
-        {task.running.edges.length > 0 && <p>The run that is under way ends as it would.</p>}
-        {task.queued.edges.length > 0 && <p>The runs that wait are cancelled.</p>}
+        {task.running.edges.length > 0 && <p>The current run finishes normally.</p>}
+        {task.queued.edges.length > 0 && <p>Waiting runs are cancelled.</p>}
       </div>
-      <Field label="Type the name of the task" fault={fault}>
+      <Field label="Type the task name to confirm" fault={fault}>
         {(ties) => (
           <input
             {...ties}
@@ -130,7 +130,7 @@ function DeleteForm({ task, onClose }: { task: DeletedTask; onClose: () => void 
       <Failure message={failure} />
       <div className="buttons">
         <button type="button" onClick={onClose}>
-          Keep it
+          Cancel
         </button>
         <button type="submit" className="danger">
           Delete
@@ -140,7 +140,7 @@ function DeleteForm({ task, onClose }: { task: DeletedTask; onClose: () => void 
   );
 }
 
-/** A name may hold blanks and newlines that no one can see or type. */
+/** Ignores differences in white space: a name may contain newlines, which cannot be typed. */
 function isName(typed: string, name: string): boolean {
   const plain = (text: string) => text.replaceAll(/\s+/g, ' ').trim();
   return plain(typed) === plain(name);

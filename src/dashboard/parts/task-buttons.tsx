@@ -7,7 +7,7 @@ interface TaskButtonsProps {
   onFailure: (message: string | null) => void;
 }
 
-/** Runs, pauses and resumes a task, for those who may. */
+/** Runs, pauses and resumes a task, for users who may. */
 export function TaskButtons({ task, onFailure }: TaskButtonsProps) {
   const { client, viewer } = useSession();
   const [isBusy, setBusy] = useState(false);
@@ -21,7 +21,7 @@ export function TaskButtons({ task, onFailure }: TaskButtonsProps) {
   const toggle = () =>
     act(() => client.mutation(task.active ? PauseTaskDocument : ResumeTaskDocument, { id: task.id }).toPromise());
   const run = () =>
-    // Sent twice, by a network that repeats, it runs once.
+    // A request that the network repeats starts one run.
     act(() => client.mutation(ExecuteTaskDocument, { id: task.id, key: crypto.randomUUID() }).toPromise());
   return (
     <>

@@ -1,4 +1,4 @@
-// What is on record of a task: its runs, and what users did to it.
+// The records of a task: its runs, and its changes by users.
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { Link } from 'wouter';
 import { rulesInWords } from '../../calendar/rule-words.ts';
@@ -9,10 +9,10 @@ import { useSession } from '../session/context.ts';
 import { formatDuration, formatSeconds } from './format.ts';
 import { Ago, Empty, StateBadge, Time } from './parts.tsx';
 
-/** Rows of a page. */
+/** Rows per page. */
 const PAGE = 20;
 
-/** Pages of a list, the newest first: the first is loaded again when something has happened, the others when asked for. */
+/** A paged list, newest first. The first page is reloaded whenever `changes` grows, the others are loaded on request. */
 function usePages<Item, Place>(
   load: (place: Place | null) => Promise<{ items: readonly Item[]; next: Place | null } | null>,
   changes: number,
@@ -23,7 +23,7 @@ function usePages<Item, Place>(
   const [older, setOlder] = useState<readonly Item[]>([]);
   const [next, setNext] = useState<Place | null>(null);
   const isOpened = older.length > 0;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `changes` asks again
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new `changes` reloads
   useEffect(() => {
     return whileCurrent(async (signal) => {
       const page = await load(null);
@@ -32,11 +32,11 @@ function usePages<Item, Place>(
       first.current = page.items;
       setNewest(page.items);
       if (!isOpened) return setNext(page.next);
-      // What was pushed off the first page stays between it and what was opened.
+      // Items pushed off the first page go between it and the opened pages.
       const known = new Set(page.items.map(keyOf));
       const pushedOff = before.filter((item) => !known.has(keyOf(item)));
       if (pushedOff.length < before.length) return setOlder((opened) => [...pushedOff, ...opened]);
-      // More than a page came at once: what lies between is not known, so what was opened is closed.
+      // More than a page is new: items between it and the opened pages are unknown, so close those.
       setOlder([]);
       setNext(page.next);
     });
@@ -63,23 +63,23 @@ export function Runs({ task, changes, now }: { task: Task; changes: number; now:
     [client, task.id],
   );
   const { newest, older, hasOlder, showOlder } = usePages(load, changes, runKey);
-  // Of a run that has moved from the first page to the others, the newer word counts.
+  // A run may be in both: the first page has its newer state.
   const runs = [...new Map([...older, ...(newest ?? [])].map((run) => [run.id, run])).values()].toSorted(byAge);
   return (
     <section aria-labelledby="runs">
       <h2 id="runs">Runs</h2>
       {runs.length === 0 ? (
-        <Empty>{newest === null ? 'Loading…' : 'It has not run yet: run it now, or wait for its next slot.'}</Empty>
+        <Empty>{newest === null ? 'Loading…' : 'No runs yet. Run the task now, or wait for its next slot.'}</Empty>
       ) : (
         <div className="scroll">
           <table className="stack">
-            <caption className="hidden">Runs, the newest first</caption>
+            <caption className="hidden">Runs, newest first</caption>
             <thead>
               <tr>
                 <th scope="col">Slot</th>
                 <th scope="col">State</th>
                 <th scope="col">Recorded</th>
-                <th scope="col">Took</th>
+                <th scope="col">Duration</th>
                 <th scope="col">Message</th>
               </tr>
             </thead>
@@ -137,7 +137,7 @@ const DONE: Partial<Record<HistoryEvent['type'], string>> = {
   TASK_DELETED: 'deleted it',
 };
 
-/** `from → to` of a field that was changed. */
+/** `from → to` of a changed field. */
 function changeInWords(field: string, value: unknown): string {
   if (typeof value !== 'object' || value === null || !('from' in value && 'to' in value)) return inWords(field, value);
   return `${inWords(field, value.from)} → ${inWords(field, value.to)}`;
@@ -148,7 +148,7 @@ function inWords(field: string, value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-/** What users did to it, and slots that were skipped many at once. */
+/** Changes by users, and many consecutive slots that were skipped together. */
 export function History({ task, changes }: { task: Task; changes: number }) {
   const { client } = useSession();
   const load = useCallback(
@@ -168,15 +168,13 @@ export function History({ task, changes }: { task: Task; changes: number }) {
     <section aria-labelledby="history">
       <h2 id="history">History</h2>
       {events.length === 0 ? (
-        <Empty>
-          {newest === null ? 'Loading…' : 'Nothing is on record, or no more: retention removes what is old.'}
-        </Empty>
+        <Empty>{newest === null ? 'Loading…' : 'No entries, or retention has deleted them.'}</Empty>
       ) : (
         <ul className="list">
           {events.map(({ cursor, at, type, actor, message, data }) => (
             <li key={cursor}>
               <span>
-                {DONE[type] ? `${actor.name} ${DONE[type]}` : 'Its next slot moved'}
+                {DONE[type] ? `${actor.name} ${DONE[type]}` : 'The next slot was moved'}
                 {message && `: ${message}`}
               </span>
               <span className="quiet">

@@ -20,11 +20,11 @@ function VerdictBadge({ verdict }: Pick<Explanation, 'verdict'>) {
   return <span className={`badge ${LOOKS[verdict] ?? ''}`}>{verdict.toLowerCase().replaceAll('_', ' ')}</span>;
 }
 
-/** Why it ran, did not run, or was not due, at any moment that whoever asks picks; the address keeps which. */
+/** Explains why the task ran, did not run or was not due at a chosen time. The address holds that time. */
 export function Why({ task }: { task: Task }) {
   const { client } = useSession();
   const [address, setAddress] = useSearchParams();
-  const [told, setTold] = useState<Explanation | null>(null);
+  const [explanation, setExplanation] = useState<Explanation | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
   const asked = address.get('at');
   useEffect(() => {
@@ -33,18 +33,18 @@ export function Why({ task }: { task: Task }) {
       const { data, error } = await client.query(ExplainDocument, { task: task.id, at: asked }).toPromise();
       if (signal.aborted) return;
       setFailure(error?.message ?? null);
-      setTold(data?.explainSlot ?? null);
+      setExplanation(data?.explainSlot ?? null);
     });
   }, [client, task.id, asked]);
   const pick = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const picked = new Date(String(new FormData(event.currentTarget).get('at')));
-    if (Number.isNaN(picked.getTime())) return setFailure('Pick a date and a time.');
+    if (Number.isNaN(picked.getTime())) return setFailure('Choose a date and time.');
     setAddress({ at: picked.toISOString() }, { replace: true });
   };
   return (
     <section aria-labelledby="why">
-      <h2 id="why">Why did it run, or not?</h2>
+      <h2 id="why">Why did it run or not run?</h2>
       <form className="filters" onSubmit={pick}>
         <label>
           At
@@ -53,13 +53,14 @@ export function Why({ task }: { task: Task }) {
         <button type="submit">Explain</button>
       </form>
       <Failure message={failure} />
-      {told !== null && (
+      {explanation !== null && (
         <div className="outcome" role="status">
-          <VerdictBadge verdict={told.verdict} /> {told.because} <span className="quiet">{told.localTime}</span>{' '}
-          {told.run && <Link href={`/runs/${encodeURIComponent(told.run.id)}`}>Its run</Link>}
-          {told.exclusions.length > 0 && (
+          <VerdictBadge verdict={explanation.verdict} /> {explanation.because}{' '}
+          <span className="quiet">{explanation.localTime}</span>{' '}
+          {explanation.run && <Link href={`/runs/${encodeURIComponent(explanation.run.id)}`}>Open run</Link>}
+          {explanation.exclusions.length > 0 && (
             <ul>
-              {told.exclusions.map(({ rule, field, message }) => (
+              {explanation.exclusions.map(({ rule, field, message }) => (
                 <li key={`${rule} ${field}`}>
                   Rule {rule + 1}: {message}
                 </li>

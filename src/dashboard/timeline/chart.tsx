@@ -1,4 +1,4 @@
-// The load as bars: one for each step that has slots.
+// The load as bars, one for each step that has slots.
 import { type KeyboardEvent, useId, useState } from 'react';
 import { MINUTE_MS } from '../parts/intervals.ts';
 import { type Bucket, formatCount, inWords, type Load, STATES, totalOf } from './states.ts';
@@ -8,28 +8,28 @@ interface ChartProps {
   load: Load;
   range: Range;
   zoom: Zoom;
-  /** Where the step begins that is looked at. */
+  /** The start of the selected step; null for none. */
   selected: number | null;
   onSelect: (at: number) => void;
 }
 
-/** By pointer or by arrow keys one comes to each bar and reads its counts; a click or Enter picks it. */
+/** Hovering or the arrow keys show the counts of a bar; a click, Enter or Space selects it. */
 export function LoadChart({ load, range, zoom, selected, onSelect }: ChartProps) {
   const id = useId();
-  const [looked, setLooked] = useState<number | null>(null);
+  const [active, setActive] = useState<number | null>(null);
   const { buckets } = load;
   const most = niceCeiling(Math.max(...buckets.map(totalOf), 1));
   const percent = (instant: number) => ((instant - range.from) / (range.to - range.from)) * 100;
   const width = percent(range.from + range.stepMinutes * MINUTE_MS);
-  const bucket = buckets.find(({ at }) => Date.parse(at) === looked);
+  const bucket = buckets.find(({ at }) => Date.parse(at) === active);
   const onKeyDown = (event: KeyboardEvent) => {
     const times = buckets.map(({ at }) => Date.parse(at));
-    const next = nextTime(event.key, times, looked ?? selected ?? Date.parse(load.now));
+    const next = nextTime(event.key, times, active ?? selected ?? Date.parse(load.now));
     if (next === undefined) return;
     event.preventDefault();
     if (next === 'PICK') {
-      if (looked !== null) onSelect(looked);
-    } else setLooked(next);
+      if (active !== null) onSelect(active);
+    } else setActive(next);
   };
   const now = percent(Date.parse(load.now));
   return (
@@ -47,10 +47,10 @@ export function LoadChart({ load, range, zoom, selected, onSelect }: ChartProps)
           aria-label="Slots by time"
           aria-orientation="horizontal"
           tabIndex={0}
-          aria-activedescendant={bucket && `${id}-${looked}`}
+          aria-activedescendant={bucket && `${id}-${active}`}
           onKeyDown={onKeyDown}
-          onBlur={() => setLooked(null)}
-          onPointerLeave={() => setLooked(null)}
+          onBlur={() => setActive(null)}
+          onPointerLeave={() => setActive(null)}
         >
           {buckets.map((each) => {
             const at = Date.parse(each.at);
@@ -64,15 +64,15 @@ export function LoadChart({ load, range, zoom, selected, onSelect }: ChartProps)
                 left={percent(at)}
                 width={width}
                 isSelected={at === selected}
-                isLooked={at === looked}
-                onLook={() => setLooked(at)}
+                isActive={at === active}
+                onActivate={() => setActive(at)}
                 onSelect={() => onSelect(at)}
               />
             );
           })}
         </div>
-        {bucket && looked !== null && (
-          <Tip bucket={bucket} left={percent(looked) + width / 2} title={stepName(looked, range.stepMinutes, zoom)} />
+        {bucket && active !== null && (
+          <Tip bucket={bucket} left={percent(active) + width / 2} title={stepName(active, range.stepMinutes, zoom)} />
         )}
       </div>
       <div className="axis" aria-hidden="true">
@@ -102,23 +102,23 @@ interface BarProps {
   left: number;
   width: number;
   isSelected: boolean;
-  isLooked: boolean;
-  onLook: () => void;
+  isActive: boolean;
+  onActivate: () => void;
   onSelect: () => void;
 }
 
-function Bar({ id, bucket, most, label, left, width, isSelected, isLooked, onLook, onSelect }: BarProps) {
+function Bar({ id, bucket, most, label, left, width, isSelected, isActive, onActivate, onSelect }: BarProps) {
   return (
-    // biome-ignore lint/a11y/useFocusableInteractive: the list has the focus, and tells which option is meant
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the list takes the keys
+    // biome-ignore lint/a11y/useFocusableInteractive: the list has the focus and names the active option
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the list handles the keys
     <div
       id={id}
       role="option"
       aria-selected={isSelected}
       aria-label={label}
-      className={isLooked ? 'bar looked' : 'bar'}
+      className={isActive ? 'bar active' : 'bar'}
       style={{ left: `${left}%`, width: `${width}%` }}
-      onPointerEnter={onLook}
+      onPointerEnter={onActivate}
       onClick={onSelect}
     >
       {STATES.map(
@@ -149,14 +149,14 @@ function Tip({ bucket, left, title }: { bucket: Bucket; left: number; title: str
       </dl>
       {bucket.busiest.at !== bucket.at && (
         <span className="quiet">
-          most at {CLOCK.format(Date.parse(bucket.busiest.at))}: {formatCount(bucket.busiest.count)}
+          max at {CLOCK.format(Date.parse(bucket.busiest.at))}: {formatCount(bucket.busiest.count)}
         </span>
       )}
     </div>
   );
 }
 
-/** 1, 2 or 5 with noughts behind, or up to ten as it is. */
+/** The top of the scale: up to 10 the count itself, else the next of 1, 2, 4, 5, 6 or 8 times a power of ten. */
 function niceCeiling(count: number): number {
   if (count <= 10) return count;
   const power = 10 ** Math.floor(Math.log10(count));
@@ -181,7 +181,7 @@ function formatTick(at: number, zoom: Zoom): string {
   return zoom === 'month' ? DAY.format(at) : CLOCK.format(at);
 }
 
-/** A minute, or a stretch from one time to another. */
+/** The step as a time, or as a range if it is longer than a minute. */
 export function stepName(at: number, stepMinutes: number, zoom: Zoom): string {
   const begin = (zoom === 'hour' ? CLOCK : DAY_AND_CLOCK).format(at);
   return stepMinutes === 1 ? begin : `${begin}–${CLOCK.format(at + stepMinutes * MINUTE_MS)}`;
@@ -191,7 +191,7 @@ export function minuteName(at: number): string {
   return DAY_AND_CLOCK.format(at);
 }
 
-/** The whole range, in words. */
+/** The range as text. */
 export function rangeName({ from, to }: Range): string {
   return DAY_AND_CLOCK.formatRange(from, to);
 }

@@ -1,4 +1,4 @@
-// The tasks that have slots in a stretch of time: each a lane on the time axis, or, of one step, each with its slots in words.
+// The tasks that have slots in a range: as lanes on the time axis or, for one step, as a table that lists the slots as text.
 import { useState } from 'react';
 import { Link } from 'wouter';
 import { ExplainDocument, type ExplainQuery, SlotLanesDocument, type SlotLanesQuery } from '../operations.ts';
@@ -13,18 +13,18 @@ type Slot = Lane['slots'][number];
 
 const PAGE = 25;
 const MOST = 200;
-/** With more marks than this a lane has narrow ones. */
+/** A lane with more marks than this draws them narrow. */
 const DENSE = 70;
-/** Slots of one task that are written out. */
+/** Slots of one task that the table lists; the rest are counted. */
 const WRITTEN = 20;
 
 interface LanesProps {
   range: Range;
   zoom: Zoom;
   now: number;
-  /** Whether it is one step, of which the slots are written out. */
+  /** Whether the range is one step: then the slots are listed as text. */
   isStep: boolean;
-  /** Changes when there is something new to load. */
+  /** A new value reloads the list. */
   version: string;
 }
 
@@ -52,7 +52,7 @@ export function Lanes({ range, zoom, now, isStep, version }: LanesProps) {
         </button>
       )}
       {hasMore && first >= MOST && (
-        <p className="quiet">These are the first {MOST} tasks. Pick a bar to see those of that time.</p>
+        <p className="quiet">Only the first {MOST} tasks are shown. Select a bar to see the tasks of that time.</p>
       )}
     </>
   );
@@ -63,15 +63,15 @@ const runPath = (id: string) => `/runs/${encodeURIComponent(id)}`;
 
 type LaneTableProps = Pick<LanesProps, 'range' | 'zoom' | 'now'> & { lanes: readonly Lane[] };
 
-/** For the eye; in words there is the count of each state, and each step of the chart has its slots written out. */
+/** Visual only: screen readers get the count of each state, and can select a step of the chart to list its slots. */
 function LaneTable({ lanes, range, zoom, now }: LaneTableProps) {
   const percent = (at: number) => ((at - range.from) / (range.to - range.from)) * 100;
-  // A mark stands in the middle of its minute.
+  // A mark is centred on its minute.
   const half = percent(range.from + 30_000);
   return (
     <div className="scroll">
       <table className="lanes">
-        <caption className="hidden">Tasks with their slots</caption>
+        <caption className="hidden">Tasks and their slots</caption>
         <tbody>
           {lanes.map(({ task, slots }) => (
             <tr key={task.id}>
@@ -130,7 +130,7 @@ function StepTable({ lanes }: { lanes: readonly Lane[] }) {
   return (
     <div className="scroll">
       <table>
-        <caption className="hidden">Tasks with their slots</caption>
+        <caption className="hidden">Tasks and their slots</caption>
         <thead>
           <tr>
             <th scope="col">Task</th>
@@ -151,12 +151,12 @@ type Explanation = ExplainQuery['explainSlot'];
 
 function StepRow({ lane: { task, slots } }: { lane: Lane }) {
   const { client } = useSession();
-  const [told, setTold] = useState<Explanation | null>(null);
+  const [explanation, setExplanation] = useState<Explanation | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
   const explain = async (at: string) => {
     const { data, error } = await client.query(ExplainDocument, { task: task.id, at }).toPromise();
     setFailure(error?.message ?? null);
-    setTold(data?.explainSlot ?? null);
+    setExplanation(data?.explainSlot ?? null);
   };
   return (
     <tr>
@@ -182,9 +182,9 @@ function StepRow({ lane: { task, slots } }: { lane: Lane }) {
           {slots.length > WRITTEN && <li className="quiet">and {slots.length - WRITTEN} more</li>}
         </ul>
         <Failure message={failure} />
-        {told && (
-          <p className="told" role="status">
-            {told.because} <span className="quiet">{told.localTime}</span>
+        {explanation && (
+          <p className="explanation" role="status">
+            {explanation.because} <span className="quiet">{explanation.localTime}</span>
           </p>
         )}
       </td>

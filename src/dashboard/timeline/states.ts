@@ -1,11 +1,11 @@
-// What may become of a slot, as the timeline shows it.
+// The states of a slot, as the timeline shows them.
 import type { SkipReason, SlotLoadQuery, SlotState } from '../operations.ts';
 
 export type Load = SlotLoadQuery['slotLoad'];
 export type Bucket = Load['buckets'][number];
 type Field = Exclude<keyof Bucket, 'at' | 'busiest'>;
 
-/** From the ground of a bar upwards: what needs somebody lies where it is seen and compared best. */
+/** From the bottom of a bar upwards. Problems are at the bottom, where their sizes are easiest to compare. */
 export const STATES: readonly { field: Field; state: SlotState; name: string }[] = [
   { field: 'failed', state: 'FAILED', name: 'Failed' },
   { field: 'skipped', state: 'SKIPPED', name: 'Skipped' },
@@ -19,8 +19,8 @@ export const STATES: readonly { field: Field; state: SlotState; name: string }[]
 export const NAMES = Object.fromEntries(STATES.map(({ state, name }) => [state, name])) as Record<SlotState, string>;
 
 export const SKIP_REASONS: Record<SkipReason, string> = {
-  OVERLAP: 'an earlier run was not finished',
-  MISSED: 'not fired in time',
+  OVERLAP: 'an earlier run was unfinished',
+  MISSED: 'missed',
   TOO_OLD: 'too old to catch up',
   NO_RUNNER: 'no runner had its class',
 };

@@ -1,4 +1,4 @@
-// What failed or was skipped in a stretch of time, and why.
+// The failed and skipped slots of a range, with their reasons.
 import { useState } from 'react';
 import { Link } from 'wouter';
 import { FailedAndSkippedDocument } from '../operations.ts';
@@ -15,7 +15,7 @@ const MOST = 500;
 interface TroublesProps {
   range: Range;
   gaps: Load['gaps'];
-  /** Changes when there is something new to load. */
+  /** A new value reloads the list. */
   version: string;
 }
 
@@ -30,13 +30,13 @@ export function Troubles({ range, gaps, version }: TroublesProps) {
       {runs.length > 0 && (
         <div className="scroll">
           <table className="stack">
-            <caption className="hidden">Failed and skipped, the newest first</caption>
+            <caption className="hidden">Failed and skipped, newest first</caption>
             <thead>
               <tr>
                 <th scope="col">Slot</th>
                 <th scope="col">Task</th>
                 <th scope="col">State</th>
-                <th scope="col">Why</th>
+                <th scope="col">Reason</th>
               </tr>
             </thead>
             <tbody>
@@ -66,14 +66,12 @@ export function Troubles({ range, gaps, version }: TroublesProps) {
         </button>
       )}
       {gaps.length > 0 && <Gaps gaps={gaps} />}
-      {data !== null && runs.length === 0 && gaps.length === 0 && (
-        <Empty>Nothing failed, and nothing was skipped.</Empty>
-      )}
+      {data !== null && runs.length === 0 && gaps.length === 0 && <Empty>No run failed and no slot was skipped.</Empty>}
     </>
   );
 }
 
-/** Slots are whole minutes. */
+/** Without seconds: slots are whole minutes. */
 function SlotTime({ at, timeZone }: { at: string; timeZone: string }) {
   return (
     <time dateTime={at} title={formatIn(at, timeZone)}>
@@ -85,7 +83,7 @@ function SlotTime({ at, timeZone }: { at: string; timeZone: string }) {
 function Gaps({ gaps }: { gaps: Load['gaps'] }) {
   return (
     <>
-      <h3>Skipped in a row</h3>
+      <h3>Gaps</h3>
       <ul className="gaps">
         {gaps.map(({ task, from, to, count, skipReason }) => (
           <li key={`${task.id} ${from}`}>

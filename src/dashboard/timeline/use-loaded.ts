@@ -9,8 +9,8 @@ interface Loaded<Data> {
 }
 
 /**
- * What a query answers, asked again when its variables change and whenever `version` does; the last answer stays until
- * the next one is there. Null variables ask nothing.
+ * The result of a query, reloaded whenever its variables or `version` change. The last result stays until the next one
+ * arrives. With null variables no query is sent.
  */
 export function useLoaded<Data, Variables extends AnyVariables>(
   document: TypedDocumentNode<Data, Variables>,
@@ -19,12 +19,12 @@ export function useLoaded<Data, Variables extends AnyVariables>(
 ): Loaded<Data> {
   const { client } = useSession();
   const [loaded, setLoaded] = useState<Loaded<Data>>({ data: null, failure: null });
-  const asked = useRef(variables);
-  asked.current = variables;
+  const latest = useRef(variables);
+  latest.current = variables;
   const key = `${version} ${JSON.stringify(variables)}`;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the key stands for the variables, which are new each time
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the key stands for the variables, which are a new object on each render
   useEffect(() => {
-    const wanted = asked.current;
+    const wanted = latest.current;
     if (wanted === null) return setLoaded({ data: null, failure: null });
     return whileCurrent(async (signal) => {
       const { data, error } = await client.query(document, wanted).toPromise();

@@ -1,7 +1,7 @@
-// Which stretch of time the timeline shows, and how the address says so.
+// The range that the timeline shows, and how the address holds it.
 import { MINUTE_MS } from '../parts/intervals.ts';
 
-/** From near to far: how long a stretch is, in which steps it is counted and how often it is looked at again. */
+/** From short to long: the length and step of the range in minutes, and how often it is reloaded. */
 export const ZOOMS = {
   hour: { label: 'Hour', minutes: 60, step: 1, reloadMs: 5_000 },
   '6h': { label: '6 hours', minutes: 360, step: 5, reloadMs: 10_000 },
@@ -15,9 +15,9 @@ export const ZOOM_NAMES = Object.keys(ZOOMS) as Zoom[];
 /** Instants in milliseconds since 1970, whole minutes. */
 export interface View {
   zoom: Zoom;
-  /** Where it begins; null where it follows the present. */
+  /** Start of the range; null to follow the current time. */
   from: number | null;
-  /** The step that is looked at. */
+  /** Start of the selected step; null for none. */
   at: number | null;
 }
 
@@ -34,7 +34,7 @@ export function readView(search: URLSearchParams): View {
 
 function readMinute(text: string | null): number | null {
   const time = Date.parse(text ?? '');
-  // The server takes four digits of years.
+  // The server accepts years of four digits.
   return time >= 0 && time < Date.UTC(9_999, 0) ? Math.floor(time / MINUTE_MS) * MINUTE_MS : null;
 }
 
@@ -56,20 +56,20 @@ export function rangeOf({ zoom, from }: Pick<View, 'zoom' | 'from'>, now: number
   return { from: begin, to: begin + minutes * MINUTE_MS, stepMinutes: step };
 }
 
-/** Where a stretch of that length begins that has the instant in its middle. */
+/** The start of the range that has the instant in its middle. */
 export function centred(zoom: Zoom, instant: number): number {
   const { minutes, step } = ZOOMS[zoom];
   return alignedDown(instant - (minutes / 2) * MINUTE_MS, step);
 }
 
-/** Steps begin at whole hours and days on the clock of whoever looks. */
+/** Steps are aligned to hours and days in the browser's time zone. */
 function alignedDown(instant: number, stepMinutes: number): number {
   const offset = new Date(instant).getTimezoneOffset();
   const wall = Math.floor(instant / MINUTE_MS) - offset;
   return (Math.floor(wall / stepMinutes) * stepMinutes + offset) * MINUTE_MS;
 }
 
-/** Where the clock of whoever looks shows something round, to be written below the chart. */
+/** The labelled instants of the time axis: round times in the browser's time zone. */
 export function ticksOf(zoom: Zoom, { from, to, stepMinutes }: Range): number[] {
   const ticks: number[] = [];
   for (let at = from; at < to; at += stepMinutes * MINUTE_MS) if (isRound(zoom, new Date(at))) ticks.push(at);
