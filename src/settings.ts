@@ -115,7 +115,7 @@ const settings = z
       .transform((value, context) => {
         const key = parseMasterKey(value);
         if (key !== null) return key;
-        context.addIssue({ code: 'custom', message: 'is not 64 hexadecimal digits, nor 32 bytes in base64' });
+        context.addIssue({ code: 'custom', message: 'must be 64 hexadecimal digits or 32 bytes in base64' });
         return z.NEVER;
       })
       .optional(),

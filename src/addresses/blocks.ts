@@ -99,7 +99,7 @@ function moveBlock(
     const blocks = readRows(em).selectFrom('ip_block').select(['pool', 'cidr', 'state', 'assignee']);
     const block = await blocks.where('id', '=', id).forUpdate().executeTakeFirst();
     if (block === undefined) throw notFound('there is no such block', 'id');
-    if (block.state !== from) throw conflict(`the block is ${block.state}; accepted is one that is ${from}`, 'id');
+    if (block.state !== from) throw conflict(`the block must be ${from}, it is ${block.state}`, 'id');
     await sql`
       update ip_block
       set state = ${state}, assignee = ${assignee}, held_at = case when ${state} = 'HOLDING' then now() end

@@ -58,7 +58,7 @@ async function findActor(em: EntityManager, name: string | undefined): Promise<U
   const actor = name === undefined ? admins[0] : admins.find((admin) => admin.name === name);
   if (actor !== undefined) return actor;
   const names = admins.map((admin) => JSON.stringify(admin.name)).join(', ');
-  throw new OperatorError(`--as is ${JSON.stringify(name)}; accepted is the name of an admin: ${names}.`);
+  throw new OperatorError(`--as must be the name of an admin (${names}), got ${JSON.stringify(name)}.`);
 }
 
 /** An export of the wrong database is such a file, and with it would go every task here. */

@@ -43,7 +43,7 @@ export function readRotation(rotation: Rotation): Rotation {
   const { key, overlapSeconds } = rotation;
   readText(key, 'key', { least: 1 });
   if (overlapSeconds < 0 || overlapSeconds > MAX_OVERLAP_SECONDS) {
-    throw badInput('overlapSeconds', `it is ${overlapSeconds}; accepted is 0 to ${MAX_OVERLAP_SECONDS}`);
+    throw badInput('overlapSeconds', `must be 0 to ${MAX_OVERLAP_SECONDS}, got ${overlapSeconds}`);
   }
   return rotation;
 }

@@ -20,7 +20,7 @@ const SHOWN = 80;
 
 export function readSecretName(name: string): string {
   if (SECRET_NAME.test(name)) return name;
-  throw badInput('name', `it is ${JSON.stringify(name.slice(0, SHOWN))}; accepted is ${SECRET_NAME_RULE}`);
+  throw badInput('name', `must be ${SECRET_NAME_RULE}, got ${JSON.stringify(name.slice(0, SHOWN))}`);
 }
 
 /** The secret in the spelling in which it is stored, each host once; BAD_USER_INPUT for what cannot be stored. */
@@ -33,7 +33,7 @@ function readValue(value: string): string {
   if (value.length >= 1 && value.length <= MAX_SECRET_LENGTH && SECRET_VALUE.test(value)) return value;
   throw badInput(
     'value',
-    `it has ${value.length} characters; accepted are 1 to ${MAX_SECRET_LENGTH} printable ASCII characters, with no blank at either end`,
+    `must be 1 to ${MAX_SECRET_LENGTH} printable ASCII characters without a space at either end, got ${value.length} characters`,
   );
 }
 
@@ -42,7 +42,7 @@ function readHosts(hosts: readonly string[]): string[] {
     const entry = parseSecretHost(host);
     if (entry !== null) return entry;
     const shown = JSON.stringify(host.slice(0, SHOWN));
-    throw badInput(['allowedHosts', index], `it is ${shown}; accepted is ${SECRET_HOST_RULE}`);
+    throw badInput(['allowedHosts', index], `must be ${SECRET_HOST_RULE}, got ${shown}`);
   });
   return [...new Set(entries)];
 }

@@ -20,7 +20,7 @@ export async function addUser(em: EntityManager, by: AuditedBy, user: NewUser): 
   const id = await insertUser(em, user);
   if (id === null) {
     await checkNameIsFree(em, name);
-    throw conflict(`there is a user ${user.legacyId} already`, 'legacyId');
+    throw conflict(`user ${user.legacyId} already exists`, 'legacyId');
   }
   await recordAudit(em, by, { action: 'addUser', target: name, change: { legacyId: id, role } });
   return id;
@@ -30,7 +30,7 @@ async function checkNameIsFree(em: EntityManager, name: string): Promise<void> {
   const { rows } = await sql<{ id: number }>`select id from app_user where name = ${name}`.execute(em.getKysely());
   const [user] = rows;
   if (user !== undefined) {
-    throw conflict(`the name ${JSON.stringify(name)} is that of user ${user.id} already`, 'name');
+    throw conflict(`the name ${JSON.stringify(name)} is already taken by user ${user.id}`, 'name');
   }
 }
 

@@ -13,8 +13,8 @@ const path = z
   .refine((value) => isAbsolute(value) && !/[\x00-\x1f"\\]/.test(value), 'is no absolute path without quotes');
 
 const command = z
-  .array(z.string().max(1_000), 'is no list of a program and its arguments')
-  .min(1, 'is empty; accepted are a program and its arguments')
+  .array(z.string().max(1_000), 'must be a list of a program and its arguments')
+  .min(1, 'must be a list of a program and its arguments, got an empty one')
   .max(100)
   .refine(([program = '']) => program !== '' && !program.includes('{'), 'begins with no program');
 
@@ -46,7 +46,7 @@ const servers = z.record(z.string().min(1).max(255), server).superRefine((all, c
   for (const [name, { directory }] of Object.entries(all)) {
     const owner = owners.get(resolve(directory));
     if (owner === undefined) owners.set(resolve(directory), name);
-    else context.addIssue({ code: 'custom', path: [name, 'directory'], message: `is that of ${owner} too` });
+    else context.addIssue({ code: 'custom', path: [name, 'directory'], message: `must not be the directory of ${owner} too` });
   }
 });
 

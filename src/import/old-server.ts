@@ -39,7 +39,7 @@ export class OldServer {
     const url = URL.parse(address);
     if (url === null || !/^https?:$/.test(url.protocol) || url.search !== '' || url.username !== '') {
       throw new OperatorError(
-        `--from is ${JSON.stringify(address)}; accepted is the address of an api.php, such as https://old.example/api/v1/api.php`,
+        `--from must be the address of an api.php, such as https://old.example/api/v1/api.php, got ${JSON.stringify(address)}`,
       );
     }
     this.#url = url;

@@ -58,8 +58,8 @@ function idOf(parameters: PhpArray, name: string): number {
 function wrongValue(reason: string, path: string[], action: LegacyAction, parameters: PhpArray): LegacyError {
   const { name, value } = findParameter(path, action, parameters);
   const fault = spellOldNames(reason, path);
-  const got = value === undefined || fault.includes(show(value)) ? '' : `got ${show(value)}; `;
-  return new LegacyError(`${name}: ${got}${fault}`);
+  const sent = value === undefined || fault.includes(show(value)) ? '' : `; sent ${show(value)}`;
+  return new LegacyError(`${name}: ${fault}${sent}`);
 }
 
 /** The arguments of our documents that hold what the caller sent. */

@@ -21,7 +21,7 @@ export function parseGlobalId(globalId: string, path: string): { type: NodeType;
   const type = NODE_TYPES.find((known) => known === name);
   const id = Number(digits);
   if (type === undefined || (id > MAX_NARROW_ID && !WIDE.includes(type))) {
-    throw badInput(path, `"${globalId.slice(0, SHOWN)}" is not the id of anything`);
+    throw badInput(path, `must be an id, got "${globalId.slice(0, SHOWN)}"`);
   }
   return { type, id };
 }
@@ -30,5 +30,5 @@ export function parseGlobalId(globalId: string, path: string): { type: NodeType;
 export function readGlobalId(type: NodeType, globalId: string, path: string): number {
   const found = parseGlobalId(globalId, path);
   if (found.type === type) return found.id;
-  throw badInput(path, `"${globalId}" is the id of a ${found.type}; accepted is the id of a ${type}`);
+  throw badInput(path, `must be the id of a ${type}, got "${globalId}", the id of a ${found.type}`);
 }

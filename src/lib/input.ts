@@ -5,9 +5,9 @@ import { badInput } from './faults.ts';
 export function readText(text: string, path: string, { least = 0, most = 255 } = {}): string {
   const length = [...text].length;
   if (length < least || length > most) {
-    throw badInput(path, `it has ${length} characters; accepted are ${least} to ${most}`);
+    throw badInput(path, `must have ${least} to ${most} characters, got ${length}`);
   }
-  if (text.includes('\0')) throw badInput(path, 'it has a NUL character; accepted is text without one');
+  if (text.includes('\0')) throw badInput(path, 'must not contain a NUL character');
   return text;
 }
 
@@ -19,7 +19,7 @@ export function containing(part: string, path: string): string {
 /** `items`, unless there are more than `most` or fewer than `least`. */
 export function readList<Item>(items: readonly Item[], path: string, { least = 0, most = 500 } = {}): readonly Item[] {
   if (items.length >= least && items.length <= most) return items;
-  throw badInput(path, `it has ${items.length} items; accepted are ${least} to ${most}`);
+  throw badInput(path, `must have ${least} to ${most} items, got ${items.length}`);
 }
 
 const MS_PER_MINUTE = 60_000;
@@ -27,7 +27,7 @@ const MS_PER_MINUTE = 60_000;
 /** `at`, unless it is no whole minute. */
 export function readMinute(at: Date, path: string): Date {
   if (at.getTime() % MS_PER_MINUTE === 0) return at;
-  throw badInput(path, `it is ${at.toISOString()}; accepted is a whole minute`);
+  throw badInput(path, `must be a whole minute, got ${at.toISOString()}`);
 }
 
 /** That `from` comes before `to`. */
@@ -35,6 +35,6 @@ export function checkRange(from: Date, to: Date): void {
   if (from < to) return;
   throw badInput(
     'to',
-    `it is ${to.toISOString()}, not after from (${from.toISOString()}); accepted is a later instant`,
+    `must be after from (${from.toISOString()}), got ${to.toISOString()}`,
   );
 }

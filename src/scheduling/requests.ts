@@ -35,7 +35,7 @@ export async function requestRun(em: EntityManager, jobs: Jobs, task: Task, requ
   if (task.overlap === 'CANCEL_RUNNING') await cancelOpenRuns(em, [task.id]);
   const open = task.overlap === 'ALLOW' ? undefined : (await countOpenRuns(em, [task.id])).get(task.id);
   const decision = decideOverlap(task.overlap, open ?? NONE_OPEN, task.queueLimit, true);
-  if (decision === 'SKIP') throw conflict(`${open?.waiting} runs of the task are waiting already, as many as may`);
+  if (decision === 'SKIP') throw conflict(`the task already has ${open?.waiting} waiting runs, the most allowed`);
   const jobId = decision === 'SEND' ? randomUUID() : null;
   const put = request.span?.put('queue run', traced(task, request.trigger));
   const { rows } = await sql<{ id: number }>`
@@ -139,5 +139,5 @@ export async function cancelRun(
     update run set cancel_requested_at = case when state = 'RUNNING' then coalesce(cancel_requested_at, now()) end
     where id = ${runId} returning state
   `.execute(database);
-  if (rows[0]?.state !== 'RUNNING') throw conflict(`the run is ${rows[0]?.state} already`, 'run');
+  if (rows[0]?.state !== 'RUNNING') throw conflict(`the run is already ${rows[0]?.state}`, 'run');
 }

@@ -15,7 +15,7 @@ export function shorten(value: unknown): string {
 }
 
 const refused = (value: unknown, accepted: string) =>
-  `${value === undefined ? 'is missing' : `is ${shorten(value)}`}; accepted is ${accepted}`;
+  `must be ${accepted}, got ${value === undefined ? 'nothing' : shorten(value)}`;
 
 function accepting<Value>(accepted: string, check: (value: unknown) => boolean) {
   return z.custom<Value>(check, { error: ({ input }) => refused(input, accepted) });

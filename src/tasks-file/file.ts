@@ -77,7 +77,7 @@ function withoutRepeated(tasks: readonly FileTask[], faults: string[]): FileTask
   return tasks.filter(({ id, path }) => {
     if (id === undefined) return true;
     const first = paths.get(id);
-    if (first !== undefined) faults.push(`${path}.id is ${id}, as ${first}.id is; accepted is each id once`);
+    if (first !== undefined) faults.push(`${path}.id must not repeat ${first}.id, got ${id}`);
     else paths.set(id, path);
     return first === undefined;
   });
@@ -116,7 +116,7 @@ function faultsOf(error: z.ZodError, path: string): string[] {
   return error.issues.flatMap((issue) => {
     const at = pathOf(path, issue.path);
     if (issue.code === 'unrecognized_keys')
-      return issue.keys.map((key) => `${pathOf(at, [key])} is unknown; accepted are the fields of an export`);
+      return issue.keys.map((key) => `${pathOf(at, [key])} is unknown: it must be a field that an export has`);
     return [`${at === '' ? 'it' : at} ${issue.message}`];
   });
 }

@@ -76,12 +76,12 @@ async function findSlots(
 ): Promise<{ task: Task; slots: Date[] }> {
   const { task, now } = await lockForChange(actor, em, taskId);
   checkRange(from, to);
-  if (to > now) throw badInput('to', `it is ${to.toISOString()}, which is to come; accepted is up to now`);
+  if (to > now) throw badInput('to', `must not be in the future, got ${to.toISOString()}`);
   const schedule = compileSchedule(await currentRules(em, task), task.timeZone);
   const [after, until] = [new Date(from.getTime() - 1), new Date(to.getTime() - 1)];
   const slots = schedule.slots(after, until, MAX_SLOTS + 1);
   if (slots.length > MAX_SLOTS) {
-    throw badInput('to', `there are more than ${MAX_SLOTS} slots; accepted is a shorter range`);
+    throw badInput('to', `must leave at most ${MAX_SLOTS} slots in the range: ask for a shorter range`);
   }
   if (includeSucceeded) return { task, slots };
   await checkKnown(em, from);
@@ -92,8 +92,8 @@ async function findSlots(
 async function checkKnown(em: EntityManager, from: Date): Promise<void> {
   const ledgerFrom = await readLedgerFrom(readRows(em));
   if (ledgerFrom === null || from >= ledgerFrom) return;
-  const accepted = `accepted is ${ledgerFrom.toISOString()} or later, or includeSucceeded`;
-  throw badInput('from', `which slots before ${ledgerFrom.toISOString()} succeeded is no longer known; ${accepted}`);
+  const accepted = `must be ${ledgerFrom.toISOString()} or later without includeSucceeded, got ${from.toISOString()}`;
+  throw badInput('from', `${accepted}: which earlier slots succeeded is no longer known`);
 }
 
 async function withoutDone(em: EntityManager, taskId: number, slots: readonly Date[]): Promise<Date[]> {

@@ -18,7 +18,7 @@ export interface GivenData {
  */
 export function readData({ data, dataText }: GivenData): string | null | undefined {
   if (data !== undefined && dataText !== undefined) {
-    throw badInput('dataText', 'data and dataText are two ways to say the same; accepted is one of them');
+    throw badInput('dataText', 'must not be given together with data');
   }
   const field = dataText === undefined ? 'data' : 'dataText';
   // Before it is text, where a number that is too large would be null.
@@ -26,12 +26,12 @@ export function readData({ data, dataText }: GivenData): string | null | undefin
   const text = dataText === undefined ? stringify(data) : dataText;
   if (text === undefined || text === null) return text;
   if (text.length > MAX_LENGTH) {
-    throw badInput(field, `it has ${text.length} characters; accepted are up to ${MAX_LENGTH}`);
+    throw badInput(field, `must have at most ${MAX_LENGTH} characters, got ${text.length}`);
   }
   const value = parseJson(text, field);
   if (value === null || (Array.isArray(value) && value.length === 0)) return null;
   if (typeof value !== 'object' || Array.isArray(value)) {
-    throw badInput(field, `it is ${text.slice(0, 80)}; accepted is a JSON object or null`);
+    throw badInput(field, `must be a JSON object or null, got ${text.slice(0, 80)}`);
   }
   if (dataText !== undefined) refuseFaults(value, field);
   return Object.keys(value).length === 0 ? null : text;
@@ -58,10 +58,10 @@ const MAX_LEVELS = 511;
 function faultOf(value: unknown, level: number): string | null {
   if (typeof value === 'string') return value.isWellFormed() ? null : faultOfText(value);
   if (typeof value === 'number' && !Number.isFinite(value)) {
-    return 'it has a number that is too large; accepted are numbers that a double can hold';
+    return 'must have only numbers that a double can hold';
   }
   if (typeof value !== 'object' || value === null) return null;
-  if (level > MAX_LEVELS) return `it has more than ${MAX_LEVELS} levels; accepted are up to ${MAX_LEVELS}`;
+  if (level > MAX_LEVELS) return `must have at most ${MAX_LEVELS} levels`;
   const isList = Array.isArray(value);
   for (const [key, each] of Object.entries(value)) {
     const fault = (isList || key.isWellFormed() ? null : faultOfText(key)) ?? faultOf(each, level + 1);
@@ -71,7 +71,7 @@ function faultOf(value: unknown, level: number): string | null {
 }
 
 function faultOfText(text: string): string {
-  return `it has the text ${JSON.stringify(text.slice(0, 80))}, with half of a surrogate pair; accepted is Unicode text`;
+  return `must have only Unicode text, got half of a surrogate pair in ${JSON.stringify(text.slice(0, 80))}`;
 }
 
 function stringify(data: unknown): string | null | undefined {
@@ -82,6 +82,6 @@ function parseJson(text: string, field: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw badInput(field, `"${text.slice(0, 80)}" is not JSON; accepted is a JSON object`);
+    throw badInput(field, `must be a JSON object, got "${text.slice(0, 80)}"`);
   }
 }

@@ -52,7 +52,7 @@ export function readPolicy(policy: PolicyChange): PolicyColumns {
     const [least, most] = POLICY_BOUNDS[column];
     if (value === null || value === undefined || (value >= least && value <= most)) return value ?? undefined;
     const path = inner.length === 0 ? [column] : inner;
-    throw badInput(['policy', ...path], `it is ${value}; accepted is ${least} to ${most}`);
+    throw badInput(['policy', ...path], `must be ${least} to ${most}, got ${value}`);
   };
   const { retry, catchUpMaxAgeSeconds } = policy;
   return withoutUndefined({

@@ -331,13 +331,13 @@ describe('the task', () => {
       const { errors } = await add({ location });
       expect(errors?.[0]?.extensions).toEqual({ code: 'BAD_USER_INPUT', field: 'input.data.location' });
       expect(errors?.[0]?.message).toContain(
-        `is ${JSON.stringify(location)}; accepted is one of disk, share, kept, broken`,
+        `must be one of disk, share, kept, broken, got ${JSON.stringify(location)}`,
       );
     }
     for (const keep of [0, -1, 1.5, '0', '1e3', 'all', 10_001, '10001', [], true]) {
       const { errors } = await add({ keep });
       expect(errors?.[0]?.extensions, String(keep)).toEqual({ code: 'BAD_USER_INPUT', field: 'input.data.keep' });
-      expect(errors?.[0]?.message).toContain(`is ${JSON.stringify(keep)}; accepted is a whole number from 1 to 10000`);
+      expect(errors?.[0]?.message).toContain(`must be a whole number from 1 to 10000, got ${JSON.stringify(keep)}`);
     }
     const reply = await app.legacy('target=scheduler&action=addTask', {
       method: 'POST',
@@ -351,7 +351,7 @@ describe('the task', () => {
         data: { location: 'tape' },
       }),
     });
-    expect(reply).toMatch(/"success":0.*location.*accepted is one of disk, share, kept, broken/);
+    expect(reply).toMatch(/"success":0.*location.*must be one of disk, share, kept, broken/);
   });
 
   test('keeps so many of its own backups, and touches no file that is not its own', async () => {

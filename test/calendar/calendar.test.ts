@@ -227,7 +227,7 @@ describe('changes of the clock', () => {
 
 describe('faults', () => {
   const faults: [string, Differing, keyof RepeatRule, RegExp][] = [
-    ['an hour of 24', { hour: 24 }, 'hour', /hour is 24; accepted are whole numbers from 0 to 23/],
+    ['an hour of 24', { hour: 24 }, 'hour', /hour must be a whole number from 0 to 23 or null, got 24/],
     ['half a minute', { minute: 0.5 }, 'minute', /0\.5/],
     ['a weekday of 7', { dayOfWeek: 7 }, 'dayOfWeek', /0 to 6/],
     ['a year of three digits', { year: 999 }, 'year', /1000 to 9999/],

@@ -56,7 +56,7 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
     await group('Headers').getByLabel('Name').fill('X Y');
     await group('Headers').getByLabel('Value', { exact: true }).fill('1');
     await byRole('button', 'Add task').click();
-    await page.getByText('accepted is an http or https URL').waitFor();
+    await page.getByText('must be an http or https URL').waitFor();
     await page.getByLabel('URL').fill('http://example.com');
     await group('Headers').getByLabel('Name').fill('X-Y');
     await byRole('button', 'Add task').click();
@@ -70,7 +70,7 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
     await page.getByRole('heading', { name: 'Policy' }).click();
     await byRole('button', 'Add task').click();
     await focused('Attempts');
-    await page.getByText('it is 1000; accepted is 1 to 100').waitFor();
+    await page.getByText('must be 1 to 100, got 1000').waitFor();
     await page.getByLabel('Queue limit').fill('1.5');
     await byRole('button', 'Add task').click();
     await page.getByText('Must be a whole number, got "1.5".').waitFor();

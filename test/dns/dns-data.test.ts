@@ -112,7 +112,7 @@ describe('a zone', () => {
   });
 
   test.each([
-    [{ id: btoa('DnsServer:1') }, 'id', 'accepted is the id of a DnsZone'],
+    [{ id: btoa('DnsServer:1') }, 'id', 'must be the id of a DnsZone'],
     [{ name: 'x'.repeat(1_001) }, 'name', 'it has 1001 characters'],
   ])('is not chosen by %j', async (by, field, message) => {
     const found = await refused('query ($by: DnsZoneBy!) { dnsZone(by: $by) { id } }', { by });

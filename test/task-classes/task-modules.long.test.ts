@@ -91,7 +91,7 @@ test('a module that does not load, has no class or repeats a name ends the start
     ],
     [
       empty,
-      /^TASK_MODULES: \S+empty\.ts exports no task class; accepted is a module that exports what defineTaskClass/,
+      /^TASK_MODULES: \S+empty\.ts must export a task class that defineTaskClass returned, got none/,
     ],
     [broken, /^TASK_MODULES: \S+broken\.ts cannot be loaded: .*Unexpected token/],
     [bad, /^TASK_MODULES: \S+bad\.ts cannot be loaded: a task class cannot be named "Bad"/],

@@ -25,7 +25,7 @@ const picky = {
   dataSchema: {},
   defaults: {},
   exclusive: false,
-  findFault: () => ({ path: ['hosts', 1], message: 'it is 7; accepted is a text' }),
+  findFault: () => ({ path: ['hosts', 1], message: 'must be a text, got 7' }),
 };
 
 test.each<[string, () => unknown, Fault['field']]>([

@@ -173,7 +173,7 @@ function encodePosition(row: { id: number }, ordering: Ordering): string {
 export function decodePosition(cursor: string, ordering: Ordering, side: Side): Position {
   const parts = parseParts(cursor);
   if (parts === null || !isPosition(parts, ordering)) {
-    throw badInput(side, 'it is no cursor of this list in this order; accepted is one that a page of it gave');
+    throw badInput(side, 'must be a cursor from this list in this order');
   }
   return { value: parts.value, id: parts.id };
 }
