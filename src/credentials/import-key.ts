@@ -81,7 +81,8 @@ async function findOrMakeUser(
     select id, name from app_user where id = ${id} or name = ${name}
   `.execute(em.getKysely());
   const [user] = rows;
-  if (user === undefined) throw badInput('userName', `is required, since user ${id} does not exist yet: must be the name of the new user`);
+  if (user === undefined)
+    throw badInput('userName', `is required, since user ${id} does not exist yet: must be the name of the new user`);
   if (rows.length === 1 && user.id === id && (name === null || user.name === name)) return id;
   const taken = rows.map((row) => `user ${row.id} is named ${JSON.stringify(row.name)}`).join(', ');
   throw conflict(`the id and the name belong to others: ${taken}`, 'userName');

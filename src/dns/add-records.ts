@@ -79,7 +79,10 @@ async function fitRecords(em: EntityManager, zone: ZoneRow, records: readonly Re
 async function refuseTooMany(em: EntityManager, zone: ZoneRow, more: number): Promise<void> {
   const count = await countRecords(em, zone);
   if (count + more <= MAX_RECORDS) return;
-  throw conflict(`${zone.name} must have at most ${MAX_RECORDS} records; it has ${count}, and ${more} would be added`, 'records');
+  throw conflict(
+    `${zone.name} must have at most ${MAX_RECORDS} records; it has ${count}, and ${more} would be added`,
+    'records',
+  );
 }
 
 async function insertRecords(em: EntityManager, zoneId: number, records: readonly ZoneRecord[]): Promise<void> {

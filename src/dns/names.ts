@@ -50,12 +50,12 @@ function readName(text: string, path: FieldPath, kind: Kind, whole: (name: strin
   for (const [index, label] of spelled.entries()) {
     if (kind.wildcard && index === 0 && label === '*') continue;
     if (label.length > MAX_LABEL)
-      throw refuse(`must have labels of at most ${MAX_LABEL} characters, not ${label.length}`);
+      throw refuse(`must have labels of at most ${MAX_LABEL} characters (one has ${label.length})`);
     if (!kind.label.test(label)) throw refuse(`must be labels of ${kind.accepted}, separated by dots`);
   }
   const name = whole(spelled.join('.'));
   const most = kind.most ?? MAX_NAME;
-  if (name.length > most) throw refuse(`must have at most ${most} characters, not ${name.length}`);
+  if (name.length > most) throw refuse(`must have at most ${most} characters (it has ${name.length})`);
   return name;
 }
 
@@ -63,10 +63,7 @@ function readName(text: string, path: FieldPath, kind: Kind, whole: (name: strin
 export function readZoneName(text: string): string {
   const name = readName(text, ['name'], { label: ANY_LABEL, accepted: ANY, most: MAX_ZONE_NAME });
   if (name.includes('/') && !ADDRESS_TREES.test(name)) {
-    throw badInput(
-      'name',
-      `${shown(text)} is no name: a slash is accepted in reverse zones (in-addr.arpa, ip6.arpa) alone`,
-    );
+    throw badInput('name', `must have no slash except in a reverse zone (in-addr.arpa, ip6.arpa), got ${shown(text)}`);
   }
   return name;
 }
@@ -83,7 +80,10 @@ export function readOwner(text: string, zone: string): string {
     absolute || isWithin(spelled, zone) ? spelled : `${spelled}.${zone}`,
   );
   if (!isWithin(name, zone)) {
-    throw badInput('name', `must be ${zone} or a name that ends with .${zone}, got ${shown(text)}, which is outside the zone`);
+    throw badInput(
+      'name',
+      `must be ${zone} or a name that ends with .${zone}, got ${shown(text)}, which is outside the zone`,
+    );
   }
   return name;
 }

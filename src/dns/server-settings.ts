@@ -46,7 +46,12 @@ const servers = z.record(z.string().min(1).max(255), server).superRefine((all, c
   for (const [name, { directory }] of Object.entries(all)) {
     const owner = owners.get(resolve(directory));
     if (owner === undefined) owners.set(resolve(directory), name);
-    else context.addIssue({ code: 'custom', path: [name, 'directory'], message: `must not be the directory of ${owner} too` });
+    else
+      context.addIssue({
+        code: 'custom',
+        path: [name, 'directory'],
+        message: `must not be the directory of ${owner} too`,
+      });
   }
 });
 

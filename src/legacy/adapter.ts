@@ -52,9 +52,7 @@ export async function handleLegacyCall(call: ParsedCall, host: CallHost): Promis
     const parameters = await call.parameters();
     action = findAction(parameters);
     if (!action.methods.includes(call.method)) {
-      throw new LegacyError(
-        `${action.name}: the method must be ${action.methods.join(' or ')}, got ${call.method}`,
-      );
+      throw new LegacyError(`${action.name}: the method must be ${action.methods.join(' or ')}, got ${call.method}`);
     }
     const { body, isSuccess } = await answerOnce(host, action, parameters, readInput(action, parameters));
     return { body, action: action.name, isSuccess };

@@ -57,7 +57,7 @@ function readJsonObject(body: Buffer): PhpArray {
     if (object instanceof JsonObject) return object;
   } catch (error) {
     const fault = error instanceof SyntaxError ? error.message : 'bytes that are not UTF-8';
-    throw new LegacyError(`the body must be a single JSON object, got ${fault}`);
+    throw new LegacyError(`the body must be a single JSON object: ${fault}`);
   }
   throw new LegacyError(NO_JSON_OBJECT);
 }

@@ -58,8 +58,14 @@ function idOf(parameters: PhpArray, name: string): number {
 function wrongValue(reason: string, path: string[], action: LegacyAction, parameters: PhpArray): LegacyError {
   const { name, value } = findParameter(path, action, parameters);
   const fault = spellOldNames(reason, path);
-  const sent = value === undefined || fault.includes(show(value)) ? '' : `; sent ${show(value)}`;
-  return new LegacyError(`${name}: ${fault}${sent}`);
+  return new LegacyError(
+    `${name}: ${fault}${value === undefined || isShown(value, fault) ? '' : `; sent ${show(value)}`}`,
+  );
+}
+
+/** Whether a message already has the value, as text or as a number. */
+function isShown(value: PhpValue, message: string): boolean {
+  return message.includes(show(value)) || (typeof value === 'string' && value !== '' && message.includes(value));
 }
 
 /** The arguments of our documents that hold what the caller sent. */

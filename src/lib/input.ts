@@ -33,8 +33,5 @@ export function readMinute(at: Date, path: string): Date {
 /** That `from` comes before `to`. */
 export function checkRange(from: Date, to: Date): void {
   if (from < to) return;
-  throw badInput(
-    'to',
-    `must be after from (${from.toISOString()}), got ${to.toISOString()}`,
-  );
+  throw badInput('to', `must be after from (${from.toISOString()}), got ${to.toISOString()}`);
 }

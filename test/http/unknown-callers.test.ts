@@ -108,7 +108,7 @@ test('a URL signed for the description calls nothing', async () => {
     method: 'POST',
     body: JSON.stringify(call),
   });
-  expect(await response.text()).toMatch(/^\{"success":0,"message":"target: got \\"docs\\"/);
+  expect(await response.text()).toMatch(/^\{"success":0,"message":"target: must be scheduler, .*, got \\"docs\\""/);
   // And a URL signed for anything else does not open the description.
   const other = signedQuery('', ADMIN.key, ADMIN.secret);
   expect((await fetch(`${app.address}/api/v1/?${other}`)).status).toBe(401);

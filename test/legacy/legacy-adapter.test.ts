@@ -270,10 +270,7 @@ describe('a call is found', () => {
   const names = 'addTask, updateTask, deleteTask, executeTask, getTaskHistory, getTasks';
   test.each([
     ['', `target: must be scheduler, with the actions ${names}, got nothing`],
-    [
-      'hash=h&target=scheduler&action=getTasks',
-      `target: must be scheduler, with the actions ${names}, got nothing`,
-    ],
+    ['hash=h&target=scheduler&action=getTasks', `target: must be scheduler, with the actions ${names}, got nothing`],
     ['target=ipam&action=get', `target: must be scheduler, with the actions ${names}, got "ipam"`],
     ['target=scheduler', `action: must be one of ${names}, got nothing`],
     ['target=scheduler&action=executeTas%E2%84%AA', `action: must be one of ${names}, got "executeTas\u212a"`],
@@ -337,11 +334,7 @@ describe('a body', () => {
 
   test.each([
     ['[1]', 'application/json', 'the body must be a single JSON object'],
-    [
-      '{"a":',
-      'application/json',
-      'the body must be a single JSON object, got not JSON from character 6 on',
-    ],
+    ['{"a":', 'application/json', 'the body must be a single JSON object: not JSON from character 6 on'],
     ['x', 'text/plain', 'the type of the body must be application/json,'],
     ['a', 'multipart/form-data', 'the multipart body cannot be read: '],
     ['a', boundary(), 'the multipart body cannot be read: '],

@@ -209,7 +209,7 @@ describe('a call is refused with status 200 and what would be accepted', () => {
     [
       'malformed JSON',
       () => ({ method: 'POST', target: target(GET_TASKS), headers: JSON_TYPE, body: '{"a":' }),
-      'the body is no JSON object',
+      'the body must be a single JSON object',
     ],
     [
       'a list',
