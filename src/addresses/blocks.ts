@@ -98,7 +98,7 @@ function moveBlock(
   return inTransaction(callersEm, async (em) => {
     const blocks = readRows(em).selectFrom('ip_block').select(['pool', 'cidr', 'state', 'assignee']);
     const block = await blocks.where('id', '=', id).forUpdate().executeTakeFirst();
-    if (block === undefined) throw notFound('there is no such block', 'id');
+    if (block === undefined) throw notFound('the block does not exist', 'id');
     if (block.state !== from) throw conflict(`the block must be ${from}, it is ${block.state}`, 'id');
     await sql`
       update ip_block

@@ -126,7 +126,7 @@ async function checkSeal(
   const { size } = await file.stat();
   const start = await readAt(file, 0, ZIP_SIGNATURE.length);
   if (!start.equals(ZIP_SIGNATURE))
-    throw new BackupFault(`${name} is no backup of Slotkeeper, or its beginning is damaged.`);
+    throw new BackupFault(`${name} is not a backup of Slotkeeper, or its beginning is damaged.`);
   const end = size - SEAL_BYTES;
   const seal = (await readAt(file, Math.max(0, end), SEAL_BYTES)).toString('latin1');
   if (!/^[0-9a-f]{64}$/.test(seal)) {
@@ -160,7 +160,7 @@ async function listEntries(file: FileHandle, name: string): Promise<Contents> {
     for await (const entry of zip.eachEntry()) entries.set(entry.fileName, entry);
     return { zip, entries };
   } catch (error) {
-    throw new BackupFault(`${name} is no backup of Slotkeeper: ${reasonOf(error)}.`);
+    throw new BackupFault(`${name} is not a backup of Slotkeeper: ${reasonOf(error)}.`);
   }
 }
 
@@ -173,7 +173,7 @@ function readEntry(zip: yauzl.ZipFile, entries: Contents['entries'], name: strin
 async function readManifest({ zip, entries }: Contents, name: string): Promise<Manifest> {
   const entry = entries.get(MANIFEST_ENTRY);
   if (entry === undefined || entry.uncompressedSize > MAX_MANIFEST_BYTES) {
-    throw new BackupFault(`${name} is no backup of Slotkeeper: it has no manifest.`);
+    throw new BackupFault(`${name} is not a backup of Slotkeeper: it has no manifest.`);
   }
   const chunks: Buffer[] = [];
   for await (const chunk of (await zip.openReadStreamPromise(entry)) as AsyncIterable<Buffer>) chunks.push(chunk);
@@ -181,7 +181,7 @@ async function readManifest({ zip, entries }: Contents, name: string): Promise<M
   checkFormat(content, name);
   const parsed = manifestSchema.safeParse(content);
   if (parsed.success) return parsed.data;
-  throw new BackupFault(`${name} is no backup of Slotkeeper: its manifest has another form.`);
+  throw new BackupFault(`${name} is not a backup of Slotkeeper: its manifest has another form.`);
 }
 
 function parseJson(text: string): unknown {
@@ -223,7 +223,7 @@ async function checkTable(
     meter.unpacked(chunk.length);
   }
   if (isSame(digest.result(), table)) return;
-  throw new BackupFault(`${name} is damaged: the rows of ${table.name} are not those that its manifest tells of.`);
+  throw new BackupFault(`${name} is damaged: the rows of ${table.name} do not match its manifest.`);
 }
 
 /** Whether what was read is what the manifest says. */

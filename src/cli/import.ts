@@ -86,7 +86,7 @@ async function readHistory(
   const lines = [`${added} rows of their history to add, ${rows - added} here already`];
   if (repeated > 0) {
     lines.push(
-      `? rows whose log_id something that happened to their task here has as well: ${repeated}; whoever tells rows apart by it sees one of two`,
+      `? rows whose log_id their task here already has: ${repeated}; clients that use log_id as a key see only one of the two`,
     );
   }
   return { userNames, historyLeft, rows: { added, present: rows - added }, lines };

@@ -21,9 +21,7 @@ async function serve(): Promise<void> {
   const log = createLog(settings.LOG_LEVEL);
   const stopping = waitForEnd();
   // Of a task's code, most likely, which nobody awaits; the other tasks go on.
-  process.on('unhandledRejection', (reason) =>
-    log.error({ err: reason }, 'a promise was rejected and nobody awaits it'),
-  );
+  process.on('unhandledRejection', (reason) => log.error({ err: reason }, 'unhandled promise rejection'));
   const app = await startApp(settings, log);
   process.stdout.write(`${introduction(settings, app)}\n`);
   await stopping;

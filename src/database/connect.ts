@@ -40,7 +40,7 @@ export async function connect(url: string, applicationName = 'slotkeeper start')
 
 function parse(url: string): string {
   if (!URL.canParse(url))
-    throw new OperatorError('DATABASE_URL is no URL such as postgresql://user:password@host/name.');
+    throw new OperatorError('DATABASE_URL must be a URL such as postgresql://user:password@host/name.');
   return url;
 }
 

@@ -440,8 +440,8 @@ describe('a file', () => {
     const flipped = Buffer.from(whole);
     flipped[whole.length >> 1] = (whole[whole.length >> 1] ?? 0) ^ 1;
     const contents: [Buffer, string][] = [
-      [Buffer.alloc(0), 'bad.zip is no backup of Slotkeeper'],
-      [Buffer.from('a text'.repeat(100)), 'bad.zip is no backup of Slotkeeper'],
+      [Buffer.alloc(0), 'bad.zip is not a backup of Slotkeeper'],
+      [Buffer.from('a text'.repeat(100)), 'bad.zip is not a backup of Slotkeeper'],
       [whole.subarray(0, whole.length - 1), 'bad.zip is damaged: it does not end in its checksum'],
       [whole.subarray(0, 10), 'bad.zip is damaged'],
       [Buffer.concat([whole, Buffer.from('0')]), 'bad.zip is damaged: its content does not match its checksum'],
@@ -542,7 +542,7 @@ test('BACKUP_LOCATIONS is a list of different names with absolute paths, or ends
   const { code, output } = await command('restore', [path], settings);
   expect({ code, output }).toEqual({
     code: 1,
-    output: expect.stringMatching(/^The settings are at fault: BACKUP_LOCATIONS is no list such as .+\n$/),
+    output: expect.stringMatching(/^The settings are at fault: BACKUP_LOCATIONS must be a list such as .+\n$/),
   });
 });
 

@@ -164,8 +164,8 @@ test('what is no URL of a database is told what one looks like', async () => {
     failure({ DATABASE_URL: `postgresql://user:${PASSWORD}@[half/name` }),
     failure({ ADMIN_API_KEY: 'alone' }),
   ]);
-  expect(word).toContain('DATABASE_URL is no postgresql:// URL');
-  expect(broken).toContain('DATABASE_URL is no URL such as postgresql://user:password@host/name');
+  expect(word).toContain('DATABASE_URL must be a postgresql:// URL');
+  expect(broken).toContain('DATABASE_URL must be a URL such as postgresql://user:password@host/name');
   expect(lonely).toContain('ADMIN_API_KEY and ADMIN_API_SECRET go together');
 });
 
