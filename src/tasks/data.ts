@@ -12,11 +12,17 @@ export interface GivenData {
   dataText?: string | null | undefined;
 }
 
+/** Data that is an object and not empty: its text, which is stored as it is, and what the text says. */
+export interface ReadData {
+  text: string;
+  value: object;
+}
+
 /**
- * The data as JSON text: undefined where none is given, null for null and for what is empty. It must be an object; the
- * empty array counts as one, since PHP writes an empty object so. BAD_USER_INPUT for `data` or `dataText`.
+ * Reads and parses data, once: undefined where none is given, null for null and for what is empty. It must be an object; the
+ * empty array counts as one, since PHP writes an empty object as one. BAD_USER_INPUT for `data` or `dataText`.
  */
-export function readData({ data, dataText }: GivenData): string | null | undefined {
+export function readData({ data, dataText }: GivenData): ReadData | null | undefined {
   if (data !== undefined && dataText !== undefined) {
     throw badInput('dataText', 'must not be given together with data');
   }
@@ -34,15 +40,15 @@ export function readData({ data, dataText }: GivenData): string | null | undefin
     throw badInput(field, `must be a JSON object or null, got ${text.slice(0, 80)}`);
   }
   if (dataText !== undefined) refuseFaults(value, field);
-  return Object.keys(value).length === 0 ? null : text;
+  return Object.keys(value).length === 0 ? null : { text, value };
 }
 
 /**
- * Refuses data (JSON text) that the class could not run with; keys that the class does not know are fine. A fault names
+ * Refuses data that the class could not run with; keys that the class does not know are fine. A fault names
  * the place within `data`, however that was given.
  */
-export function checkData(taskClass: KnownClass | null, data: string | null): void {
-  const fault = taskClass?.findFault(JSON.parse(data ?? '{}')) ?? null;
+export function checkData(taskClass: KnownClass | null, data: object): void {
+  const fault = taskClass?.findFault(data) ?? null;
   if (fault !== null) throw badInput(['data', ...fault.path], fault.message);
 }
 

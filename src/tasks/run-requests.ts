@@ -28,8 +28,8 @@ export async function executeTask(
   const { jobs, taskClasses, viewer, span } = requester;
   const { task } = await lockForChange(requester, em, taskId);
   const data = readData(given) ?? null;
-  if (data !== null) checkData(await taskClasses.named(em, task.className), data);
-  return requestRun(em, jobs, task, { trigger: 'MANUAL', actor: viewer, data, span });
+  if (data !== null) checkData(await taskClasses.named(em, task.className), data.value);
+  return requestRun(em, jobs, task, { trigger: 'MANUAL', actor: viewer, data: data?.text ?? null, span });
 }
 
 /** Does a finished run again, with its data and its slot, and returns the id of the new run. A fault names `run`. */

@@ -54,8 +54,10 @@ async function updateWork(
     task.className = name;
   }
   const data = readData(given);
-  if (data !== undefined) task.data = data;
-  if (data !== undefined || className) checkData(await taskClasses.named(em, task.className), task.data ?? null);
+  if (data === undefined && !className) return;
+  const value = data === undefined ? JSON.parse(task.data ?? '{}') : (data?.value ?? {});
+  if (data !== undefined) task.data = data?.text ?? null;
+  checkData(await taskClasses.named(em, task.className), value);
 }
 
 /** Runs that are queued are for the class that the task has when they begin; those of the former one may have no runner. */
