@@ -49,9 +49,9 @@ export async function importTasks(options: ImportCommandOptions, { releasers, ou
   if (isDry) return tell(plan, 'Nothing was stored (--dry-run).');
   const { userNames } = history;
   const applied = await applyImport(orm.em, tasks, { timeZone, paused, taskClasses, userNames, from: server.host });
-  // Until then the planner of statements takes the tables for as small as they were.
+  // Until then PostgreSQL's query planner assumes that the tables are still small.
   await orm.em.fork().getConnection().execute('analyze task, repeat_item, schedule_version, imported_log');
-  // Runners arm their alarms anew, and those who follow the log see the tasks.
+  // Runners set their alarms again, and followers of the log see the tasks.
   await wake(orm.em.fork(), 'slotkeeper_schedule', 'slotkeeper_events');
   tell(applied, paused ? 'Stored, and paused.' : 'Stored.');
 }

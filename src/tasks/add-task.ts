@@ -14,13 +14,13 @@ export interface NewTask extends GivenData {
   className: string;
   /** false adds it paused. */
   active: boolean;
-  /** Without any it runs on request alone. */
+  /** Without rules the task runs on request only. */
   repeatItems: readonly GivenRule[];
   /** The actor's unless given. */
   timeZone?: string | null | undefined;
   /** The viewer unless given; only an admin may name another. */
   ownerId?: number | null | undefined;
-  /** What it leaves out is its class' to say. */
+  /** Fields left out come from the class. */
   policy?: PolicyChange | null | undefined;
 }
 

@@ -5,14 +5,14 @@ import type { KnownClass } from '../task-classes/known-classes.ts';
 /** Eight mebibytes: what the old server took in one call. */
 const MAX_LENGTH = 8 * 1024 * 1024;
 
-/** Two ways to say the same, of which one may be used. */
+/** Data in one of two forms. */
 export interface GivenData {
   data?: unknown;
   /** The same as JSON text. */
   dataText?: string | null | undefined;
 }
 
-/** Data that is an object and not empty: its text, which is stored as it is, and what the text says. */
+/** A non-empty data object: its text, which is stored unchanged, and its parsed value. */
 export interface ReadData {
   text: string;
   value: object;
@@ -27,7 +27,7 @@ export function readData({ data, dataText }: GivenData): ReadData | null | undef
     throw badInput('dataText', 'must not be given together with data');
   }
   const field = dataText === undefined ? 'data' : 'dataText';
-  // Before it is text, where a number that is too large would be null.
+  // Before it becomes text, in which a number that is too large would be null.
   refuseFaults(data, field);
   const text = dataText === undefined ? stringify(data) : dataText;
   if (text === undefined || text === null) return text;
@@ -57,10 +57,10 @@ function refuseFaults(value: unknown, field: string): void {
   if (fault !== null) throw badInput(field, fault);
 }
 
-/** Levels of arrays and objects in each other that old callers' json_decode takes. */
+/** Levels of nesting that json_decode of old callers accepts. */
 const MAX_LEVELS = 511;
 
-/** What old callers could not be shown: one such task would take the whole list from them. Null where there is nothing. */
+/** Finds what old callers cannot decode: one such task would break their whole list. Null if there is nothing. */
 function faultOf(value: unknown, level: number): string | null {
   if (typeof value === 'string') return value.isWellFormed() ? null : faultOfText(value);
   if (typeof value === 'number' && !Number.isFinite(value)) {
