@@ -465,7 +465,7 @@ describe('a file', () => {
     await rewrite(path, bad, ({ tables }) => tables.pop());
     await expect(verifyBackup(bad)).rejects.toThrow('its manifest names other tables');
     await rewrite(path, bad, (_manifest, tables) => tables.set('task', Buffer.from('')));
-    await expect(verifyBackup(bad)).rejects.toThrow('the rows of task are not those');
+    await expect(verifyBackup(bad)).rejects.toThrow('the rows of task do not match its manifest');
   });
 });
 
