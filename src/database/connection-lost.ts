@@ -7,7 +7,7 @@ import { codeOf } from '../lib/describe-error.ts';
 export function isConnectionLost(error: unknown): boolean {
   const code = codeOf(error);
   if (code !== undefined) return ['57P01', '57P02', 'ECONNRESET', 'EPIPE'].includes(code);
-  // What node-postgres says has no code.
+  // Errors of node-postgres itself have no code.
   return error instanceof Error && LOST.test(error.message);
 }
 

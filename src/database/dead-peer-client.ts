@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import pg from 'pg';
 
-/** What every connection is made with. Unless told, Linux asks a peer that says nothing only after two hours. */
+/** Options of every connection. By default, Linux probes a silent peer only after two hours. */
 export const CONNECTION = {
   keepAlive: true,
   keepAliveInitialDelayMillis: 10_000,
@@ -9,11 +9,11 @@ export const CONNECTION = {
 } as const;
 
 const LOOK_MS = 5_000;
-/** A reply that did not go on for so many looks is asked about. */
+/** After this many checks without progress of a reply, PostgreSQL is asked about it. */
 const QUIET_LOOKS = 3;
 const QUESTION_TIMEOUT_MS = 10_000;
 
-/** What the driver has and its types do not tell. */
+/** Members of the driver that its types do not declare. */
 interface Inside {
   /** False while a reply is awaited. */
   readyForQuery?: boolean;
@@ -21,7 +21,7 @@ interface Inside {
   connection: { stream: Socket };
 }
 
-/** Whoever asks does it alone: where many connections are dead, asking takes one more and not as many. */
+/** One question at a time: with many dead connections, asking takes one new connection, not as many. */
 let asking: Promise<unknown> = Promise.resolve();
 
 /**

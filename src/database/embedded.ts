@@ -25,7 +25,7 @@ const PASSING_START_FAILURE = /lock file|shared memory block|in use|TCP\/IP sock
 type Log = (message: string) => void;
 
 interface EmbeddedOptions {
-  /** Made where it does not exist. */
+  /** Created if it does not exist. */
   readonly dataDir: string;
   readonly log: Log;
   /** How long all of it may take, 60 unless given: making a cluster takes one, a recovery after a crash may take some. */
@@ -39,7 +39,9 @@ interface EmbeddedOptions {
 export interface EmbeddedServer {
   /** The connection URL of the `slotkeeper` database. */
   readonly url: string;
-  /** Gives up this process' share; whoever is last stops the server. Never throws for a server that is already gone. */
+  /**
+   * Releases this process' share; the last process stops the server. Does not throw if the server has already stopped.
+   */
   release(): Promise<void>;
 }
 
@@ -166,7 +168,7 @@ class Starter {
   }
 }
 
-/** Takes a share and makes sure of the database; undefined where the server is being stopped. */
+/** Takes a share and ensures that the database exists; undefined if the server is being stopped. */
 async function take(address: Address, place: Place, cluster: Cluster, log: Log): Promise<Share | undefined> {
   try {
     const share = await Share.take(address);

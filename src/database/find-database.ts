@@ -10,7 +10,7 @@ export interface DatabaseSettings {
 
 interface FoundDatabase {
   url: string;
-  /** To be called when this process needs it no more: the last one out stops the embedded server. */
+  /** To be called when this process no longer needs the server: the last process stops it. */
   release(): Promise<void>;
 }
 

@@ -12,7 +12,7 @@ interface Caller {
   viewer: { id: number };
 }
 
-/** What a call is given; it may carry an idempotency key. */
+/** The input of a call, with an optional idempotency key. */
 interface KeyedInput {
   idempotencyKey?: string | null | undefined;
 }
@@ -32,7 +32,7 @@ export function withIdempotencyKey(
   const key = input.idempotencyKey;
   if (key === undefined || key === null) return inTransaction(em, work);
   readText(key, 'idempotencyKey', { least: 1 });
-  // How long to wait for a run changes nothing of what is done.
+  // How long a call waits for a run does not change what it does.
   const fingerprint = createHash('sha256')
     .update(JSON.stringify([mutation, { ...input, waitSeconds: undefined }]))
     .digest();

@@ -1,4 +1,4 @@
-// Takes locks that all others wait behind: whoever does gives way to them after a moment, and tries again.
+// Takes locks that block all others: gives way after a moment, and tries again.
 import { setTimeout as pause } from 'node:timers/promises';
 import { Backoff } from '../lib/backoff.ts';
 import { codeOf } from '../lib/describe-error.ts';
@@ -15,7 +15,7 @@ const PATIENCE_MS = 4 * 60_000;
 const IN_THE_WAY = ['55P03', '40P01'];
 
 export interface Patience {
-  /** Told once, where others are in the way. */
+  /** Called once if other transactions hold the lock. */
   say(message: string): void;
   patienceMs?: number;
 }
@@ -23,7 +23,7 @@ export interface Patience {
 interface LockWait extends Patience {
   /** Asks in another session, to see who is in the way. */
   ask<Row>(text: string): Promise<Row[]>;
-  /** What is said; `others` is "other transactions are in the way", and who. */
+  /** The message; `others` names the transactions that hold the lock. */
   waits(others: string): string;
   givesUp(others: string): string;
 }

@@ -20,7 +20,7 @@ export async function readMigrationsInCode(): Promise<string[]> {
   return files.map((name) => basename(name, '.ts')).sort();
 }
 
-/** Waits until nobody else migrates, and keeps others from it until the session ends. */
+/** Waits until no other process migrates, and blocks others until the session ends. */
 export async function lockMigrations(client: pg.Client): Promise<void> {
   await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
 }

@@ -36,7 +36,7 @@ export class Notifications {
   readonly #pending = new Set<Channel>();
   readonly #failures: FailureLog;
   readonly #backoff = new Backoff();
-  /** The one that listens; none while it is being replaced. */
+  /** The connection that listens; undefined while it is being replaced. */
   #client: pg.Client | undefined;
   /** The one that was made last. */
   #newest: pg.Client | undefined;
@@ -75,19 +75,19 @@ export class Notifications {
     this.#lifeSigns ??= setInterval(() => this.#send('also nothing'), LIFE_SIGN_MS).unref();
     this.#failures.worked();
     this.#backoff.reset();
-    // What was announced while nobody listened is found by looking.
+    // Notifications were missed while nothing listened: check the tables.
     for (const channel of CHANNELS) this.#wake(channel);
     this.#send();
   }
 
-  /** Calls `handler` after a notification; returns what ends that. */
+  /** Calls `handler` after a notification; returns a function that unsubscribes. */
   on(channel: Channel, handler: () => void): () => void {
     const handlers = this.#handlers.get(channel) ?? new Set();
     this.#handlers.set(channel, handlers.add(handler));
     return () => handlers.delete(handler);
   }
 
-  /** To be called after the commit of what it announces. */
+  /** To be called after the commit of the change that it announces. */
   notify(...channels: Channel[]): void {
     for (const channel of channels) this.#pending.add(channel);
     this.#flush ??= setTimeout(() => this.#send(), COALESCE_MS);
@@ -109,7 +109,7 @@ export class Notifications {
     clearTimeout(this.#flush);
     this.#flush = undefined;
     const client = this.#client;
-    // What is asked for while one is under way goes with the next.
+    // Requests during a send are sent with the next one.
     if (client === undefined || this.#isSending) return;
     if (this.#pending.size === 0 && what === undefined) return;
     this.#isSending = true;
@@ -136,7 +136,7 @@ export class Notifications {
     }
   }
 
-  /** Of a client that has been replaced no more is heeded: its connection may end as late as it likes. */
+  /** Ignores events of a replaced client: its connection may end much later. */
   #lost(client: pg.Client | undefined, error: Error | undefined): void {
     if (this.#stopped || client !== this.#newest || this.#reconnect !== undefined) return;
     this.#client = undefined;

@@ -3,7 +3,7 @@ import { type DatabaseSettings, findDatabase } from './find-database.ts';
 import { migrate, requireMigrated } from './migrate.ts';
 import { type Orm, openOrm } from './orm.ts';
 
-/** What a command takes: its transaction, and a read beside it. */
+/** The connections of a command: one for its transaction, one for a read beside it. */
 const POOL_SIZE = 2;
 
 export interface OpenDatabase {

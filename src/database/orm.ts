@@ -30,7 +30,7 @@ export function ormOptions(url: string, poolSize = POOL_SIZE) {
       application_name: 'slotkeeper',
       ...CONNECTION,
       Client: DeadPeerClient,
-      // For what reads often; whoever has a connection alone and awaits each statement sees no difference.
+      // For readOften. A caller that has a connection to itself and awaits each statement sees no difference.
       pipeline: true,
       // A process that is frozen or cut off in the middle of a transaction holds its locks no longer than this. Set by a
       // statement: poolers refuse connections that ask for it when they begin.

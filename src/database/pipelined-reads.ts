@@ -1,21 +1,21 @@
 import type pg from 'pg';
 import { isConnectionLost } from './connection-lost.ts';
 
-/** Statements that one connection may have under way before another is taken. */
+/** Statements in flight on one connection before another is used. */
 const STATEMENTS_A_LINE = 8;
 /** With as many, statements queue at the one that has fewest; half of a pool is left to whatever else there is. */
 const MAX_LINES = 8;
 /** Far more than such a statement takes: one that has no reply by then waits for a lock, and would hold up who comes behind. */
 export const HELD_UP_AFTER_MS = 25;
 
-/** More of the connections that a pool has may be gone than one. */
+/** More than one connection of a pool may be lost. */
 const ATTEMPTS = 5;
 
 /** A connection while reads share it. */
 class Line {
   readonly client: Promise<pg.PoolClient>;
   users = 0;
-  /** When it was last seen to go on: replies come in the order of the statements. */
+  /** The time of the last reply: replies come in the order of the statements. */
   movedAt = performance.now();
 
   constructor(pool: pg.Pool) {
@@ -61,7 +61,7 @@ export class PipelinedReads {
       line.movedAt = performance.now();
       return rows;
     } catch (error) {
-      // Its connection may be gone: nobody else gets on.
+      // The connection may be lost: no other statement may use it.
       this.#lines.delete(line);
       throw error;
     } finally {
@@ -87,7 +87,7 @@ export class PipelinedReads {
     this.#lines.delete(line);
     line.client.then(
       (client) => client.release(),
-      // Whoever asked was told.
+      // The callers got the error.
       () => undefined,
     );
   }

@@ -17,7 +17,7 @@ export function readRows(em: EntityManager): Kysely<ReadTables> {
   return em.getKysely<ReadTables>();
 }
 
-/** All columns that this version knows of a table: `*` would mean others once a newer version has added some. */
+/** All columns that this version knows: `*` would mean other columns once a newer version has added some. */
 export function knownColumns(em: EntityManager, entity: EntityName): string[] {
   return em.getMetadata(entity).props.flatMap(({ fieldNames }) => fieldNames ?? []);
 }

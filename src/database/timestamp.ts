@@ -4,7 +4,7 @@ import { type RawBuilder, sql } from 'kysely';
 
 const TEXT = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?([+-]\d\d)(:\d\d)?$/;
 
-/** ISO 8601 in UTC with milliseconds, from a column's text; throws for what is no such text, `infinity` included. */
+/** ISO 8601 in UTC with milliseconds, from a column's text. Throws for other texts, including `infinity`. */
 export function toIso(text: string): string {
   const match = TEXT.exec(text);
   if (match === null) throw new RangeError(`"${text}" is not a timestamp of the database`);
@@ -14,12 +14,12 @@ export function toIso(text: string): string {
   return new Date(`${iso}${hours}${minutes}`).toISOString();
 }
 
-/** The instant of a column's text, cut to milliseconds; throws for what is no such text. */
+/** The instant of a column's text, truncated to milliseconds. Throws for other texts. */
 export function toDate(text: string): Date {
   return new Date(toIso(text));
 }
 
-/** Since 1970, from a column's text; throws for what is no such text. */
+/** Milliseconds since 1970, from a column's text. Throws for other texts. */
 export function toMicroseconds(text: string): number {
   const beyond = TEXT.exec(text)?.[3]?.padEnd(6, '0').slice(3) ?? '0';
   return Date.parse(toIso(text)) * 1_000 + Number(beyond);

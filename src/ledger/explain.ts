@@ -1,4 +1,4 @@
-// Why a task ran, did not run or will run at an instant: told from the ledger and from the schedule that was valid then.
+// Explains why a task ran, did not run or will run at an instant, from the ledger and the schedule of that time.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type Kysely, sql } from 'kysely';
 import { findExclusion, type RuleExclusion } from '../calendar/rule-exclusion.ts';
@@ -41,7 +41,7 @@ export interface SlotExplanation {
 type Version = Row<'schedule_version'>;
 type PartialExplanation = Pick<SlotExplanation, 'verdict' | 'because'> & Partial<SlotExplanation>;
 
-/** Expects a whole minute; null where there is no such task. */
+/** Expects a whole minute; null if the task does not exist. */
 export function explainSlot(em: EntityManager, taskId: number, at: Date): Promise<SlotExplanation | null> {
   return readSnapshot(em, async (database) => {
     const task = await database.selectFrom('task').selectAll().where('id', '=', taskId).executeTakeFirst();
@@ -152,7 +152,7 @@ async function explainRun(
   };
 }
 
-/** Why a run waits that is not the runners' being busy; null for none. */
+/** Why a run waits, other than for busy runners; null if for nothing else. */
 async function explainWait(database: Kysely<ReadTables>, { class_name }: Row<'task'>): Promise<string | null> {
   if (!(await isServed(database, class_name))) return `No live runner has the class ${class_name}.`;
   const busy = await database

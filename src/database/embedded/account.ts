@@ -12,9 +12,9 @@ const SHOWN_UIDS = [1000, 65534];
 const NOBODY: Owner = { uid: 65534, gid: 65534 };
 
 export interface Account {
-  /** For the log; undefined where the server simply runs as whoever started the process. */
+  /** For the log; undefined if the server runs as the user of this process. */
   readonly name?: string;
-  /** Whom the server's files must belong to, where that is not the caller. */
+  /** The owner that the files of the server must have, if not the caller. */
   readonly owner?: Owner;
   command(program: string, args: readonly string[]): Command;
 }

@@ -48,7 +48,10 @@ function packageFolder(): string {
   }
 }
 
-/** Does what the package's install script does, which is not run everywhere: npm packages cannot carry symbolic links. */
+/**
+ * Does the work of the package's install script, which does not run everywhere: npm packages cannot contain symbolic
+ * links.
+ */
 async function completeLibraries(folder: string): Promise<void> {
   const listed = await readFile(join(folder, 'native', 'pg-symlinks.json'), 'utf8').catch(() => '[]');
   for (const { source, target } of Links.parse(JSON.parse(listed))) {

@@ -11,10 +11,10 @@ import type { Place } from './place.ts';
 import { isRunning } from './process.ts';
 import { lastLine, run } from './run.ts';
 
-/** The server's one role, a superuser: the cluster is the product's own and nobody else's. */
+/** The only role of the server, a superuser: the cluster belongs to the product alone. */
 export const ROLE = 'slotkeeper';
 
-/** Tells our own folders in the making from those of an earlier process that had the same id, as in every container. */
+/** Distinguishes our unfinished folders from those of an earlier process with the same id, as in every container. */
 const thisProcess = randomUUID().slice(0, 8);
 /** No initdb lasts this long, so a folder this old is not in use whatever process has its id by now. */
 const LEFTOVER_SECONDS = 600;
@@ -24,7 +24,7 @@ export interface Cluster {
   readonly folder: string;
   readonly logFile: string;
   readonly password: string;
-  /** Whether this call is what made it. */
+  /** Whether this call created it. */
   readonly isNew: boolean;
 }
 
@@ -54,7 +54,7 @@ async function exists(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined)) !== undefined;
 }
 
-/** Returns false where another process was first. */
+/** Returns false if another process was first. */
 async function makeCluster(place: Place, options: { timeoutSeconds: number; sync: boolean }): Promise<boolean> {
   const parent = dirname(place.home);
   const half = await makeHalf(place);

@@ -2,7 +2,7 @@
 import { chmod, lchown, lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Whoever an account's files belong to. */
+/** The owner of an account's files. */
 export interface Owner {
   readonly uid: number;
   readonly gid: number;

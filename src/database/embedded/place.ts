@@ -17,7 +17,7 @@ export interface Place {
   readonly home: string;
 }
 
-/** @throws OperatorError where the folder cannot be made, or no account could serve it. */
+/** @throws OperatorError if the folder cannot be created, or no account could serve it. */
 export async function findPlace(dataDir: string, log: (message: string) => void): Promise<Place> {
   const binaries = await findBinaries();
   const folder = await makeFolder(dataDir);

@@ -1,4 +1,4 @@
-// The server process: what its pid file says of it, starting and stopping it.
+// The server process: its pid file, starting and stopping it.
 import { createHash, randomUUID } from 'node:crypto';
 import { link, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -152,7 +152,7 @@ function flags(settings: Readonly<Record<string, string>>): string {
     .join(' ');
 }
 
-/** The port of the last start if it is free, so that what an operator noted down stays true; else any free one. */
+/** The port of the last start if it is free, so that operators can rely on it; otherwise any free port. */
 async function pickPort(cluster: Cluster): Promise<number> {
   const last = await readFile(join(cluster.folder, 'postmaster.opts'), 'utf8').catch(() => '');
   const lastPort = Number(/"port=(\d+)"/.exec(last)?.[1] ?? 0);

@@ -1,4 +1,4 @@
-// Runs one of PostgreSQL's programs to its end, bounded in time and in what is kept of its output.
+// Runs a PostgreSQL program to its end, with limits on its time and on its captured output.
 import { spawn } from 'node:child_process';
 import { codeOf, reasonOf } from '../../lib/describe-error.ts';
 import { OperatorError } from '../../lib/operator-error.ts';
@@ -20,13 +20,13 @@ export interface Command {
 interface RunOptions {
   readonly cwd: string;
   readonly timeoutSeconds: number;
-  /** The cluster that the program works on, where it takes one. */
+  /** The cluster that the program works on, if it takes one. */
   readonly clusterFolder?: string;
   readonly onSpawn?: (pid: number) => void;
 }
 
 export interface Outcome {
-  /** The exit code, or null where a signal ended it (the time limit does). */
+  /** The exit code; null if a signal ended it, as the time limit does. */
   readonly code: number | null;
   /** The end of what it wrote to stdout and stderr. */
   readonly output: string;
@@ -63,7 +63,8 @@ export function run(command: Command, options: RunOptions): Promise<Outcome> {
     });
     child.once('exit', (code) => {
       clearTimeout(limit);
-      // 'close' alone would wait for whoever inherited the pipes: on Windows that is the server, for its whole life.
+      // 'close' alone would wait for every process that inherited the pipes: on Windows that is the server, for its
+      // whole life.
       const pipes = setTimeout(finish, PIPES_MILLISECONDS);
       child.once('close', finish);
       function finish() {
@@ -90,7 +91,7 @@ function cannotRun(file: string, error: Error): string {
   return `${file} cannot be run: ${hint}; set DATABASE_URL to use a PostgreSQL server of your own.`;
 }
 
-/** The last line of a program's output, which is where PostgreSQL's programs say what went wrong. */
+/** The last line of the output, where PostgreSQL's programs report errors. */
 export function lastLine(output: string): string {
   return output.split('\n').at(-1)?.trim() || 'it said nothing';
 }

@@ -5,7 +5,7 @@ import pg from 'pg';
 import { codeOf, reasonOf } from '../../lib/describe-error.ts';
 import { ROLE } from './cluster.ts';
 
-/** Any number will do, in the maintenance database nobody else takes advisory locks. */
+/** Any number works: nothing else takes advisory locks in the maintenance database. */
 const LOCK = 7_563_017;
 const CONNECT_SECONDS = 5;
 const QUERY_SECONDS = 30;
@@ -31,7 +31,7 @@ export async function connect({ port, password }: Address): Promise<pg.Client> {
     connectionTimeoutMillis: CONNECT_SECONDS * 1000,
     query_timeout: QUERY_SECONDS * 1000,
   });
-  // A server that goes away is told through 'end' and rejected queries; without a listener it would end the process.
+  // A lost server is reported by 'end' and by rejected queries; without a listener, 'error' would end the process.
   client.on('error', () => undefined);
   try {
     await client.connect();
@@ -59,7 +59,7 @@ export class Share {
     this.#hold(client);
   }
 
-  /** Returns undefined where someone has everyone's: they are just stopping the server. */
+  /** Returns undefined if another process holds the lock exclusively, because it is stopping the server. */
   static async take(address: Address): Promise<Share | undefined> {
     const client = await lockShared(address);
     return client && new Share(address, client);
@@ -73,7 +73,7 @@ export class Share {
     this.#left.abort();
     await this.#retaking;
     try {
-      // Without a session of its own, because the server dropped it, it asks in a new one.
+      // If the server dropped the session, it uses a new one.
       this.#client ??= await connect(this.#address);
       await this.#client.query('SELECT pg_advisory_unlock_shared($1)', [LOCK]);
       const { rows } = await this.#client.query<{ isLast: boolean }>('SELECT pg_try_advisory_lock($1) AS "isLast"', [
@@ -98,7 +98,7 @@ export class Share {
     });
   }
 
-  /** The server drops every session when one of its processes crashes, and then goes on: so must the share. */
+  /** The server drops all sessions when one of its processes crashes, and then continues; so must the share. */
   async #retake(): Promise<void> {
     let pause = RETAKE_SECONDS.first;
     while (!this.#left.signal.aborted) {
