@@ -19,7 +19,7 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
 
   test('adds a task as typed: a rule for each weekday, data by the schema of the class, and the policy', async () => {
     await page.goto(`${app.address}/tasks`);
-    await page.getByText('There is no task yet.').waitFor();
+    await page.getByText('No tasks yet.').waitFor();
     expect(await byRole('link', 'Add task').count()).toBe(2);
     await byRole('link', 'Add task').last().click();
     await page.getByLabel('Name', { exact: true }).fill('Report');
@@ -30,7 +30,7 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
     await page.getByText('A rule is incomplete.').waitFor();
     await page.getByLabel('On', { exact: true }).fill('2099-03-29');
     await page.getByLabel('At', { exact: true }).fill('02:30');
-    await page.getByText('the clock skips that time; it fires right after').waitFor();
+    await page.getByText('the clock skips this time; the slot fires right after').waitFor();
     await page.getByLabel('Repeats').selectOption('On days of the week');
     await page.getByLabel('From', { exact: true }).fill('');
     await page.getByLabel('Monday').check();
