@@ -38,7 +38,7 @@ function launch(node) {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   });
   for (const signal of FORWARDED) process.on(signal, () => child.connected && child.send({ signal }));
-  child.on('error', (error) => fail(`Node cannot be started: ${error.message}.`));
+  child.on('error', (error) => fail(`Cannot start Node: ${error.message}.`));
   child.on('exit', (code, signal) => {
     if (signal === null) process.exit(code);
     process.removeAllListeners(signal);
@@ -54,4 +54,4 @@ function fail(sentence) {
 const packagedNode = findPackagedNode();
 if (packagedNode !== null && packagedNode !== realpathSync(process.execPath)) launch(packagedNode);
 else if (Number.parseInt(process.versions.node, 10) >= OLDEST_MAJOR) await import(PROGRAM);
-else fail(`Node ${OLDEST_MAJOR} is needed, got ${process.versions.node}; it comes with the packages: run npm ci.`);
+else fail(`Node must be ${OLDEST_MAJOR} or newer, got ${process.versions.node}: run npm ci to install the packaged one.`);

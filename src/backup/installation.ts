@@ -16,7 +16,7 @@ export async function readInstallation(em: EntityManager): Promise<InstallationS
     select uuid, held_since::text as "heldSince", held_because as "heldBecause" from installation
   `.execute(em.getKysely());
   const [row] = rows;
-  if (row === undefined) throw new Error('the installation has lost its row');
+  if (row === undefined) throw new Error('the table installation has no row');
   return row;
 }
 

@@ -126,12 +126,12 @@ async function checkSeal(
   const { size } = await file.stat();
   const start = await readAt(file, 0, ZIP_SIGNATURE.length);
   if (!start.equals(ZIP_SIGNATURE))
-    throw new BackupFault(`${name} is no backup of Slotkeeper, or its beginning is damaged.`);
+    throw new BackupFault(`${name} is not a Slotkeeper backup, or its beginning is damaged.`);
   const end = size - SEAL_BYTES;
   const seal = (await readAt(file, Math.max(0, end), SEAL_BYTES)).toString('latin1');
   if (!/^[0-9a-f]{64}$/.test(seal)) {
     throw new BackupFault(
-      `${name} is damaged: it does not end in its checksum, so it is cut off or something was added.`,
+      `${name} is damaged: it does not end with its checksum, so it was truncated or extended.`,
     );
   }
   const hash = createHash('sha256');
@@ -139,7 +139,7 @@ async function checkSeal(
   for (let position = 0; position < end; ) {
     signal?.throwIfAborted();
     const { bytesRead } = await file.read(buffer, 0, Math.min(READ_BYTES, end - position), position);
-    if (bytesRead === 0) throw new BackupFault(`${name} is being cut off while it is read.`);
+    if (bytesRead === 0) throw new BackupFault(`${name} was truncated while it was read.`);
     hash.update(buffer.subarray(0, bytesRead));
     position += bytesRead;
     meter.read(position / end);
@@ -160,7 +160,7 @@ async function listEntries(file: FileHandle, name: string): Promise<Contents> {
     for await (const entry of zip.eachEntry()) entries.set(entry.fileName, entry);
     return { zip, entries };
   } catch (error) {
-    throw new BackupFault(`${name} is no backup of Slotkeeper: ${reasonOf(error)}.`);
+    throw new BackupFault(`${name} is not a Slotkeeper backup: ${reasonOf(error)}.`);
   }
 }
 
@@ -173,7 +173,7 @@ function readEntry(zip: yauzl.ZipFile, entries: Contents['entries'], name: strin
 async function readManifest({ zip, entries }: Contents, name: string): Promise<Manifest> {
   const entry = entries.get(MANIFEST_ENTRY);
   if (entry === undefined || entry.uncompressedSize > MAX_MANIFEST_BYTES) {
-    throw new BackupFault(`${name} is no backup of Slotkeeper: it has no manifest.`);
+    throw new BackupFault(`${name} is not a Slotkeeper backup: it has no manifest.`);
   }
   const chunks: Buffer[] = [];
   for await (const chunk of (await zip.openReadStreamPromise(entry)) as AsyncIterable<Buffer>) chunks.push(chunk);
@@ -181,7 +181,7 @@ async function readManifest({ zip, entries }: Contents, name: string): Promise<M
   checkFormat(content, name);
   const parsed = manifestSchema.safeParse(content);
   if (parsed.success) return parsed.data;
-  throw new BackupFault(`${name} is no backup of Slotkeeper: its manifest has another form.`);
+  throw new BackupFault(`${name} is not a Slotkeeper backup: its manifest is invalid.`);
 }
 
 function parseJson(text: string): unknown {
@@ -197,7 +197,7 @@ function checkFormat(content: unknown, name: string): void {
   const format = typeof content === 'object' && content !== null && 'format' in content ? content.format : undefined;
   if (typeof format === 'number' && format > FORMAT) {
     throw new BackupFault(
-      `${name} was written by a newer version of Slotkeeper (format ${format}, this one reads up to ${FORMAT}): use that version.`,
+      `${name} was written by a newer version of Slotkeeper (format ${format}; this version reads up to ${FORMAT}): use that version.`,
     );
   }
 }
@@ -206,7 +206,7 @@ function checkEntries({ entries }: Contents, { tables }: Manifest, name: string)
   const expected = [...tables.map((table) => entryOf(table.name)), MANIFEST_ENTRY];
   const found = [...entries.keys()];
   if (expected.toSorted().join() === found.toSorted().join()) return;
-  throw new BackupFault(`${name} is damaged: its manifest names other tables than it holds.`);
+  throw new BackupFault(`${name} is damaged: its tables are not those in its manifest.`);
 }
 
 async function checkTable(
@@ -223,7 +223,7 @@ async function checkTable(
     meter.unpacked(chunk.length);
   }
   if (isSame(digest.result(), table)) return;
-  throw new BackupFault(`${name} is damaged: the rows of ${table.name} are not those that its manifest tells of.`);
+  throw new BackupFault(`${name} is damaged: the rows of ${table.name} do not match its manifest.`);
 }
 
 /** Whether what was read is what the manifest says. */

@@ -55,11 +55,11 @@ async function checkVersion({ manifest, name }: OpenBackup): Promise<void> {
   const unknown = migrations.filter((migration) => !inCode.includes(migration));
   if (unknown.length > 0) {
     throw new BackupFault(
-      `${name} was made by a newer version of Slotkeeper, ${version} (its tables have ${unknown.join(', ')}): restore it with that version.`,
+      `${name} was made by a newer version of Slotkeeper, ${version} (it has the migrations ${unknown.join(', ')}): restore it with that version.`,
     );
   }
   if (migrations.join() !== inCode.slice(0, migrations.length).join()) {
-    throw new BackupFault(`${name} was made by a version of Slotkeeper, ${version}, that this one does not follow on.`);
+    throw new BackupFault(`${name} was made by Slotkeeper ${version}, whose migrations this version does not continue.`);
   }
 }
 
@@ -90,7 +90,7 @@ async function checkEmpty(client: pg.Client, em: EntityManager, { migrations }: 
   const { rows } = await client.query<{ name: string }>(`select name from ${MIGRATIONS_TABLE} order by id`);
   if (rows.every(({ name }) => migrations.includes(name))) return;
   throw new BackupFault(
-    'The database has newer tables than the backup, though empty ones: give it a new, empty database.',
+    'The database has tables that are newer than the backup, though empty: restore into a new, empty database.',
   );
 }
 
@@ -100,7 +100,7 @@ async function refuseRows(client: pg.Client, table: string): Promise<void> {
   );
   if (rows[0]?.found !== true) return;
   throw new BackupFault(
-    `The database is in use: there are rows in ${table}. A backup is restored into an empty database only.`,
+    `The database is in use: there are rows in ${table}. A backup can only be restored into an empty database.`,
   );
 }
 
@@ -131,7 +131,7 @@ async function verify(client: pg.Client, { tables }: Manifest): Promise<void> {
   for (const table of tables) {
     const shape = shapes.get(table.name);
     if (shape !== undefined && (await holds(client, shape, table))) continue;
-    throw new BackupFault(`The table ${table.name} is not as it was in the backup; nothing was restored.`);
+    throw new BackupFault(`The table ${table.name} differs from the backup; nothing was restored.`);
   }
 }
 

@@ -99,7 +99,7 @@ async function beginSnapshot(em: EntityManager, client: pg.Client): Promise<Snap
   const applied = migrations.map(({ name }) => name);
   if (applied.join() !== (await readMigrationsInCode()).join()) {
     throw new BackupFault(
-      'The database has been migrated by another version of Slotkeeper: its runners make backups of it.',
+      'The database was migrated by another version of Slotkeeper: a runner of that version must make the backup.',
     );
   }
   const { rows } = await client.query<{ now: string; version: string; uuid: string }>(
@@ -107,7 +107,7 @@ async function beginSnapshot(em: EntityManager, client: pg.Client): Promise<Snap
      from installation`,
   );
   const [row] = rows;
-  if (row === undefined) throw new Error('the installation has lost its row');
+  if (row === undefined) throw new Error('the table installation has no row');
   const { rows: sizes } = await client.query<{ name: string; bytes: number }>(
     `select relname::text as name, pg_table_size(oid)::float8 as bytes from pg_class
      where relnamespace = current_schema()::regnamespace and relname = any($1::text[])`,
@@ -193,7 +193,7 @@ async function* tableContent(
   const next = await readNext(client, shape);
   // Known once the connection was free for another question.
   if (copy.rowCount !== result.rows) {
-    throw new Error(`PostgreSQL sent ${copy.rowCount} rows of ${name}, and ${result.rows} came`);
+    throw new Error(`PostgreSQL sent ${copy.rowCount} rows of ${name}, received ${result.rows}`);
   }
   tables.push({ name, columns, ...result, next });
 }

@@ -64,7 +64,7 @@ async function findActor(em: EntityManager, name: string | undefined): Promise<U
 /** An export of the wrong database is such a file, and with it would go every task here. */
 function refuseEmpty({ tasks, faults }: TasksFile, from: string): void {
   if (tasks.length + faults.length > 0) return;
-  throw new OperatorError(`${from} has no tasks, and --delete would delete every task here; --force does that.`);
+  throw new OperatorError(`${from} has no tasks, so --delete would delete every task here: add --force to do that.`);
 }
 
 /** The plan for scripts. A task that is to be added has an id where the file or the database gives it one. */

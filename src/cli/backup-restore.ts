@@ -10,8 +10,8 @@ import { readSettings, type Settings } from '../settings.ts';
 import type { CommandContext } from './run-command.ts';
 
 const MASTER_KEY_WANTED =
-  'The API secrets in it are sealed with the master key of the original: set MASTER_KEY, or put its master.key into DATA_DIR, before the start.';
-const HELD = 'Its runners are held, so that a copy fires nothing. If it is the real one now: npm run resume';
+  'Its API secrets are encrypted with the master key of the original: set MASTER_KEY, or copy its master.key into DATA_DIR, before the start.';
+const HELD = 'Its runners are held, so that a copy runs no task. To make it the live installation: npm run resume';
 
 interface RestoreOptions {
   file: string;
@@ -27,7 +27,7 @@ export async function restore({ file }: RestoreOptions, { releasers, output }: C
   await restoreBackup(url, backup, output.say);
   const { createdAt } = backup.manifest;
   const opens = await opensSecrets(settings, url, releasers);
-  const restored = `Restored ${file}, of ${createdAt}, and compared every row.`;
+  const restored = `Restored ${file}, made at ${createdAt}, and compared every row.`;
   output.result([restored, ...(opens ? [] : [MASTER_KEY_WANTED]), HELD].join('\n'), {
     file,
     createdAt,

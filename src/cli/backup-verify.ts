@@ -10,7 +10,7 @@ export async function verify({ file }: VerifyOptions, { output }: CommandContext
   const { createdAt, version, schemaVersion, postgresql, installation, tables } = await verifyBackup(file);
   const lines = [
     ...tables.map(({ name, rows }) => `${name}: ${rows} rows`),
-    `${file} is whole: made at ${createdAt} by Slotkeeper ${version} (${schemaVersion}) on PostgreSQL ${postgresql}.`,
+    `${file} is intact: made at ${createdAt} by Slotkeeper ${version} (${schemaVersion}) on PostgreSQL ${postgresql}.`,
   ];
   const counts = tables.map(({ name, rows }) => ({ name, rows }));
   output.result(lines.join('\n'), {

@@ -18,17 +18,17 @@ export function introduction(
   if (firstAdmin === null) return head;
   // A secret that somebody else keeps has no place in a log.
   const isGiven = ADMIN_API_SECRET !== undefined;
-  return `${head}\n${isGiven ? 'This is the first start; the admin has the API key that was given.' : firstSteps(address, firstAdmin)}`;
+  return `${head}\n${isGiven ? 'This is the first start; the admin has the API key of ADMIN_API_KEY.' : firstSteps(address, firstAdmin)}`;
 }
 
 function heldNotice({ heldBecause }: App['installation']): string {
-  return `No task runs: the runners of this installation are held. ${heldBecause} If it is the real one now: npm run resume`;
+  return `No task runs: the runners of this installation are held. ${heldBecause} To make it the live installation: npm run resume`;
 }
 
 function firstSteps(address: string, { key, secret }: KeyAndSecret): string {
   const query = JSON.stringify({ query: '{ viewer { name role } taskClasses { name } }' });
   return `
-This is the first start. The admin's API key is shown this once; keep it:
+This is the first start. The admin's API key is shown only once; keep it:
 
   ADMIN_API_KEY=${key}
   ADMIN_API_SECRET=${secret}

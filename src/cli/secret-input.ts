@@ -13,7 +13,7 @@ export async function readSecretInput(): Promise<string> {
   for await (const chunk of process.stdin) {
     chunks.push(chunk);
     size += chunk.length;
-    if (size > MAX_BYTES) throw new OperatorError('The secret on standard input is too long.');
+    if (size > MAX_BYTES) throw new OperatorError(`The secret on standard input must have at most ${MAX_BYTES} bytes.`);
   }
   const secret = Buffer.concat(chunks)
     .toString('utf8')

@@ -11,9 +11,9 @@ export function applyMigrations(orm: Orm, watch: pg.Client, patience: Patience):
   return patiently(() => tryOnce(orm), {
     ...patience,
     ask: async <Row>(text: string) => (await watch.query(text)).rows as Row[],
-    waits: (others) => `The migration waits, since ${others}; processes that are up go on meanwhile.`,
+    waits: (others) => `The migration waits because ${others}; running processes continue meanwhile.`,
     givesUp: (others) =>
-      `The tables could not be migrated, since ${others}: end them, or start again once they have ended. Nothing was changed.`,
+      `The tables could not be migrated because ${others}: end them, or start again after they have ended. Nothing was changed.`,
   });
 }
 

@@ -55,7 +55,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
   if (options.mustExist) await requireFolder(place.home);
   const sync = options.settings?.fsync !== 'off';
   const cluster = await openCluster(place, { timeoutSeconds: deadline.secondsLeft(), sync });
-  if (cluster.isNew) options.log(`Made a new PostgreSQL database in ${place.home}.`);
+  if (cluster.isNew) options.log(`Created a new PostgreSQL database in ${place.home}.`);
   const { share, address } = await attach(place, cluster, deadline, options);
   let released: Promise<void> | undefined;
   return {
@@ -95,7 +95,7 @@ interface Attached {
 /** Connects, else starts, until one of them succeeds: the server may be coming, going or crashed at any moment. */
 async function attach(place: Place, cluster: Cluster, deadline: Deadline, options: EmbeddedOptions): Promise<Attached> {
   const starter = new Starter(place, cluster, deadline, options);
-  let reason = 'it was never ready';
+  let reason = 'the server was never ready';
   while (deadline.secondsLeft() > 0) {
     const state = await inspect(cluster, options.log);
     if (state.kind === 'ready') {
@@ -178,7 +178,7 @@ async function take(address: Address, place: Place, cluster: Cluster, log: Log):
     return share;
   } catch (error) {
     if (isPassing(error)) throw error;
-    const hint = codeOf(error) === '28P01' ? `; is ${place.home}/password the one of another cluster?` : '.';
+    const hint = codeOf(error) === '28P01' ? `; does ${place.home}/password belong to another cluster?` : '.';
     throw new OperatorError(`The database in ${place.home} cannot be used: ${reasonOf(error)}${hint}`);
   }
 }

@@ -43,7 +43,7 @@ export async function patiently<T>(
       return await work();
     } catch (error) {
       if (!IN_THE_WAY.includes(codeOf(error) ?? '')) throw error;
-      const others = `other transactions are in the way${await describeOldest(ask)}`;
+      const others = `other transactions hold the locks${await describeOldest(ask)}`;
       if (performance.now() > deadline) throw new OperatorError(givesUp(others));
       if (!isTold) say(waits(others));
       await pause(backoff.next());

@@ -42,7 +42,7 @@ export async function migrate(orm: Orm, url: string, patience: Patience): Promis
     if (codeOf(error) !== INSUFFICIENT_PRIVILEGE) throw error;
     const { username } = new URL(url);
     throw new OperatorError(
-      `The user "${decodeURIComponent(username)}" may not make the tables (${reasonOf(error)}): make them the owner of the database "${nameOf(url)}".`,
+      `The user "${decodeURIComponent(username)}" may not create the tables (${reasonOf(error)}): make this user the owner of the database "${nameOf(url)}".`,
     );
   } finally {
     await client.end();
@@ -63,7 +63,7 @@ export async function requireMigrated(url: string): Promise<void> {
   const pending = inCode.filter((name) => !executed.includes(name));
   if (pending.length === 0) return;
   throw new OperatorError(
-    `The database is of an older version of Slotkeeper (it lacks ${pending.join(', ')}), and this command changes nothing: run it from that version, or start a process of this version first, which brings the tables up to it.`,
+    `The database has the tables of an older version of Slotkeeper (it lacks ${pending.join(', ')}), and this command changes nothing: use the command of that version, or start a process of this version first, which migrates the tables.`,
   );
 }
 
@@ -83,7 +83,7 @@ function refuseNewer(executed: readonly string[], inCode: readonly string[]): vo
   const unknown = executed.filter((name) => !inCode.includes(name));
   if (unknown.length === 0) return;
   throw new OperatorError(
-    `The database was made by a newer version of Slotkeeper (it has ${unknown.join(', ')}): start that version, or restore a backup from before.`,
+    `The database was made by a newer version of Slotkeeper (it has ${unknown.join(', ')}): start that version, or restore a backup from before the upgrade.`,
   );
 }
 

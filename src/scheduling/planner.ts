@@ -163,7 +163,7 @@ export async function computeFollowing(em: EntityManager, faults: ScheduleFaults
       where next_run_at is not null and following_of is distinct from next_run_at and id <> all(${faults.taskIds})
       order by id limit ${FOLLOWING_BATCH}
     ) as task
-    -- One by one, or the planner may read all versions there ever were.
+    -- One by one, or PostgreSQL's query planner may choose to read all versions that ever existed.
     cross join lateral (
       select * from schedule_version where task_id = task.id and valid_to is null limit 1
     ) as v

@@ -422,11 +422,11 @@ describe('the task', () => {
 describe('a file', () => {
   const verify = (file: string) => command('verify-backup', [file]);
 
-  test('that is whole is told of, table by table', async () => {
+  test('that is intact is described, table by table', async () => {
     const { code, output } = await verify(path);
     expect(code).toBe(0);
     expect(output).toMatch(/^app_user: 2 rows$/m);
-    expect(output).toContain('is whole: made at 20');
+    expect(output).toContain('is intact: made at 20');
     const { tables } = JSON.parse((await command('verify-backup', [path, '--json'])).output);
     expect(tables).toContainEqual({ name: 'app_user', rows: 2 });
     expect(output.split('\n').filter((line) => line.endsWith(' rows'))).toHaveLength(
@@ -440,9 +440,9 @@ describe('a file', () => {
     const flipped = Buffer.from(whole);
     flipped[whole.length >> 1] = (whole[whole.length >> 1] ?? 0) ^ 1;
     const contents: [Buffer, string][] = [
-      [Buffer.alloc(0), 'bad.zip is no backup of Slotkeeper'],
-      [Buffer.from('a text'.repeat(100)), 'bad.zip is no backup of Slotkeeper'],
-      [whole.subarray(0, whole.length - 1), 'bad.zip is damaged: it does not end in its checksum'],
+      [Buffer.alloc(0), 'bad.zip is not a Slotkeeper backup'],
+      [Buffer.from('a text'.repeat(100)), 'bad.zip is not a Slotkeeper backup'],
+      [whole.subarray(0, whole.length - 1), 'bad.zip is damaged: it does not end with its checksum'],
       [whole.subarray(0, 10), 'bad.zip is damaged'],
       [Buffer.concat([whole, Buffer.from('0')]), 'bad.zip is damaged: its content does not match its checksum'],
       [flipped, 'bad.zip is damaged: its content does not match its checksum'],
@@ -463,7 +463,7 @@ describe('a file', () => {
     });
     await expect(verifyBackup(bad)).rejects.toThrow('was written by a newer version of Slotkeeper (format 2');
     await rewrite(path, bad, ({ tables }) => tables.pop());
-    await expect(verifyBackup(bad)).rejects.toThrow('its manifest names other tables');
+    await expect(verifyBackup(bad)).rejects.toThrow('its tables are not those in its manifest');
     await rewrite(path, bad, (_manifest, tables) => tables.set('task', Buffer.from('')));
     await expect(verifyBackup(bad)).rejects.toThrow('the rows of task are not those');
   });
@@ -542,7 +542,7 @@ test('BACKUP_LOCATIONS is a list of different names with absolute paths, or ends
   const { code, output } = await command('restore', [path], settings);
   expect({ code, output }).toEqual({
     code: 1,
-    output: expect.stringMatching(/^The settings are at fault: BACKUP_LOCATIONS is no list such as .+\n$/),
+    output: expect.stringMatching(/^Invalid settings: BACKUP_LOCATIONS must be a list such as .+\n$/),
   });
 });
 

@@ -142,7 +142,7 @@ describe('a file', () => {
   async function isRefused(content: Buffer): Promise<void> {
     const bad = join(folder, 'bad.zip');
     await writeFile(bad, content);
-    await expect(verifyBackup(bad)).rejects.toThrow(/^bad.zip (is damaged|is no backup of Slotkeeper)/);
+    await expect(verifyBackup(bad)).rejects.toThrow(/^bad.zip (is damaged|is not a Slotkeeper backup)/);
   }
 
   test('is refused with any one bit another', async () => {

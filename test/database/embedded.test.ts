@@ -168,7 +168,7 @@ describe('a data folder', () => {
   test('is made at the first start, with a password that only its owner reads', async () => {
     const server = await start(shared);
     expect(await answer(server.url)).toEqual(working);
-    expect(server.logged.join()).toContain('Made a new PostgreSQL database');
+    expect(server.logged.join()).toContain('Created a new PostgreSQL database');
     const password = join(shared, 'postgres', 'password');
     expect((await stat(password)).mode & 0o777).toBe(0o600);
     expect((await stat(join(shared, 'postgres'))).mode & 0o777).toBe(0o700);

@@ -62,11 +62,11 @@ describe('a migration that others are in the way of', () => {
       await database.orm.migrator.up({ migrations: [first] });
       await visitor.connect();
       await visitor.query('begin; lock table task in row share mode');
-      const others = 'other transactions are in the way (the oldest one: "a visitor", process ';
+      const others = 'other transactions hold the locks (the oldest one: "a visitor", process ';
       await expect(migrate(database.orm, database.url, patience)).rejects.toThrow(
-        `The tables could not be migrated, since ${others}`,
+        `The tables could not be migrated because ${others}`,
       );
-      expect(said).toEqual([expect.stringContaining(`The migration waits, since ${others}`)]);
+      expect(said).toEqual([expect.stringContaining(`The migration waits because ${others}`)]);
       expect(await database.orm.migrator.getExecuted()).toHaveLength(1);
       await visitor.query('rollback');
       await migrate(database.orm, database.url, patience);

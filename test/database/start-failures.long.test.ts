@@ -80,8 +80,8 @@ test('a database that cannot be used is named, with what is wrong', async () => 
     ]);
     const server = `127.0.0.1:${new URL(database.url).port}`;
     expect(refused).toBe('No PostgreSQL answers at 127.0.0.1:1: the connection was refused.');
-    expect(wrongPassword).toBe(`PostgreSQL at ${server} refuses the user "${role}" or their password.`);
-    expect(noRole).toBe(`PostgreSQL at ${server} refuses the user "nobody" or their password.`);
+    expect(wrongPassword).toBe(`PostgreSQL at ${server} rejected the user "${role}" or the password.`);
+    expect(noRole).toBe(`PostgreSQL at ${server} rejected the user "nobody" or the password.`);
     expect(noDatabase).toBe(`PostgreSQL at ${server} has no database "missing".`);
     expect(noHost).toBe('The database host database.invalid cannot be found.');
   } finally {
@@ -101,7 +101,7 @@ test('a role that may not make the tables is told so, and what to do helps', asy
     const name = new URL(url).pathname.slice(1);
     expect(await failure({ DATABASE_URL: url })).toMatch(
       new RegExp(
-        `^The user "${role}" may not make the tables \\(.*denied.*\\): make them the owner of the database "${name}"`,
+        `^The user "${role}" may not create the tables \\(.*denied.*\\): make this user the owner of the database "${name}"`,
       ),
     );
     // The advice is right.
@@ -164,9 +164,9 @@ test('what is no URL of a database is told what one looks like', async () => {
     failure({ DATABASE_URL: `postgresql://user:${PASSWORD}@[half/name` }),
     failure({ ADMIN_API_KEY: 'alone' }),
   ]);
-  expect(word).toContain('DATABASE_URL is no postgresql:// URL');
-  expect(broken).toContain('DATABASE_URL is no URL such as postgresql://user:password@host/name');
-  expect(lonely).toContain('ADMIN_API_KEY and ADMIN_API_SECRET go together');
+  expect(word).toContain('DATABASE_URL must be a postgresql:// URL');
+  expect(broken).toContain('DATABASE_URL must be a URL such as postgresql://user:password@host/name');
+  expect(lonely).toContain('ADMIN_API_KEY and ADMIN_API_SECRET must be set together');
 });
 
 test('a master key that opens none of the secrets is told so', async () => {

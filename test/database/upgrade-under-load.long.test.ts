@@ -11,7 +11,7 @@ import { type AppProcess, type BegunProcess, beginProcess, startProcess } from '
 import { rows } from '../support/races.ts';
 
 const WAITS =
-  /The migration waits, since other transactions are in the way \(the oldest one: \W+a visitor\W+process \d+/g;
+  /The migration waits because other transactions hold the locks \(the oldest one: \W+a visitor\W+process \d+/g;
 
 let database: TestDatabase;
 let newer: NewerVersion;

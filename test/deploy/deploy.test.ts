@@ -325,9 +325,9 @@ test('systemd does not start before the secret of the first admin is filled in, 
   expect(given).toContainEqual(['ADMIN_API_SECRET', '']);
   for (const [name, value] of given) vi.stubEnv(name, value);
   onTestFinished(() => void vi.unstubAllEnvs());
-  expect(() => readSettings()).toThrow('ADMIN_API_KEY and ADMIN_API_SECRET go together');
+  expect(() => readSettings()).toThrow('ADMIN_API_KEY and ADMIN_API_SECRET must be set together');
   vi.stubEnv('ADMIN_API_SECRET', 'filled in');
-  expect(() => readSettings()).toThrow('ADMIN_API_SECRET holds a blank');
+  expect(() => readSettings()).toThrow('ADMIN_API_SECRET must not contain blanks');
   vi.stubEnv('ADMIN_API_SECRET', 'filled-in');
   expect(readSettings()).toMatchObject({ ADMIN_API_KEY: 'admin', ADMIN_API_SECRET: 'filled-in' });
 });

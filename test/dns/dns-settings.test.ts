@@ -30,7 +30,7 @@ function start(file: string): string {
     readSettings();
   } catch (error) {
     expect(error).toBeInstanceOf(OperatorError);
-    expect(String(error)).toContain('PORT is no whole number');
+    expect(String(error)).toContain('PORT must be a whole number');
     return String(error);
   }
   throw new Error('nothing was refused');

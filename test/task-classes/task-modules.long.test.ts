@@ -109,7 +109,7 @@ test('a module that does not load, has no class or repeats a name ends the start
   const starts = [
     [join(folder, 'nowhere.ts'), /: TASK_MODULES: \S+nowhere\.ts cannot be loaded: ENOENT/],
     [holding, /: TASK_MODULES: there are two task classes named \\scheduler\\Tasks\\ProcessHoldingTask\./],
-    [`${once},,`, /TASK_MODULES is no list of files and packages, separated by commas/],
+    [`${once},,`, /TASK_MODULES must be a list of files and packages, separated by commas/],
   ] as const;
   for (const [modules, message] of starts) {
     await expect(startProcess(database.url, { TASK_MODULES: modules }), modules).rejects.toThrow(message);

@@ -24,7 +24,7 @@ const ourselves: Account = { command: (file, args) => ({ file, args }) };
 function inNamespace(uid: number): Account {
   const options = ['-U', `--map-user=${uid}`, `--map-group=${uid}`, '--'];
   return {
-    name: `this account, shown to it as uid ${uid} by a user namespace`,
+    name: `this account, seen as uid ${uid} in a user namespace`,
     command: (program, args) => ({ file: 'unshare', args: [...options, program, ...args] }),
   };
 }

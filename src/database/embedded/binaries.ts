@@ -59,7 +59,7 @@ async function completeLibraries(folder: string): Promise<void> {
     } catch (error) {
       if (codeOf(error) === 'EEXIST') continue;
       throw new OperatorError(
-        `The embedded PostgreSQL misses its library ${link} (${reasonOf(error)}): ` +
+        `The embedded PostgreSQL lacks its library ${link} (${reasonOf(error)}): ` +
           'run npm rebuild as the owner of node_modules.',
       );
     }

@@ -68,7 +68,7 @@ async function makeCluster(place: Place, options: { timeoutSeconds: number; sync
     await rm(half, { recursive: true, force: true, maxRetries: 3 });
     if (['ENOTEMPTY', 'EEXIST', 'EPERM'].includes(codeOf(error) ?? '') && (await exists(place.home))) return false;
     if (error instanceof OperatorError) throw error;
-    throw new OperatorError(`No database could be made in ${parent}: ${reasonOf(error)}.`);
+    throw new OperatorError(`Could not create a database in ${parent}: ${reasonOf(error)}.`);
   }
 }
 
@@ -76,7 +76,7 @@ async function makeHalf({ home }: Place): Promise<string> {
   try {
     return await mkdtemp(`${home}.making-${process.pid}-${thisProcess}-`);
   } catch (error) {
-    throw new OperatorError(`No database can be made in ${dirname(home)}: ${reasonOf(error)}.`);
+    throw new OperatorError(`Could not create a database in ${dirname(home)}: ${reasonOf(error)}.`);
   }
 }
 
@@ -112,7 +112,7 @@ async function initialize(
   });
   if (code !== 0) {
     const why = code === null ? 'initdb was ended by a signal or its time limit' : lastLine(output);
-    throw new OperatorError(`No database could be made in ${dirname(half)}: ${why}.`);
+    throw new OperatorError(`Could not create a database in ${dirname(half)}: ${why}.`);
   }
   await rm(pidFile);
 }

@@ -45,7 +45,7 @@ export async function inspect(cluster: Cluster, log: (message: string) => void):
   if (!isAlive(pid)) return { kind: 'down' };
   if (!(await isPostmasterOf(cluster, pid))) {
     if (await removePidFile(file, content)) {
-      log(`Removed ${file}: it names process ${pid}, which is no PostgreSQL server of this folder.`);
+      log(`Removed ${file}: it names process ${pid}, which is not the PostgreSQL server of this folder.`);
     }
     return { kind: 'down' };
   }

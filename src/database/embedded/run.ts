@@ -86,11 +86,11 @@ function killGroup(pid: number | undefined): void {
 }
 
 function cannotRun(file: string, error: Error): string {
-  const hint = codeOf(error) === 'ENOENT' ? 'it does not fit this system (its C library, for one)' : reasonOf(error);
+  const hint = codeOf(error) === 'ENOENT' ? 'it does not run on this system (a different C library, for example)' : reasonOf(error);
   return `${file} cannot be run: ${hint}; set DATABASE_URL to use a PostgreSQL server of your own.`;
 }
 
 /** The last line of a program's output, which is where PostgreSQL's programs say what went wrong. */
 export function lastLine(output: string): string {
-  return output.split('\n').at(-1)?.trim() || 'it said nothing';
+  return output.split('\n').at(-1)?.trim() || 'it printed nothing';
 }
