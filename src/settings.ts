@@ -1,4 +1,4 @@
-// The only reader of process.env. All faults of the settings are reported together.
+// The only reader of process.env. Reports all faults of the settings together.
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { defaultLocations, MAX_KEEP, parseLocations } from './backup/locations.ts';
@@ -36,7 +36,7 @@ const text = (most: number) =>
     .string()
     .min(1)
     .max(most, `must have at most ${most} characters`)
-    // No control characters: a key and a secret travel in headers, and so do their signatures.
+    // No control characters: keys, secrets and their signatures are sent in headers.
     .regex(/^[\x21-\x7e]+$/, 'must not contain blanks or characters outside ASCII');
 
 const endpoint = z
@@ -44,7 +44,7 @@ const endpoint = z
   .refine((value) => /^https?:\/\//.test(value) && URL.canParse(value), 'must be an http:// or https:// URL')
   .optional();
 
-/** What Fastify takes for the address of a proxy; never every address, or anyone could say where they call from. */
+/** What Fastify accepts as a proxy's address; never all addresses, or every client could forge its own. */
 const isProxy = (name: string) =>
   PROXY_NETWORKS.includes(name) ||
   ipaddr.IPv4.isValidFourPartDecimal(name) ||
@@ -79,7 +79,10 @@ const settings = z
     TASK_MODULES: z
       .string()
       .transform((value) => value.split(',').map((name) => name.trim()))
-      .refine((names) => names.every((name) => name !== ''), 'must be a list of files and packages, separated by commas')
+      .refine(
+        (names) => names.every((name) => name !== ''),
+        'must be a list of files and packages, separated by commas',
+      )
       .default([]),
     BACKUP_LOCATIONS: z
       .string()
@@ -124,8 +127,8 @@ const settings = z
       .optional(),
     ADMIN_API_SECRET: text(255).optional(),
     LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
-    // Of the standard's settings those that say whether and how; OTEL_EXPORTER_OTLP_HEADERS, which may be secret, those of TLS
-    // and OTEL_RESOURCE_ATTRIBUTES the SDK reads by itself.
+    // The OpenTelemetry settings that we use. The SDK itself reads OTEL_EXPORTER_OTLP_HEADERS, which may be secret, those of
+    // TLS, and OTEL_RESOURCE_ATTRIBUTES.
     OTEL_SDK_DISABLED: z
       .string()
       .transform((value) => value.toLowerCase() === 'true')
@@ -145,7 +148,10 @@ const settings = z
     LEGACY_PREFIX: z
       .string()
       .transform((value) => value.split(',').map((prefix) => `/${prefix.trim().replace(/^\/+|\/+$/g, '')}`))
-      .refine((prefixes) => prefixes.every((prefix) => /^(\/[\w.~-]+)+$/.test(prefix)), 'must be a list of path prefixes')
+      .refine(
+        (prefixes) => prefixes.every((prefix) => /^(\/[\w.~-]+)+$/.test(prefix)),
+        'must be a list of path prefixes',
+      )
       .default([]),
     LEGACY_CONTENT_TYPE: z
       .string()
@@ -170,32 +176,32 @@ const settings = z
 
 export type Settings = z.infer<typeof settings>;
 
-/** Every variable that is a setting, so that the page which documents them can be compared with what is read. */
+/** The names of all settings, with which a test compares docs/settings.md. */
 export const SETTING_NAMES: readonly string[] = Object.keys(settings.in.shape);
 
-/** The settings; an empty variable counts as none. Throws an OperatorError that names every fault. */
+/** Reads the settings; an empty variable counts as unset. Throws an OperatorError that names every fault. */
 export function readSettings(): Settings {
   const given = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ''));
   const parsed = settings.safeParse(given);
   if (parsed.success) return parsed.data;
-  // Values are left out: some of them are secrets.
+  // Without the values: some are secrets.
   const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`.trim());
   throw new OperatorError(`Invalid settings: ${faults.join('; ')}.`);
 }
 
-/** For the migration command line, which needs no other setting. */
+/** For MikroORM's command line, which needs no other setting. */
 export function readDatabaseUrl(): string | undefined {
   return process.env.DATABASE_URL || undefined;
 }
 
-/** For the command that signs old calls. */
+/** For `slotkeeper sign`. */
 export function readSigningKey(): { key: string | undefined; secret: string | undefined } {
   return { key: process.env.ADMIN_API_KEY || undefined, secret: process.env.ADMIN_API_SECRET || undefined };
 }
 
 /**
- * Whether `npm start` or `npx slotkeeper` is our launcher: it, or the shell between, does not pass every signal on. Other
- * programs that npx runs may leave us behind on purpose.
+ * Whether `npm start` or `npx slotkeeper` launched us: npm, or the shell in between, does not forward every signal. Other
+ * programs that npx runs may leave us running on purpose.
  */
 export function startedByNpm(): boolean {
   const { npm_lifecycle_event: event, npm_lifecycle_script: script = '' } = process.env;

@@ -5,7 +5,7 @@ interface VerifyOptions {
   file: string;
 }
 
-/** Whether a backup is whole, and what is in it. */
+/** Checks that a backup is intact, and lists its tables. */
 export async function verify({ file }: VerifyOptions, { output }: CommandContext): Promise<void> {
   const { createdAt, version, schemaVersion, postgresql, installation, tables } = await verifyBackup(file);
   const lines = [

@@ -1,4 +1,4 @@
-// What a start says on standard output once it serves.
+// What a start prints on standard output when it is ready.
 import type { App } from '../app.ts';
 import type { KeyAndSecret } from '../credentials/credentials.ts';
 import { signedQuery } from '../legacy/signature.ts';
@@ -16,7 +16,7 @@ export function introduction(
   }
   const head = `${held}Slotkeeper (${ROLE}) listens on ${address}`;
   if (firstAdmin === null) return head;
-  // A secret that somebody else keeps has no place in a log.
+  // A secret that comes from the settings does not belong in a log.
   const isGiven = ADMIN_API_SECRET !== undefined;
   return `${head}\n${isGiven ? 'This is the first start; the admin has the API key of ADMIN_API_KEY.' : firstSteps(address, firstAdmin)}`;
 }

@@ -22,9 +22,7 @@ async function serve(): Promise<void> {
   const log = createLog(settings.LOG_LEVEL);
   const stopping = waitForEnd();
   // Most likely from a task's code that does not await it; the other tasks continue.
-  process.on('unhandledRejection', (reason) =>
-    log.error({ err: reason }, 'unhandled promise rejection'),
-  );
+  process.on('unhandledRejection', (reason) => log.error({ err: reason }, 'unhandled promise rejection'));
   const app = await startApp(settings, log, await loadTaskModules(settings.TASK_MODULES));
   process.stdout.write(`${introduction(settings, app)}\n`);
   await stopping;

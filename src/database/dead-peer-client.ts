@@ -74,9 +74,7 @@ export class DeadPeerClient extends pg.Client {
 
   async #endIfDead(traffic: string): Promise<void> {
     if (this.#traffic !== traffic || (await this.#isAtWork()) || this.#traffic !== traffic) return;
-    this.#inside.connection.stream.destroy(
-      new Error('Connection terminated: PostgreSQL is not running the statement'),
-    );
+    this.#inside.connection.stream.destroy(new Error('Connection terminated: PostgreSQL is not running the statement'));
   }
 
   async #isAtWork(): Promise<boolean> {

@@ -86,7 +86,10 @@ function killGroup(pid: number | undefined): void {
 }
 
 function cannotRun(file: string, error: Error): string {
-  const hint = codeOf(error) === 'ENOENT' ? 'it does not run on this system (a different C library, for example)' : reasonOf(error);
+  const hint =
+    codeOf(error) === 'ENOENT'
+      ? 'it does not run on this system (a different C library, for example)'
+      : reasonOf(error);
   return `${file} cannot be run: ${hint}; set DATABASE_URL to use a PostgreSQL server of your own.`;
 }
 
