@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// The command line, under any installed Node. Its TypeScript runs on the Node among the npm packages: if that is another
-// Node than this one, it is started with the same arguments and streams, gets our termination signals, and its exit status
-// becomes ours. A container has one Node and no package of it, so that Node runs the program itself.
+// The command line, under any installed Node. Its TypeScript runs on the Node among the npm packages: if that is
+// another Node than this one, it is started with the same arguments and streams, gets our termination signals, and its
+// exit status becomes ours. A container has one Node and no package of it, so that Node runs the program itself.
 import { spawn } from 'node:child_process';
 import { realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -31,7 +31,8 @@ function findPackagedNode() {
 
 /**
  * Signals are forwarded as messages: a terminal sends its signal to the whole process group, and the server must not
- * mistake that copy and a forwarded signal for two Ctrl-C. If this process is killed, the channel closes and the server stops.
+ * mistake that copy and a forwarded signal for two Ctrl-C. If this process is killed, the channel closes and the server
+ * stops.
  */
 function launch(node) {
   const child = spawn(node, [LAUNCHED_PROGRAM, ...process.argv.slice(2)], {

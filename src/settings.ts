@@ -127,8 +127,8 @@ const settings = z
       .optional(),
     ADMIN_API_SECRET: text(255).optional(),
     LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
-    // The OpenTelemetry settings that we use. The SDK itself reads OTEL_EXPORTER_OTLP_HEADERS, which may be secret, those of
-    // TLS, and OTEL_RESOURCE_ATTRIBUTES.
+    // The OpenTelemetry settings that we use. The SDK itself reads OTEL_EXPORTER_OTLP_HEADERS, which may be secret,
+    // those of TLS, and OTEL_RESOURCE_ATTRIBUTES.
     OTEL_SDK_DISABLED: z
       .string()
       .transform((value) => value.toLowerCase() === 'true')
@@ -200,8 +200,8 @@ export function readSigningKey(): { key: string | undefined; secret: string | un
 }
 
 /**
- * Whether `npm start` or `npx slotkeeper` launched us: npm, or the shell in between, does not forward every signal. Other
- * programs that npx runs may leave us running on purpose.
+ * Whether `npm start` or `npx slotkeeper` launched us: npm, or the shell in between, does not forward every signal.
+ * Other programs that npx runs may leave us running on purpose.
  */
 export function startedByNpm(): boolean {
   const { npm_lifecycle_event: event, npm_lifecycle_script: script = '' } = process.env;

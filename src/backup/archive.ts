@@ -1,6 +1,6 @@
-// The format of a backup file: a ZIP archive with one entry per table, in PostgreSQL's COPY text format, and a manifest as
-// its last entry. The archive's comment, the last bytes of the file, is the SHA-256 of all bytes before it, so that a change
-// of any byte is detected.
+// The format of a backup file: a ZIP archive with one entry per table, in PostgreSQL's COPY text format, and a manifest
+// as its last entry. The archive's comment, the last bytes of the file, is the SHA-256 of all bytes before it, so that
+// a change of any byte is detected.
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { OperatorError } from '../lib/operator-error.ts';
@@ -22,7 +22,10 @@ const tableInManifest = z.object({
   /** Of the uncompressed entry, like `sha256`. */
   bytes: count,
   sha256,
-  /** The next value of each column with a sequence: the rows with the highest ids may have been deleted, and no id may repeat. */
+  /**
+   * The next value of each column with a sequence: the rows with the highest ids may have been deleted, and no id may
+   * repeat.
+   */
   next: z.record(name, z.int().min(1)),
 });
 

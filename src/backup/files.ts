@@ -3,7 +3,10 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncToDisk } from '../lib/sync-to-disk.ts';
 
-/** File names hold the first characters of the installation's uuid; installations that share a folder ignore each other's files. */
+/**
+ * File names hold the first characters of the installation's uuid; installations that share a folder ignore each
+ * other's files.
+ */
 const INSTALLATION_CHARACTERS = 8;
 const FINISHED = /^slotkeeper-([0-9a-f]{8})-(\d{8}T\d{6}Z)-(\d+)\.zip$/;
 const UNFINISHED = /^\.slotkeeper-([0-9a-f]{8})-(\d+)-[0-9a-f]+\.partial$/;
@@ -41,7 +44,10 @@ export async function publish(folder: string, unfinished: string, finished: stri
   await syncToDisk(folder);
 }
 
-/** Removes the finished backups of this installation except `current` and the newest `keep - 1` others; returns how many. */
+/**
+ * Removes the finished backups of this installation except `current` and the newest `keep - 1` others; returns how
+ * many.
+ */
 export async function removeOlder(
   folder: string,
   installation: string,

@@ -30,7 +30,9 @@ export interface VerifyOptions {
   progress?(fraction: number): void;
 }
 
-/** Checks every byte of a file and every table in it, and returns its manifest. Throws a BackupFault if it is damaged. */
+/**
+ * Checks every byte of a file and every table in it, and returns its manifest. Throws a BackupFault if it is damaged.
+ */
 export async function verifyBackup(path: string, options: VerifyOptions = {}): Promise<Manifest> {
   const backup = await openBackup(path, options);
   await backup.close();

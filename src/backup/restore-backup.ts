@@ -1,4 +1,5 @@
-// Fills an empty database from a backup in one transaction: if it is killed at any moment, the database stays as it was.
+// Fills an empty database from a backup in one transaction: if it is killed at any moment, the database stays as it
+// was.
 import { pipeline } from 'node:stream/promises';
 import { type EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { PostgresDialect, type PostgresPoolClient } from 'kysely';
@@ -26,7 +27,8 @@ export async function restoreBackup(
   const client = await connect(databaseUrl, 'slotkeeper restore');
   try {
     await setUpSession(client);
-    // A server that starts meanwhile waits for this lock until the restore has ended, and a restore until the server has migrated.
+    // A server that starts meanwhile waits for this lock until the restore has ended, and a restore until the server
+    // has migrated.
     await lockMigrations(client);
     const orm = await openOn(client, databaseUrl);
     try {
@@ -75,8 +77,8 @@ function openOn(client: pg.Client, databaseUrl: string): Promise<MikroORM> {
 
 /**
  * Checks that the database is unused: no table of ours has a row that its migrations did not insert. The tables stay
- * locked, so that a server which has just migrated them and is about to create its first admin waits, and then finds the
- * users of the backup.
+ * locked, so that a server which has just migrated them and is about to create its first admin waits, and then finds
+ * the users of the backup.
  */
 async function checkEmpty(client: pg.Client, em: EntityManager, { migrations }: Manifest): Promise<void> {
   const present = await readShapes(client, [...ourTables(em), MIGRATIONS_TABLE]);
@@ -86,7 +88,8 @@ async function checkEmpty(client: pg.Client, em: EntityManager, { migrations }: 
     const names = present.map(({ name }) => pg.escapeIdentifier(name)).join(', ');
     await client.query(`lock table ${names} in access exclusive mode`);
   }
-  // Checked again under the locks. The first check is without them, so that a database in use is refused without making it wait.
+  // Checked again under the locks. The first check is without them, so that a database in use is refused without making
+  // it wait.
   for (const { name } of used) await refuseRows(client, name);
   if (!present.some(({ name }) => name === MIGRATIONS_TABLE)) return;
   const { rows } = await client.query<{ name: string }>(`select name from ${MIGRATIONS_TABLE} order by id`);

@@ -5,9 +5,9 @@ import pg from 'pg';
 import { entities } from '../entities/index.ts';
 
 /**
- * Not in a backup. `runner` lists the live processes, of which a copy has none; `installation` identifies an installation,
- * and a copy is another one. The job engine's schema is left out too: a job is the right to make an attempt, and any
- * runner gives a run without a job a new one (see `src/runner/recovery.ts`).
+ * Not in a backup. `runner` lists the live processes, of which a copy has none; `installation` identifies an
+ * installation, and a copy is another one. The job engine's schema is left out too: a job is the right to make an
+ * attempt, and any runner gives a run without a job a new one (see `src/runner/recovery.ts`).
  */
 export const TABLES_LEFT_OUT: readonly string[] = ['runner', 'installation'];
 

@@ -86,8 +86,8 @@ interface Snapshot {
 }
 
 /**
- * The tables are locked before the snapshot is taken: to an older snapshot, a table that a migration has rewritten since
- * looks empty. A database that newer code has migrated is refused: only that code knows all of its tables.
+ * The tables are locked before the snapshot is taken: to an older snapshot, a table that a migration has rewritten
+ * since looks empty. A database that newer code has migrated is refused: only that code knows all of its tables.
  */
 async function beginSnapshot(em: EntityManager, client: pg.Client): Promise<Snapshot> {
   const names = tablesInBackup(em);
@@ -156,7 +156,9 @@ class Meter {
   }
 }
 
-/** The archive as a stream, which fills `manifest.tables` on the way. An error of a source destroys it with that error. */
+/**
+ * The archive as a stream, which fills `manifest.tables` on the way. An error of a source destroys it with that error.
+ */
 function archiveOf(client: pg.Client, shapes: readonly TableShape[], meter: Meter, manifest: Manifest): Readable {
   const zip = new ZipFile();
   const output = zip.outputStream as Readable;

@@ -10,8 +10,8 @@ let isFollowing = false;
 const listeners = new Set<() => void>();
 
 /**
- * Receives the signals that `bin/slotkeeper.js` sends through its channel. Without a listener of `onForwardedSignal`, the
- * signal has its usual effect.
+ * Receives the signals that `bin/slotkeeper.js` sends through its channel. Without a listener of `onForwardedSignal`,
+ * the signal has its usual effect.
  */
 export function followLauncher(): void {
   isFollowing = true;
@@ -23,14 +23,16 @@ export function followLauncher(): void {
   process.channel?.unref();
 }
 
-/** Calls back for each signal that the launcher gets. A signal to the whole process group reaches us directly as well. */
+/**
+ * Calls back for each signal that the launcher gets. A signal to the whole process group reaches us directly as well.
+ */
 export function onForwardedSignal(listener: () => void): void {
   listeners.add(listener);
 }
 
 /**
- * Calls `lost` once when the process that started us has ended: a killed launcher or `npm start` would otherwise leave a
- * server that holds the port. Returns a function that ends the watch.
+ * Calls `lost` once when the process that started us has ended: a killed launcher or `npm start` would otherwise leave
+ * a server that holds the port. Returns a function that ends the watch.
  */
 export async function watchLauncher(lost: () => void): Promise<() => void> {
   if (isFollowing) {
@@ -43,8 +45,8 @@ export async function watchLauncher(lost: () => void): Promise<() => void> {
 }
 
 /**
- * There is often a shell between npm and us, so the grandparent is watched as well where it is known (on Linux; elsewhere
- * shells replace themselves).
+ * There is often a shell between npm and us, so the grandparent is watched as well where it is known (on Linux;
+ * elsewhere shells replace themselves).
  */
 async function watchParents(lost: () => void): Promise<() => void> {
   const parent = process.ppid;

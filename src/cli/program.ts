@@ -1,5 +1,5 @@
-// The command line: the commands, their options and their help. What a command does is in the file of its name, which is
-// loaded only when the command runs, so that help and usage errors do not wait for the database's modules.
+// The command line: the commands, their options and their help. What a command does is in the file of its name, which
+// is loaded only when the command runs, so that help and usage errors do not wait for the database's modules.
 import { Argument, Command, type CommanderError, InvalidArgumentError, Option } from 'commander';
 import packageFile from '../../package.json' with { type: 'json' };
 import type { Role } from '../entities/user.ts';

@@ -3,8 +3,8 @@ const BAR_WIDTH = 30;
 const LINE_EACH = 0.1;
 
 /**
- * Shows on standard error how much of `total` is done: a bar on a terminal, a line now and then elsewhere. Standard output
- * is for the plan.
+ * Shows on standard error how much of `total` is done: a bar on a terminal, a line now and then elsewhere. Standard
+ * output is for the plan.
  */
 export function showProgress(what: string, total: number, output: NodeJS.WriteStream = process.stderr) {
   let shown = 0;

@@ -13,7 +13,9 @@ export interface CommandContext {
 /** The work of a command; `options` also holds its arguments by name. */
 type CommandWork<Options extends object> = (options: Options, context: CommandContext) => Promise<void>;
 
-/** Gives a command its work, which is loaded only when the command runs. A failure is printed and sets the exit status. */
+/**
+ * Gives a command its work, which is loaded only when the command runs. A failure is printed and sets the exit status.
+ */
 export function does<Options extends object>(command: Command, load: () => Promise<CommandWork<Options>>): Command {
   return command.action(async () => {
     const options = { ...command.opts<Options>(), ...argumentsOf(command) };

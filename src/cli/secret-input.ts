@@ -4,8 +4,8 @@ import { UsageError } from './failures.ts';
 const MAX_BYTES = 4_096;
 
 /**
- * Reads a secret from standard input, since every user of the machine can read a command line. A line end after the secret
- * is dropped.
+ * Reads a secret from standard input, since every user of the machine can read a command line. A line end after the
+ * secret is dropped.
  */
 export async function readSecretInput(): Promise<string> {
   const chunks: Buffer[] = [];

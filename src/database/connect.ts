@@ -5,7 +5,7 @@ import { CONNECTION, DeadPeerClient } from './dead-peer-client.ts';
 
 const OLDEST_VERSION = 14;
 
-/** Fails with one clear sentence where the database cannot be used. */
+/** Throws an OperatorError if the database cannot be used. */
 export async function checkDatabase(url: string): Promise<void> {
   const client = await connect(url);
   try {
@@ -21,7 +21,7 @@ export async function checkDatabase(url: string): Promise<void> {
   }
 }
 
-/** A connection of its own; throws an OperatorError that says what is wrong, without the password. */
+/** Opens a connection outside the pool; throws an OperatorError that says what is wrong, without the password. */
 export async function connect(url: string, applicationName = 'slotkeeper start'): Promise<pg.Client> {
   const client = new DeadPeerClient({
     connectionString: parse(url),
