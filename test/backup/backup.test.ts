@@ -1,4 +1,4 @@
-// The way of a backup, from the task to a copy that runs; what may go wrong on it is in backup-restore.long.test.ts.
+// A backup from the task to a copy that runs; failures are in backup-restore.long.test.ts.
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

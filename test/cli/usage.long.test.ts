@@ -1,4 +1,4 @@
-// The command line as people and scripts meet it: help, wrong use, failures, and what is for machines.
+// The command line as people and scripts use it: help, misuse, failures, and output for machines.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
@@ -70,14 +70,14 @@ test('help and wrong use do not wait for the modules of the database', async () 
   expect(loaded.errors).not.toMatch(/mikro-orm|pg-boss|graphql/);
 });
 
-/** Writes the address of each module that is loaded. */
+/** Prints the URL of each module that is loaded. */
 const LOADED = `data:text/javascript,${encodeURIComponent(
   `import { registerHooks } from 'node:module';
   registerHooks({ load: (url, context, next) => { process.stderr.write(url + '\\n'); return next(url, context); } });`,
 )}`;
 
 describe('bin/slotkeeper.js under the Node that is installed', () => {
-  /** Another one than that of the tests, which comes with the packages. */
+  /** A Node other than that of the tests, which comes with the packages. */
   const launch = (args: string[], settings: Record<string, string> = {}) =>
     endOf(
       spawn('node', ['bin/slotkeeper.js', ...args], {
@@ -87,7 +87,7 @@ describe('bin/slotkeeper.js under the Node that is installed', () => {
       }),
     );
 
-  test('passes on what was written and how it ended', async () => {
+  test('passes on the output and the exit status', async () => {
     const direct = await slotkeeper(SIGN);
     expect(direct).toMatchObject({
       code: 0,
@@ -117,7 +117,7 @@ describe('bin/slotkeeper.js where no Node came with the packages, as in the imag
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  test('goes on in its own process', async () => {
+  test('runs in its own process', async () => {
     const child = spawn(process.execPath, [join(folder, 'slotkeeper'), '!'], { stdio: ['ignore', 'pipe', 'pipe'] });
     expect(await endOf(child)).toEqual({ code: 0, out: `${child.pid}!`, errors: '' });
   });
