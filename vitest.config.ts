@@ -85,7 +85,7 @@ export default defineConfig({
           include: ASKING.map((folder) => `test/${folder}/**/*.test.ts`),
           exclude: ['test/**/*.long.test.ts'],
           provide: { isSoak: false, isCompiled: true },
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -96,7 +96,7 @@ export default defineConfig({
           include: [MEASURED],
           testTimeout: 600_000,
           maxWorkers: 1,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
       {
@@ -107,7 +107,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           testTimeout: 3_600_000,
           maxWorkers: 2,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 4 },
           provide: { isSoak: true, isCompiled: false },
         },
       },

@@ -23,8 +23,12 @@ export async function addBlocks(em: EntityManager, by: AuditedBy, blocks: NewBlo
   const pool = readText(blocks.pool, 'pool', { least: 1 });
   const cidrs = readList(blocks.cidrs, 'cidrs', { least: 1, most: MAX_BLOCKS });
   try {
-    // In a transaction for its second try: two callers may each wait for a block of the other.
     return await inTransaction(em, async (transaction) => {
+      // One caller at a time adds to a pool. Otherwise two callers with the same blocks in another order wait for each other,
+      // and after a few deadlocks each would be refused with an internal error.
+      await sql`select pg_advisory_xact_lock(hashtextextended(${`slotkeeper pool ${pool}`}, 0))`.execute(
+        transaction.getKysely(),
+      );
       const { rows } = await sql<{ id: number; cidr: string }>`
         insert into ip_block (pool, cidr)
         select ${pool}, cidr from unnest(${cidrs}::cidr[]) with ordinality as block (cidr, place) order by place
@@ -98,7 +102,7 @@ function moveBlock(
   return inTransaction(callersEm, async (em) => {
     const blocks = readRows(em).selectFrom('ip_block').select(['pool', 'cidr', 'state', 'assignee']);
     const block = await blocks.where('id', '=', id).forUpdate().executeTakeFirst();
-    if (block === undefined) throw notFound('there is no such block', 'id');
+    if (block === undefined) throw notFound('the block does not exist', 'id');
     if (block.state !== from) throw conflict(`the block must be ${from}, it is ${block.state}`, 'id');
     await sql`
       update ip_block

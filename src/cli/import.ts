@@ -86,7 +86,7 @@ async function readHistory(
   const lines = [`${added} rows of their history to add, ${rows - added} here already`];
   if (repeated > 0) {
     lines.push(
-      `? ${repeated} rows have a log_id that an event of their task here has too; clients that tell rows apart by it see one of the two`,
+      `? rows whose log_id their task here already has: ${repeated}; clients that use log_id as a key see only one of the two`,
     );
   }
   return { userNames, historyLeft, rows: { added, present: rows - added }, lines };

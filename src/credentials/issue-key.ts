@@ -21,7 +21,7 @@ export async function createApiKey(em: EntityManager, vault: Vault, by: AuditedB
     select name from app_user where id = ${userId}
   `.execute(em.getKysely());
   const [user] = rows;
-  if (user === undefined) throw notFound('there is no such user', 'user');
+  if (user === undefined) throw notFound('the user does not exist', 'user');
   const pair = newPair(user.name);
   await recordAudit(em, by, { action: 'createApiKey', target: pair.key, change: { user: user.name } });
   return insertKey(em, vault, pair, userId);

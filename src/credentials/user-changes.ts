@@ -59,7 +59,7 @@ export async function updateUser(em: EntityManager, by: AuditedBy, id: number, w
     select name, role, disabled_at is not null as disabled from app_user where id = ${id}
   `.execute(database);
   const [before] = rows;
-  if (before === undefined) throw notFound('there is no such user', 'user');
+  if (before === undefined) throw notFound('the user does not exist', 'user');
   const after = {
     name: wanted.name ?? before.name,
     role: wanted.role ?? before.role,

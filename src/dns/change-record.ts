@@ -55,7 +55,7 @@ async function lockRecord(
   { id, expectedVersion }: RecordChoice,
 ): Promise<{ zone: ZoneRow; record: RecordRow }> {
   const find = () => readRows(em).selectFrom('dns_record').selectAll().where('id', '=', id).executeTakeFirst();
-  const missing = () => notFound('there is no such record', 'id');
+  const missing = () => notFound('the record does not exist', 'id');
   const found = await find();
   if (found === undefined) throw missing();
   const zone = await lockZone(em, { zone: { id: found.zone_id }, expectedVersion });

@@ -22,7 +22,7 @@ export async function lockZone(em: EntityManager, { zone: by, expectedVersion }:
   if (zone === undefined) throw notFound(`there is no zone ${value}`, 'zone');
   if (expectedVersion != null && expectedVersion !== zone.version) {
     throw conflict(
-      `the zone has version ${zone.version}, not ${expectedVersion}: somebody changed it`,
+      `the zone has version ${zone.version}, not ${expectedVersion}: it was changed in the meantime`,
       'expectedVersion',
     );
   }

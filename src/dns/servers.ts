@@ -87,5 +87,5 @@ function taken(name: string): Fault {
 }
 
 function missing(): Fault {
-  return notFound('there is no such server', 'id');
+  return notFound('the server does not exist', 'id');
 }

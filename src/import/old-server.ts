@@ -76,7 +76,7 @@ export class OldServer {
     const data = reply.get('data') ?? [];
     const rows = data instanceof PhpArray ? [...data.values()] : data;
     if (!Array.isArray(rows) || !rows.every((row) => row instanceof PhpArray)) {
-      throw new OperatorError(`${this.host} answers ${what} with data that is no list of rows.`);
+      throw new OperatorError(`${this.host} answers ${what} with data that is not a list of rows.`);
     }
     return rows;
   }

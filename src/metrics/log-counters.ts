@@ -45,7 +45,7 @@ export class LogCounters {
     this.#head = metrics.gaugeOf('event_log_head', 'The position of the newest event.');
     this.#lag = metrics.gaugeOf(
       'event_tail_lag_events',
-      'How many positions the live stream is behind; 0 while nobody follows it.',
+      'How many positions the live stream is behind; 0 without subscribers.',
     );
     this.#finished = metrics.counterOf('runs_finished_total', 'Runs that ended, by how.', ['class', 'state']);
     this.#skipped = metrics.counterOf('slots_skipped_total', 'Slots that were skipped, by why.', ['class', 'reason']);

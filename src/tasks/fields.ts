@@ -29,7 +29,7 @@ export async function readClass(em: EntityManager, taskClasses: KnownClasses, cl
 /** The user who is to own a task: one who exists, and another than the viewer only for an admin. */
 export async function readOwner(em: EntityManager, viewer: Actor['viewer'], ownerId: number): Promise<User> {
   if (ownerId !== viewer.id && viewer.role !== 'ADMIN') {
-    const reason = `it is ${ownerId}; only an admin may name another user than themselves (${viewer.id})`;
+    const reason = `only an admin may name an owner other than themselves (${viewer.id}), got ${ownerId}`;
     throw forbidden(reason, 'ownerId');
   }
   const owner = await em.findOne(User, { id: ownerId });

@@ -58,7 +58,7 @@ test('a location keeps at least as many backups as its setting says, whatever a 
   const files = runs.map(({ message }) => message.split(' ')[1]);
   expect(runs.map(({ message }) => /(\d+) older/.exec(message)?.[1])).toEqual(['0', '0', '1']);
   expect((await readdir(join(folder, 'safe'))).sort()).toEqual(files.slice(1).sort());
-  const told = '2 backups are kept, not 1: the location keeps at least so many';
+  const told = '2 backups are kept, not 1: the minimum of the location';
   expect(runs.map(({ events }) => events.edges.map(({ node }) => node.message))).toEqual([[], [told], [told]]);
 });
 

@@ -193,7 +193,7 @@ describe.skipIf(!hasBrowser)('the dashboard of an admin', () => {
     await dialog().getByText('printable ASCII').waitFor();
     await dialog().getByLabel('Secret').fill('their-old-secret');
     await inDialog('Import').click();
-    await dialog().getByText('there is no user 31 yet').waitFor();
+    await dialog().getByText('is required, since user 31 does not exist yet').waitFor();
     expect(await dialog().getByLabel('Name').getAttribute('aria-invalid')).toBe('true');
     expect(await violations()).toEqual([]);
     await dialog().getByLabel('Name').fill('usernamehere');

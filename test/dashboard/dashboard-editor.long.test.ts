@@ -30,7 +30,7 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
     await page.getByLabel('Repeats').selectOption('On a day of the month');
     await page.getByLabel('Day of the month').fill('30');
     await page.getByLabel('Month', { exact: true }).selectOption('February');
-    await page.getByText('it is "Nowhere"', { exact: false }).waitFor();
+    await page.getByText('got "Nowhere"', { exact: false }).waitFor();
     await page.getByLabel('Time zone').fill('Europe/Berlin');
     await page.getByText('no date has it together with').waitFor();
     await expect.poll(() => page.getByLabel('Day of the month').getAttribute('aria-invalid')).toBe('true');
@@ -78,7 +78,7 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
     await page.getByLabel('Queue limit').fill('');
     await page.getByLabel('Attempts').fill('1');
     await byRole('button', 'Add task').click();
-    await page.getByText('there is no user 77').waitFor();
+    await page.getByText('must be the id of an existing user, got 77').waitFor();
     expect(await dashboard.violations()).toEqual([]);
     await page.getByLabel('As JSON').check();
     await page.getByLabel('JSON object passed to the class').fill('{"url": 5, ');

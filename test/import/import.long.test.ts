@@ -340,7 +340,7 @@ describe('nothing is stored, and one sentence says why, where the old server', (
     [
       'answers with no list',
       () => oldServer({ getTasks: { success: 1, data: 5 } }),
-      /data that is no list of rows\.\n$/,
+      /data that is not a list of rows\.\n$/,
     ],
     ['has a task without a name', () => oldServer(broken({ name: null })), /task "1": name: /],
     [

@@ -360,49 +360,50 @@ describe('a body', () => {
 });
 
 describe('an error of our own API is told in the words of the old one', () => {
-  const told = async (message: string, extensions: Record<string, unknown>, query: string, body?: string) => {
+  const told = async (error: GraphQLErrorLike, query: string, body?: string) => {
     const rest = body === undefined ? {} : post(body);
-    return JSON.parse(await answer(scheduler(query), [{ data: null, errors: [{ message, extensions }] }], rest))
-      .message;
+    return JSON.parse(await answer(scheduler(query), [{ data: null, errors: [error] }], rest)).message;
   };
-  const input = (field: string, message: string) =>
-    [`${field}: ${message}`, { code: 'BAD_USER_INPUT', field }] as const;
+  const input = (field: string, reason: string, code = 'BAD_USER_INPUT'): GraphQLErrorLike => ({
+    message: `${field}: ${reason}`,
+    extensions: { code, field },
+    reason,
+  });
 
   test('about a parameter', async () => {
     const fault = input('input.name', 'must have 1 to 255 characters, got 300');
     const expected = 'name: must have 1 to 255 characters, got 300; sent "New \\"Task\\"/é"';
-    expect(await told(...fault, 'addTask', TASK)).toBe(expected);
+    expect(await told(fault, 'addTask', TASK)).toBe(expected);
   });
 
   test('about a field of a repeat item, wherever it was sent', async () => {
     const message = 'dayOfMonth is 30; no date has it together with month 2';
     const fault = input('input.repeatItems.0.dayOfMonth', message);
     const translated = 'repeat_day is 30; no date has it together with repeat_month 2';
-    expect(await told(...fault, 'addTask', TASK)).toBe(`repeat_items[0][repeat_day]: ${translated}`);
+    expect(await told(fault, 'addTask', TASK)).toBe(`repeat_items[0][repeat_day]: ${translated}`);
     const beside = TASK.replace('"repeat_items":[{"repeat_hour":8}]', '"repeat_day":30');
-    expect(await told(...fault, 'addTask', beside)).toBe(`repeat_day: ${translated}`);
+    expect(await told(fault, 'addTask', beside)).toBe(`repeat_day: ${translated}`);
   });
 
   test('about a key of the data', async () => {
     const sent = TASK.replace(/\}$/, ',"data":{"keep":-1}}');
     const fault = input('input.data.keep', 'must be a whole number from 1');
-    expect(await told(...fault, 'addTask', sent)).toBe('data[keep]: must be a whole number from 1; sent -1');
+    expect(await told(fault, 'addTask', sent)).toBe('data[keep]: must be a whole number from 1; sent -1');
   });
 
   test('about a task or a user that is not there', async () => {
-    const extensions = { code: 'NOT_FOUND', field: 'input.task' };
-    expect(await told('there is no task 99', extensions, 'deleteTask&taskId=99')).toBe('taskId: no task has the id 99');
-    const owner = { code: 'NOT_FOUND', field: 'input.ownerLegacyId' };
-    expect(await told('there is no user 31', owner, 'addTask', TASK)).toBe('user_id: no user has the id 31');
+    const absent = input('input.task', 'there is no task 99', 'NOT_FOUND');
+    expect(await told(absent, 'deleteTask&taskId=99')).toBe('taskId: no task has the id 99');
+    const owner = input('input.ownerLegacyId', 'there is no user 31', 'NOT_FOUND');
+    expect(await told(owner, 'addTask', TASK)).toBe('user_id: no user has the id 31');
   });
 
   test('about a right', async () => {
     const message = 'only an admin may change the task of another';
-    expect(await told(message, { code: 'FORBIDDEN' }, 'deleteTask&taskId=9')).toBe(message);
-    const owner = 'it is 31; only an admin may name another user';
-    const path = 'input.ownerLegacyId';
-    const extensions = { code: 'FORBIDDEN', field: path };
-    expect(await told(`${path}: ${owner}`, extensions, 'addTask', TASK)).toBe(`user_id: ${owner}`);
+    expect(await told({ message, extensions: { code: 'FORBIDDEN' } }, 'deleteTask&taskId=9')).toBe(message);
+    const reason = 'only an admin may name an owner other than themselves (2), got 31';
+    const owner = input('input.ownerLegacyId', reason, 'FORBIDDEN');
+    expect(await told(owner, 'addTask', TASK)).toBe(`user_id: ${reason}`);
   });
 
   test('but what the caller cannot mend is thrown', async () => {

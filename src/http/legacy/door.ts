@@ -7,6 +7,7 @@ import { handleLegacyCall, type LegacyAnswer, type ReplyStore } from '../../lega
 import type { GraphQLErrorLike } from '../../legacy/failures.ts';
 import { LEGACY_PATH } from '../../legacy/openapi.ts';
 import type { ParsedCall } from '../../legacy/parsed-call.ts';
+import { faultOf } from '../../schema/errors.ts';
 import type { Span } from '../../tracing/tracing.ts';
 import type { Caller, Gateway } from '../graphql/caller.ts';
 import { UNEXPECTED } from '../graphql/errors.ts';
@@ -124,5 +125,13 @@ async function execute(gateway: Gateway, caller: Caller, document: string, varia
     variableValues: variables,
     contextValue: await enveloped.contextFactory(),
   });
-  return result as { data?: unknown; errors?: readonly GraphQLErrorLike[] };
+  const { data, errors } = result as { data?: unknown; errors?: readonly GraphQLErrorLike[] };
+  return {
+    data,
+    errors: errors?.map((error) => ({
+      message: error.message,
+      extensions: error.extensions,
+      reason: faultOf(error)?.reason,
+    })),
+  };
 }

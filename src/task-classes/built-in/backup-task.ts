@@ -75,7 +75,7 @@ export function backupTask({ locations, databaseUrl }: BackupTaskParts) {
         const made = earlier ?? (await make());
         const keep = data.keep ?? DEFAULT_KEEP;
         if (keep < location.keepAtLeast)
-          log(`${location.keepAtLeast} backups are kept, not ${keep}: the location keeps at least so many`);
+          log(`${location.keepAtLeast} backups are kept, not ${keep}: the minimum of the location`);
         const removed = await removeOlder(folder, uuid, made.file, Math.max(keep, location.keepAtLeast));
         return report(made, await stat(join(folder, made.file)), removed);
       });

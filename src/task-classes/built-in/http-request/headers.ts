@@ -46,7 +46,7 @@ export function findHeaderFault(name: string, value: HeaderValue): string | null
   if (text.length > MAX_VALUE_LENGTH || !VALUE.test(text)) {
     return `its value is not up to ${MAX_VALUE_LENGTH} printable ASCII characters`;
   }
-  if (typeof value === 'object' && !SECRET_NAME.test(value.secret)) return 'what it refers to is no name of a secret';
+  if (typeof value === 'object' && !SECRET_NAME.test(value.secret)) return 'must refer to a secret by a valid name';
   return null;
 }
 
