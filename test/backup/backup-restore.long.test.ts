@@ -468,7 +468,7 @@ describe('a file', () => {
     await rewrite(path, bad, ({ tables }) => tables.pop());
     await expect(verifyBackup(bad)).rejects.toThrow('its tables are not those in its manifest');
     await rewrite(path, bad, (_manifest, tables) => tables.set('task', Buffer.from('')));
-    await expect(verifyBackup(bad)).rejects.toThrow('the rows of task are not those');
+    await expect(verifyBackup(bad)).rejects.toThrow('the rows of task do not match its manifest');
   });
 });
 
@@ -514,7 +514,7 @@ describe('npm run restore', () => {
     try {
       const settings = { DATABASE_URL: migrated.url, MASTER_KEY: Buffer.alloc(32, 1).toString('hex') };
       const { code, output } = await command('restore', [path], settings);
-      expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('sealed with the master key') });
+      expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('encrypted with the master key') });
       expect(await textsOf(migrated, 'task')).toEqual(await textsOf(original, 'task'));
     } finally {
       await migrated.close();
