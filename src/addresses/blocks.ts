@@ -49,7 +49,7 @@ function isOverlap(error: unknown): boolean {
   return error instanceof Error && 'constraint' in error && error.constraint === 'ip_block_no_overlap';
 }
 
-/** Which block clashes with which: one of the pool, or another that was given. */
+/** Describes which blocks overlap: a given one and one of the pool, or two given ones. */
 async function describeOverlap(em: EntityManager, pool: string, cidrs: readonly string[]): Promise<string> {
   const { rows } = await sql<{ given: string; other: string; stored: boolean }>`
     with given as (select cidr, place from unnest(${cidrs}::cidr[]) with ordinality as block (cidr, place))
@@ -90,7 +90,7 @@ export async function unassignBlock(em: EntityManager, by: AuditedBy, { id, hold
   await moveBlock(em, by, 'unassignIpBlock', id, 'ASSIGNED', { state, assignee: null });
 }
 
-/** Under a lock of its row, so that of two callers one wins and the other is told the state that it left. */
+/** Changes the state under a row lock: of two callers one wins, and the other gets a CONFLICT with the new state. */
 function moveBlock(
   callersEm: EntityManager,
   by: AuditedBy,

@@ -18,7 +18,7 @@ interface KeyToImport extends KeyAndSecret {
 }
 
 const MAX_LENGTH = 255;
-/** What can travel in a header and in a query string, and be told apart in both. */
+/** Characters that are unambiguous both in a header and in a query string. */
 const PRINTABLE = /^[\x21-\x7e]+$/;
 
 function readPart(text: string, path: string): string {

@@ -1,4 +1,4 @@
-// What admins do to users: add them, give them another name or role, shut them out.
+// Changes of users by admins: add, rename, change the role, disable.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { Role } from '../entities/user.ts';
@@ -6,14 +6,14 @@ import { conflict, notFound } from '../lib/faults.ts';
 import { type AuditedBy, differences, recordAudit } from './audit.ts';
 import { checkAdminLeft, checkUserId, insertUser, lockUsers, type NewUser, readUserName } from './users.ts';
 
-/** `user`, if it can be one; BAD_USER_INPUT where the name or the id cannot. */
+/** Returns a valid new user; BAD_USER_INPUT if the name or the id is not valid. */
 export function readNewUser(user: NewUser): NewUser {
   readUserName(user.name, 'name');
   if (user.legacyId !== null) checkUserId(user.legacyId, 'legacyId');
   return user;
 }
 
-/** Adds a user that `readNewUser` has let pass; returns their id. CONFLICT where the name or the id is taken. */
+/** Adds a user that `readNewUser` checked, and returns the id. CONFLICT if the name or the id is taken. */
 export async function addUser(em: EntityManager, by: AuditedBy, user: NewUser): Promise<number> {
   const { name, role } = user;
   await lockUsers(em);
@@ -34,15 +34,15 @@ async function checkNameIsFree(em: EntityManager, name: string): Promise<void> {
   }
 }
 
-/** What a user is to become; null leaves a part as it is. */
+/** Changes of a user; null keeps a value. */
 interface UserChange {
   name: string | null;
   role: Role | null;
-  /** True shuts them out: none of their keys opens anything until it is false again. */
+  /** True disables the user: none of their keys works until it is false again. */
   disabled: boolean | null;
 }
 
-/** `change`, if a user can become that; BAD_USER_INPUT where not. */
+/** Returns a valid `change`; BAD_USER_INPUT otherwise. */
 export function readUserChange(change: UserChange): UserChange {
   if (change.name !== null) readUserName(change.name, 'name');
   return change;

@@ -1,14 +1,14 @@
-// Users: who is made, and that somebody always has an admin's access.
+// Users: how they are created, and that there is always an admin with a key.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { Role } from '../entities/user.ts';
 import { badInput, conflict } from '../lib/faults.ts';
 import { readText } from '../lib/input.ts';
 
-/** As wide as the column. */
+/** The largest value of the column. */
 const MAX_USER_ID = 2_147_483_647;
 
-/** BAD_USER_INPUT at `field` for what cannot be the id of a user. The columns and GraphQL's Int keep larger ones out. */
+/** BAD_USER_INPUT at `field` for an id that no user can have. The columns and GraphQL's Int refuse larger ones. */
 export function checkUserId(id: number, field: string): void {
   if (id < 1) throw badInput(field, `must be 1 to ${MAX_USER_ID}, got ${id}`);
 }
@@ -17,7 +17,7 @@ export function readUserName(name: string, field: string): string {
   return readText(name, field, { least: 1 });
 }
 
-/** To others a user is a name, at what they own and did: who has which rights helps whoever looks for a way in. */
+/** Other users see a user's name only: who has which rights would help an attacker. */
 export function maySeeRights(viewer: { id: number; role: Role }, userId: number): boolean {
   return viewer.role === 'ADMIN' || viewer.id === userId;
 }

@@ -5,12 +5,12 @@ import { domainToASCII } from 'node:url';
 import { badInput, type FieldPath } from '../lib/faults.ts';
 
 const MAX_NAME = 253;
-/** Room for what is put around a zone's name in the names of its files. */
+/** Room for the prefix and suffix of the file names of a zone. */
 const MAX_ZONE_NAME = 200;
 const MAX_LABEL = 63;
 const SHOWN = 80;
 
-/** What a label may be; a slash is what RFC 2317 puts into reverse names. */
+/** The form of a label; slashes occur in reverse names by RFC 2317. */
 const HOST_LABEL = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
 const ANY_LABEL = /^[a-z0-9_/]([a-z0-9_/-]*[a-z0-9_/])?$/;
 /** ASCII that no label may have; domainToASCII would cut the text there. */

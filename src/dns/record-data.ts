@@ -6,7 +6,7 @@ import { badInput } from '../lib/faults.ts';
 import { ADDRESS_TREES, readTarget, shown } from './names.ts';
 import { quote, quoteAll, unquote } from './text-data.ts';
 
-/** What a record says. A field that its type does not have is null. */
+/** The content of a record. Fields that its type does not have are null. */
 export interface RecordFields {
   /** The address, the name without a dot at its end (`.` for none), or the text. */
   value: string | null;
@@ -142,7 +142,7 @@ function readBytes({ value, valueBase64 }: GivenFields): Buffer {
 /** A record's data has 65535 bytes, of which each string of 255 takes one for its length. */
 const MAX_TEXT_BYTES = MAX_TEXT - Math.ceil(MAX_TEXT / 256);
 
-/** What `toData` makes the same data of. */
+/** The inverse of `toData`. */
 export function toGiven(type: DnsRecordType, data: string): GivenFields {
   const parts = data.split(' ');
   const number = (index: number) => Number(parts[index]);
@@ -160,7 +160,7 @@ export function toGiven(type: DnsRecordType, data: string): GivenFields {
   }
 }
 
-/** The fields of a record, for those who read it. */
+/** The fields of a record for readers. */
 export function fromData(type: DnsRecordType, data: string): RecordFields {
   const given = { ...NONE, ...toGiven(type, data) } as RecordFields;
   if (type === 'TXT') return { ...given, value: unquote(data).toString() };
@@ -168,7 +168,7 @@ export function fromData(type: DnsRecordType, data: string): RecordFields {
   return isName ? { ...given, value: given.value?.replace(/\.$/, '') ?? null } : given;
 }
 
-/** The host that a record of these types sends its readers to; null for none. */
+/** The host that a record of these types refers to; null for none. */
 export function hostOf(type: DnsRecordType, data: string): string | null {
   if (type !== 'NS' && type !== 'MX' && type !== 'SRV') return null;
   const { value } = fromData(type, data);

@@ -83,7 +83,7 @@ export class LogCounters {
       select event.type, of_task.class_name, of_run.skip_reason, of_run.seconds,
         case when event.type = 'TASK_RESCHEDULED' then event.data end as data
       from event
-        -- One by one, or PostgreSQL's query planner may choose to read all tasks and runs.
+        -- One by one; otherwise the query planner may read all tasks and runs.
         cross join lateral (select class_name from task where id = event.task_id limit 1) as of_task
         left join lateral (
           select skip_reason, extract(epoch from case

@@ -1,4 +1,4 @@
-// Runs that somebody asks for, and their cancellation. All of it under the task's row lock, which the caller holds.
+// Runs on request, and cancellation. All of it under the task's row lock, which the caller holds.
 import { randomUUID } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
@@ -12,7 +12,7 @@ import type { Jobs } from './jobs.ts';
 import { cancelOpenRuns, countOpenRuns, decideOverlap, NONE_OPEN } from './overlap.ts';
 import { releaseWaiting } from './release.ts';
 
-/** The user who asks. */
+/** The requesting user. */
 type Asking = { id: number };
 
 interface RunRequest {
@@ -23,7 +23,7 @@ interface RunRequest {
   /** The slot and the run that a retry repeats. */
   slot?: string | null;
   retryOf?: number | null;
-  /** Of the request; null where traces are off. */
+  /** The span of the request; null if tracing is off. */
   span?: Span | null;
 }
 
@@ -70,10 +70,10 @@ function traced(task: Task, trigger: Trigger): Attributes {
   };
 }
 
-/** Whoever asks for slots of the past to be run. */
+/** The requester of a backfill. */
 interface BackfillRequest {
   actor: Asking;
-  /** Of the request; null where traces are off. */
+  /** The span of the request; null if tracing is off. */
   span: Span | null;
 }
 

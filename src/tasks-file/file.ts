@@ -98,7 +98,7 @@ function readTask(value: unknown, path: string, faults: string[]): FileTask[] {
     const fault = findFieldFault(rule);
     if (fault !== null) faults.push(`${path}.repeatItems[${index}].${fault.message}`);
   }
-  return faults.length === before ? [{ ...task, path, data }] : [];
+  return faults.length === before ? [{ ...task, path, data: data === null ? null : data?.text }] : [];
 }
 
 /** What `read` returns of the task at `path`; what it refuses as a mutation would is one more fault. */

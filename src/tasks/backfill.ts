@@ -1,4 +1,4 @@
-// Slots of the past that users ask for.
+// Backfills: runs of past slots on request.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { compileSchedule } from '../calendar/schedule.ts';
@@ -14,10 +14,10 @@ import type { Actor } from './actor.ts';
 import { lockForChange } from './lock-task.ts';
 import type { Requester } from './run-requests.ts';
 
-/** Of one backfill. */
+/** Slots of one backfill at most. */
 export const MAX_SLOTS = 500;
 
-/** Which slots: those of the task in [from, to), which is not to come. */
+/** The slots of the task in [from, to); `to` is not in the future. */
 interface BackfillRange {
   from: Date;
   to: Date;
@@ -88,7 +88,7 @@ async function findSlots(
   return { task, slots: await withoutDone(em, task.id, slots) };
 }
 
-/** That records of the slots from then on are still there. */
+/** Checks that the records of slots since `from` still exist. */
 async function checkKnown(em: EntityManager, from: Date): Promise<void> {
   const ledgerFrom = await readLedgerFrom(readRows(em));
   if (ledgerFrom === null || from >= ledgerFrom) return;

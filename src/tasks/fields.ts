@@ -26,7 +26,7 @@ export async function readClass(em: EntityManager, taskClasses: KnownClasses, cl
   throw badInput('className', `must be an available task class (${available}), got "${className.slice(0, 200)}"`);
 }
 
-/** The user who is to own a task: one who exists, and another than the viewer only for an admin. */
+/** The new owner of a task: an existing user; only admins may name another than themselves. */
 export async function readOwner(em: EntityManager, viewer: Actor['viewer'], ownerId: number): Promise<User> {
   if (ownerId !== viewer.id && viewer.role !== 'ADMIN') {
     const reason = `only an admin may name an owner other than themselves (${viewer.id}), got ${ownerId}`;

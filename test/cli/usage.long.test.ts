@@ -49,7 +49,12 @@ test('a group without a command shows its help as an error', async () => {
 test.each<[string, string[], Record<string, string>, RegExp]>([
   ['a file that is not there', ['backup', 'verify', '/none.zip'], {}, /^\/none\.zip cannot be read: ENOENT/],
   ['settings at fault at a start', ['start'], { PORT: 'x' }, /^Invalid settings: PORT /],
-  ['a key that is nowhere', ['sign', 'target=docs'], {}, /^To sign a call, set ADMIN_API_KEY and ADMIN_API_SECRET, or /],
+  [
+    'a key that is nowhere',
+    ['sign', 'target=docs'],
+    {},
+    /^To sign a call, set ADMIN_API_KEY and ADMIN_API_SECRET, or /,
+  ],
   [
     'no database',
     ['resume'],

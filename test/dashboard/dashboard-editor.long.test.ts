@@ -302,7 +302,7 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
     await byRole('heading', 'Of the admin').waitFor();
     expect(await byRole('link', /Edit|Duplicate/).count()).toBe(0);
     await page.goto(`${app.address}/tasks/${theirs}/edit`);
-    await page.getByText('It is the task of admin').waitFor();
+    await page.getByText('Only admin, who owns this task, and admins can change it').waitFor();
     await page.goto(`${app.address}/tasks/${own}`);
     await byRole('link', 'Edit').click();
     await page.getByLabel('Class').selectOption('Gone (no live runner)');
@@ -319,7 +319,7 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
     await page.getByRole('table').waitFor();
     expect(await byRole('link', 'Add task').count()).toBe(0);
     await page.goto(`${app.address}/tasks/new`);
-    await page.getByText('Only an operator or an admin adds tasks.').waitFor();
+    await page.getByText('Only operators and admins can add tasks.').waitFor();
     expect(faults).toEqual([]);
   });
 });

@@ -11,7 +11,7 @@ import { KnownClasses } from '../../src/task-classes/known-classes.ts';
 import { TaskClasses } from '../../src/task-classes/registry.ts';
 import { timesToSend } from './compiled.ts';
 
-interface Asker {
+interface AskOptions {
   role?: Role;
   variables?: Record<string, unknown>;
 }
@@ -20,7 +20,7 @@ interface Asker {
 export async function execute(
   orm: MikroORM,
   source: string,
-  { role = 'ADMIN', variables = {} }: Asker = {},
+  { role = 'ADMIN', variables = {} }: AskOptions = {},
 ): Promise<ExecutionResult> {
   const viewer = { id: 1, name: 'admin', role, createdAt: new Date(0) };
   const asked: Pick<Context, 'em' | 'taskClasses' | 'timeZone' | 'apiKey' | 'origin'> = {
@@ -50,8 +50,8 @@ export async function query<Data>(orm: MikroORM, source: string, variables: Reco
 }
 
 /** Code and field of the first error of an operation that must fail. */
-export async function refusal(orm: MikroORM, source: string, asker: Asker = {}) {
-  const { errors } = await execute(orm, source, asker);
+export async function refusal(orm: MikroORM, source: string, options: AskOptions = {}) {
+  const { errors } = await execute(orm, source, options);
   const [error] = errors ?? [];
   if (error === undefined) throw new Error(`nothing was refused: ${source}`);
   return { code: error.extensions.code, field: error.extensions.field, message: error.message };
