@@ -1,4 +1,4 @@
-// The only reader of process.env. All faults of the settings are reported together.
+// The only reader of process.env. Reports all faults of the settings together.
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { defaultLocations, MAX_KEEP, parseLocations } from './backup/locations.ts';
@@ -29,22 +29,22 @@ const wholeNumber = (least: number, most: number) =>
     .string()
     .regex(/^\d{1,9}$/, `must be a whole number from ${least} to ${most}`)
     .transform(Number)
-    .refine((value) => value >= least && value <= most, `is not between ${least} and ${most}`);
+    .refine((value) => value >= least && value <= most, `must be a whole number from ${least} to ${most}`);
 
 const text = (most: number) =>
   z
     .string()
     .min(1)
-    .max(most, `is longer than ${most} characters`)
-    // No control characters: a key and a secret travel in headers, and so do their signatures.
-    .regex(/^[\x21-\x7e]+$/, 'holds a blank or a character outside ASCII');
+    .max(most, `must have at most ${most} characters`)
+    // No control characters: keys, secrets and their signatures are sent in headers.
+    .regex(/^[\x21-\x7e]+$/, 'must not contain blanks or characters outside ASCII');
 
 const endpoint = z
   .string()
   .refine((value) => /^https?:\/\//.test(value) && URL.canParse(value), 'must be an http:// or https:// URL')
   .optional();
 
-/** What Fastify takes for the address of a proxy; never every address, or anyone could say where they call from. */
+/** What Fastify accepts as a proxy's address; never all addresses, or every client could forge its own. */
 const isProxy = (name: string) =>
   PROXY_NETWORKS.includes(name) ||
   ipaddr.IPv4.isValidFourPartDecimal(name) ||
@@ -66,8 +66,8 @@ const settings = z
       .default([]),
     STREAMS_PER_KEY: wholeNumber(1, 1_000_000).default(5_000),
     PERSISTED_OPERATIONS: z.string().min(1).optional(),
-    INTROSPECTION: z.enum(['on', 'off'], 'is neither on nor off').default('on'),
-    GRAPHIQL: z.enum(['on', 'off'], 'is neither on nor off').default('off'),
+    INTROSPECTION: z.enum(['on', 'off'], 'must be on or off').default('on'),
+    GRAPHIQL: z.enum(['on', 'off'], 'must be on or off').default('off'),
     DATABASE_URL: z
       .string()
       .regex(/^postgres(ql)?:\/\//, 'must be a postgresql:// URL')
@@ -91,7 +91,7 @@ const settings = z
         if (locations !== null) return locations;
         context.addIssue({
           code: 'custom',
-          message: `must be a list such as disk=/var/backups,share=/mnt/share:keepAtLeast=14, with different names, absolute paths and whole numbers from 1 to ${MAX_KEEP}`,
+          message: `must be a list such as disk=/var/backups,share=/mnt/share:keepAtLeast=14, with distinct names, absolute paths, and keepAtLeast from 1 to ${MAX_KEEP}`,
         });
         return z.NEVER;
       })
@@ -127,8 +127,8 @@ const settings = z
       .optional(),
     ADMIN_API_SECRET: text(255).optional(),
     LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
-    // Of the standard's settings those that say whether and how; OTEL_EXPORTER_OTLP_HEADERS, which may be secret, those of TLS
-    // and OTEL_RESOURCE_ATTRIBUTES the SDK reads by itself.
+    // The OpenTelemetry settings that we use. The SDK itself reads OTEL_EXPORTER_OTLP_HEADERS, which may be secret,
+    // those of TLS, and OTEL_RESOURCE_ATTRIBUTES.
     OTEL_SDK_DISABLED: z
       .string()
       .transform((value) => value.toLowerCase() === 'true')
@@ -161,47 +161,47 @@ const settings = z
   })
   .refine(
     (value) => (value.ADMIN_API_KEY === undefined) === (value.ADMIN_API_SECRET === undefined),
-    'ADMIN_API_KEY and ADMIN_API_SECRET go together',
+    'ADMIN_API_KEY and ADMIN_API_SECRET must be set together',
   )
   .refine(
     (value) => (value.TLS_CERT === undefined) === (value.TLS_KEY === undefined),
-    'TLS_CERT and TLS_KEY go together',
+    'TLS_CERT and TLS_KEY must be set together',
   )
   .refine(
     ({ RETENTION_DAYS, HISTORY_RETENTION_DAYS }) =>
       HISTORY_RETENTION_DAYS === 0 || (RETENTION_DAYS > 0 && HISTORY_RETENTION_DAYS >= RETENTION_DAYS),
-    'HISTORY_RETENTION_DAYS is less than RETENTION_DAYS (0 is for ever)',
+    'HISTORY_RETENTION_DAYS must be at least RETENTION_DAYS (0 is for ever)',
   )
   .transform((value) => ({ ...value, BACKUP_LOCATIONS: value.BACKUP_LOCATIONS ?? defaultLocations(value.DATA_DIR) }));
 
 export type Settings = z.infer<typeof settings>;
 
-/** Every variable that is a setting, so that the page which documents them can be compared with what is read. */
+/** The names of all settings, with which a test compares docs/settings.md. */
 export const SETTING_NAMES: readonly string[] = Object.keys(settings.in.shape);
 
-/** The settings; an empty variable counts as none. Throws an OperatorError that names every fault. */
+/** Reads the settings; an empty variable counts as unset. Throws an OperatorError that names every fault. */
 export function readSettings(): Settings {
   const given = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ''));
   const parsed = settings.safeParse(given);
   if (parsed.success) return parsed.data;
-  // Values are left out: some of them are secrets.
+  // Without the values: some are secrets.
   const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`.trim());
-  throw new OperatorError(`The settings are at fault: ${faults.join('; ')}.`);
+  throw new OperatorError(`Invalid settings: ${faults.join('; ')}.`);
 }
 
-/** For the migration command line, which needs no other setting. */
+/** For MikroORM's command line, which needs no other setting. */
 export function readDatabaseUrl(): string | undefined {
   return process.env.DATABASE_URL || undefined;
 }
 
-/** For the command that signs old calls. */
+/** For `slotkeeper sign`. */
 export function readSigningKey(): { key: string | undefined; secret: string | undefined } {
   return { key: process.env.ADMIN_API_KEY || undefined, secret: process.env.ADMIN_API_SECRET || undefined };
 }
 
 /**
- * Whether `npm start` or `npx slotkeeper` is our launcher: it, or the shell between, does not pass every signal on. Other
- * programs that npx runs may leave us behind on purpose.
+ * Whether `npm start` or `npx slotkeeper` launched us: npm, or the shell in between, does not forward every signal.
+ * Other programs that npx runs may leave us running on purpose.
  */
 export function startedByNpm(): boolean {
   const { npm_lifecycle_event: event, npm_lifecycle_script: script = '' } = process.env;

@@ -365,9 +365,7 @@ test('invalid settings end the start with a sentence that names them without the
     GRAPHIQL: 'yes',
   };
   const start = startProcess(database.url, settings);
-  await expect(start).rejects.toThrow(
-    /The settings are at fault: GRAPHIQL .*OTEL_EXPORTER_OTLP_ENDPOINT must be an http/,
-  );
+  await expect(start).rejects.toThrow(/Invalid settings: GRAPHIQL .*OTEL_EXPORTER_OTLP_ENDPOINT must be an http/);
   await expect(start).rejects.toThrow(/OTEL_TRACES_SAMPLER must be one of .*OTEL_TRACES_SAMPLER_ARG must be a number/);
   await expect(start).rejects.not.toThrow('collector:4318');
 });

@@ -177,7 +177,7 @@ test('a first import waits for such a transaction, says so, and holds up nobody 
   await vi.waitFor(
     () =>
       expect(running.output()).toMatch(
-        /The import waits .+ since other transactions are in the way \(the oldest one: .+\)/,
+        /The import waits .+ since other transactions hold the locks \(the oldest one: .+\)/,
       ),
     { timeout: PATIENCE_MS },
   );

@@ -320,7 +320,7 @@ describe('nothing is stored, and one sentence says why, where the old server', (
   const broken = (change: object) => ({ getTasks: { ...PAGE, data: [{ ...PAGE.data[0], ...change }, PAGE.data[1]] } });
 
   test.each<[string, () => Promise<string> | string, RegExp]>([
-    ['is no address', () => 'old.example', /^--from must be the address of an api\.php.+, got "old\.example"\n$/],
+    ['is no address', () => 'old.example', /^--from must be the address of an api\.php.+, got "old\.example"\.\n$/],
     ['is not there', () => 'http://127.0.0.1:1/api.php', /^127\.0\.0\.1:1 does not answer getTasks: .+\n$/],
     [
       'refuses the key',
@@ -335,7 +335,7 @@ describe('nothing is stored, and one sentence says why, where the old server', (
     [
       'answers with a page',
       () => oldServer({ getTasks: '<html>' }),
-      /answers getTasks with 200 and no JSON object: "<html>"\n$/,
+      /answers getTasks with 200 and no JSON object: "<html>"\.\n$/,
     ],
     [
       'answers with no list',
@@ -383,7 +383,7 @@ describe('nothing is stored, and one sentence says why, where the old server', (
     [
       'refuses in words that a terminal would obey',
       () => oldServer({ getTasks: { success: 0, message: 'No\u001b[2J\n\u009b1m' } }),
-      /refuses getTasks: No\\u001b\[2J\\u000a\\u009b1m\n$/,
+      /refuses getTasks: No\\u001b\[2J\\u000a\\u009b1m\.\n$/,
     ],
   ])('%s', async (what, address, message) => {
     const before = await contentsOf(database.orm);

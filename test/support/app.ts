@@ -77,7 +77,7 @@ export async function startTestApp(databaseUrl: string, options: AppOptions = {}
     LEGACY_EXECUTE_TIMEOUT: 20,
     ...options.settings,
   };
-  const app = await startApp(settings, createLog(settings.LOG_LEVEL, options.log), options.taskClasses);
+  const app = await startApp(settings, createLog(settings.LOG_LEVEL, options.log), options.taskClasses ?? []);
   return { ...clientOf(app.address ?? '', () => app.stop()), metricsAddress: app.metricsAddress };
 }
 

@@ -282,7 +282,7 @@ test('commands of a newer version that only read leave the tables to the process
       const { code, out, errors } = await start(command, [...args], {}, root).ended;
       expect({ code, out }).toEqual({ code: 1, out: '' });
       expect(errors).toBe(
-        `The database is of an older version of Slotkeeper (it lacks ${NEWEST_MIGRATION}), and this command changes nothing: run it from that version, or start a process of this version first, which brings the tables up to it.\n`,
+        `The database has the tables of an older version of Slotkeeper (it lacks ${NEWEST_MIGRATION}), and this command changes nothing: use the command of that version, or start a process of this version first, which migrates the tables.\n`,
       );
     }
     expect(await applied()).toHaveLength(0);
@@ -399,7 +399,7 @@ describe('a file', () => {
       expect(await apply(...args)).toEqual({
         code: 1,
         out: '',
-        errors: `${file} has no tasks, and --delete would delete every task here; --force does that.\n`,
+        errors: `${file} has no tasks, so --delete would delete every task here: add --force to do that.\n`,
       });
     }
     expect((await exported()).tasks).toHaveLength(1);
