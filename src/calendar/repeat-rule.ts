@@ -22,7 +22,7 @@ export interface RepeatRule {
   minute: number | null;
 }
 
-/** What a task is due by. */
+/** The schedule of a task. */
 export interface NewSchedule {
   rules: RepeatRule[];
   timeZone: string;

@@ -93,7 +93,10 @@ function cronDates(pattern: string): RuleDates {
   };
 }
 
-/** Walking the minutes of a day, or the slots up to a date, asks the same again and again; a search takes some 10 µs. */
+/**
+ * Cached, since walking the minutes of a day or the slots up to a date repeats the same look-up; a search takes some 10
+ * µs.
+ */
 function rememberLast(search: (day: number) => number | null, direction: 1 | -1): (day: number) => number | null {
   let asked: number | undefined;
   let found: number | null = null;

@@ -5,12 +5,12 @@ import { zoneClock } from './zone-clock.ts';
 
 /** The first field of the rule that the instant does not meet. */
 export interface RuleExclusion {
-  /** null where every field fits: the clock shows this time for the second time, and the rule was due at the first. */
+  /** null if every field fits: the clock shows this time for the second time, and the rule was due at the first. */
   field: keyof RepeatRule | null;
   message: string;
 }
 
-/** What the clock shows at the instant, in the terms of a rule. */
+/** The local time at the instant, as fields of a rule. */
 interface Shown {
   day: number;
   date: string;

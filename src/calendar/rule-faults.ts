@@ -1,10 +1,10 @@
-// What is wrong with a repeat rule, said before it is stored.
+// Faults of repeat rules, found before they are stored.
 import { FIRST_DAY, formatDay, LAST_DAY, MINUTES_PER_DAY, parseDay, type RepeatRule } from './repeat-rule.ts';
 import { ruleDates } from './rule-dates.ts';
 import { followsRealTime, ruleSlots } from './rule-slots.ts';
 import { zoneClock } from './zone-clock.ts';
 
-/** `message` says what came and what is accepted. */
+/** `message` says what is accepted, then what came. */
 export interface RuleFault {
   field: keyof RepeatRule;
   message: string;

@@ -90,7 +90,7 @@ function calendar(rule: RuleFields, days: readonly string[]): string {
   return `${day}${isSet(rule.hour) && isSet(rule.minute) ? ' ' : ', '}${time}${months}`;
 }
 
-/** Null where every day will do. A day of the month and a weekday must both fit. */
+/** Null if every day fits. A day of the month and a weekday must both fit. */
 function dayPart({ dayOfMonth, weekOfMonth }: RuleFields, days: readonly string[]): string | null {
   const weekdays = listed(days, 'and');
   const parts: string[] = [];

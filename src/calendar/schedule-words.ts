@@ -1,4 +1,4 @@
-// A schedule for the eyes of whoever is about to store it.
+// The preview of a schedule before it is stored.
 
 import { MS_PER_DAY, type NewSchedule } from './repeat-rule.ts';
 import { rulesInWords } from './rule-words.ts';

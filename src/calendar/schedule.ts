@@ -25,7 +25,7 @@ export { isTimeZone } from './zone-clock.ts';
  * there can be is at 9999-12-31T23:59Z.
  */
 export interface Schedule {
-  /** The first slot strictly after the instant, or null when none ever comes. */
+  /** The first slot strictly after the instant, or null if there is none. */
   next(after: Date): Date | null;
   /** Up to `limit` slots in (after, until], ascending and distinct; `until` null is without end. */
   slots(after: Date, until: Date | null, limit: number): Date[];
@@ -128,7 +128,8 @@ class CompiledSchedule implements Schedule {
 
 // Two days before the dates that rules can reach, so that no zone's offset cuts one off.
 const EARLIEST = (FIRST_DAY - 2) * MINUTES_PER_DAY;
-// West of Greenwich the last date goes on in the year 10000, whose instants neither PostgreSQL nor our clients can read.
+// West of Greenwich the last date extends into the year 10000, whose instants neither PostgreSQL nor our clients can
+// read.
 const LATEST = (LAST_DAY + 1) * MINUTES_PER_DAY - 1;
 
 function toMinute(instant: Date): number {

@@ -3,7 +3,7 @@
 import { LRUCache } from 'lru-cache';
 import { MINUTES_PER_DAY, MS_PER_MINUTE } from './repeat-rule.ts';
 
-/** A stretch of instants, from `from` up to but not including `to`, with one offset. It may end where no change is. */
+/** A range of instants [from, to) with one offset. It may end without a change of the offset. */
 interface Stretch {
   from: number;
   to: number;

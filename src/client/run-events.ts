@@ -1,6 +1,6 @@
-// What the feed asks of the server. It imports nothing, so that a server can read the documents without the client.
+// The GraphQL documents of the feed. It imports nothing, so that a server can read them without the client.
 
-/** What is asked of each event. Add fields here, and to RunEvent. */
+/** The fields queried of each event. Add fields here, and to RunEvent. */
 export const EVENTS_DOCUMENT = `subscription RunFeed($task: ID, $run: ID, $after: String) {
   runEvents(task: $task, run: $run, after: $after) {
     cursor at type message data state attempt

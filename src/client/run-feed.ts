@@ -18,7 +18,7 @@ export interface RunFeedOptions {
   after?: string | undefined;
   /** Only for Node below 22, which has no WebSocket of its own: the class of the package `ws`. */
   webSocketImpl?: ClientOptions['webSocketImpl'];
-  /** Called when the connection is lost and when it is back, to show whether what is on the screen is fresh. */
+  /** Called when the connection is lost and when it is back, to show whether the data on the screen is current. */
   onConnected?: (isConnected: boolean) => void;
 }
 
@@ -43,7 +43,7 @@ export function createRunFeed(options: RunFeedOptions): RunFeed {
   const iterate = async function* (): AsyncGenerator<RunEvent, void, undefined> {
     for (let pause = MIN_PAUSE_MS; !closed.signal.aborted; ) {
       try {
-        // Asked for first: a connection that is lost before the first event then loses none either.
+        // Queried first, so that a connection that is lost before the first event loses no event either.
         cursor ??= await findLogEnd(client, closed.signal);
         for await (const event of eventsAfter(client, options, cursor, closed.signal)) {
           pause = MIN_PAUSE_MS;

@@ -16,7 +16,7 @@ import { type ImportPlan, planImport } from './plan.ts';
 interface ImportOptions {
   /** The zone of the old server's clock, and of the tasks. */
   timeZone: string;
-  /** Adds all tasks paused, whatever they were. */
+  /** Adds all tasks paused, also those that were active. */
   paused: boolean;
   taskClasses: TaskClasses;
   /** The names of owners that are not here yet, as far as they are known. */
@@ -102,7 +102,7 @@ async function addTask(em: EntityManager, task: OldTask, now: Date, options: Imp
   }
 }
 
-/** The old ids of the items, where nobody has any of them; otherwise null, and they get new ones. */
+/** The old ids of the items if all are free; otherwise null, and the items get new ids. */
 async function freeItemIds(em: EntityManager, { rules, itemIds }: OldTask): Promise<number[] | null> {
   if (itemIds.length !== rules.length || new Set(itemIds).size < itemIds.length) return null;
   const { rows } = await sql`select from repeat_item where id = any(${itemIds}::int[]) limit 1`.execute(em.getKysely());

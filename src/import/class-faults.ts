@@ -8,11 +8,11 @@ const SHOWN_LENGTH = 300;
 export interface ClassFaults {
   /** Names of classes that neither this build nor any runner has. */
   unknown: Set<string>;
-  /** What of a task's data its class does not take, by the task's id: the old installation took it. */
+  /** The faults of data that the old installation accepted, by task id. */
   ofData: Map<number, string>;
 }
 
-/** What the classes of the tasks would have to say to them, if they were added here as any other. */
+/** The faults that the classes would find in the tasks if they were added as new ones. */
 export async function findClassFaults(
   em: EntityManager,
   tasks: readonly OldTask[],

@@ -4,7 +4,7 @@ import type { OldTask } from './old-task.ts';
 import type { ImportPlan, PlannedTask } from './plan.ts';
 
 interface HistoryChoice {
-  /** Tasks whose history is theirs here. */
+  /** Tasks whose history belongs to the task of that id here. */
   wanted: OldTask[];
   /** Why that of the others is left there, by their ids. */
   left: Map<number, string>;

@@ -18,23 +18,23 @@ interface HistoryOptions {
   timeZone: string;
   /** Counts alone. */
   isDry: boolean;
-  /** Is told after each task. */
+  /** Called after each task. */
   onTask(done: number, rows: number): void;
-  /** Is told where others are in the way. */
+  /** Called if other transactions hold the lock. */
   say(message: string): void;
 }
 
 interface ImportedHistory {
-  /** Rows that the old server told, and those of them that were not here. */
+  /** The rows of the old server, and how many of them were not here. */
   rows: number;
   added: number;
-  /** Of those, how many have the number of something that happened to their task here. */
+  /** How many of those have the number of an event of their task here. */
   repeated: number;
   /** The names of users, by their ids there; the newest of each. */
   userNames: Map<number, string>;
 }
 
-/** Reads the history of each of the tasks, one after the other, and stores what of it is not here. */
+/** Reads the history of the tasks, one after the other, and stores the rows that are missing. */
 export async function importHistory(
   em: EntityManager,
   server: OldServer,
@@ -43,7 +43,7 @@ export async function importHistory(
 ): Promise<ImportedHistory> {
   const names = new NewestNames();
   const sum = { rows: 0, added: 0, repeated: 0 };
-  // Or whoever adds a task, where an import was killed before it added its own, would be given the history of another.
+  // Otherwise a task that is added after a killed import would get the history of another.
   const highest = highestId(tasks);
   if (!options.isDry) await moveSequence(em.fork(), 'task', highest);
   const given = await lastNumber(em.fork());
@@ -64,7 +64,7 @@ export async function importHistory(
 
 const highestId = (rows: readonly { id: number }[]) => rows.reduce((most, { id }) => Math.max(most, id), 0);
 
-/** The numbers of those rows that are not here. */
+/** The numbers of the rows that are missing here. */
 async function findMissing(em: EntityManager, taskId: number, rows: readonly OldHistoryRow[]): Promise<number[]> {
   const { rows: missing } = await sql<{ id: string }>`
     select id from unnest(${rows.map(({ id }) => id)}::bigint[]) as told (id)

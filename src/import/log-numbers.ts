@@ -1,4 +1,4 @@
-// To an old caller log_id only ever grows, so what happens here is numbered after what happened there.
+// For old callers log_id only grows, so events here are numbered after the imported history.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { LOCK_TIMEOUT_MS, type Patience, patiently } from '../database/lock-patience.ts';
@@ -11,7 +11,7 @@ import { HISTORY_EVENT_TYPES } from '../entities/event.ts';
  * to it between the highest that has come and the next here.
  */
 const MARGIN = 1_000_000;
-/** The sequence is moved again where no more than these are left. Not after each task of a rising highest number. */
+/** The sequence is moved when at most this many numbers are left, not after each task. */
 const LEAST_MARGIN = MARGIN / 2;
 
 /** The number that was given last here. */
@@ -32,7 +32,7 @@ export async function continueNumbers(
   highest: number,
   patience: Patience,
 ): Promise<void> {
-  // Numbers only grow, so nobody needs to be kept from taking one to look.
+  // Numbers only grow, so no lock is needed to read the current one.
   if (highest === 0 || (await lastNumber(em.fork())) >= highest + LEAST_MARGIN) return;
   await patiently(() => moveUnderLock(em, highest + MARGIN), {
     ...patience,
@@ -43,7 +43,7 @@ export async function continueNumbers(
   });
 }
 
-/** Nobody may have a lower number and not have committed yet, which would come after the history to whoever reads. */
+/** Under a table lock, so that no transaction holds a lower number uncommitted: readers would see it after the history. */
 function moveUnderLock(em: EntityManager, id: number): Promise<void> {
   return inTransaction(em, async (transaction) => {
     const database = transaction.getKysely();

@@ -19,14 +19,14 @@ export interface OldHistoryRow {
   ip: string | null;
 }
 
-/** Numbers here go on after the highest that comes, and end where those of JavaScript are no longer exact, at 2^53 - 1. */
+/** Numbers here continue after the highest imported one, and end at 2^53 - 1, the last exact integer of JavaScript. */
 const logId = wholeNumber(1, 2 ** 52);
-/** 0 is what nobody has: what the old product did by itself. */
+/** 0 is no user: actions of the old product itself. */
 const userId = wholeNumber(0);
 /** An address, a level or a category has far fewer; a name has as many. */
 const MAX_LENGTH = 255;
 
-/** All rows of a task; an OperatorError tells what is wrong with the first that is. */
+/** All rows of a task. Throws OperatorError with the fault of the first faulty row. */
 export function readOldHistory(taskId: number, rows: readonly PhpArray[]): OldHistoryRow[] {
   return rows.map((row, index) => {
     try {

@@ -11,7 +11,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** PHP may think about a long list. */
 const ANSWER_TIMEOUT_MS = 120_000;
 const MAX_REPLY_MIB = 256;
-/** Of a reply that is none, and of why it refuses, in a message. */
+/** How much of an unexpected reply or of a refusal a message shows. */
 const SHOWN_LENGTH = 200;
 
 /** The code of undici's error. */

@@ -31,7 +31,7 @@ export interface OldTask {
 const addTask = ACTIONS.find(({ name }) => name === 'addTask');
 const id = wholeNumber(1, MAX_GIVEN_ID);
 
-/** All rows, read as addTask reads them; an OperatorError tells everything that is wrong with any. */
+/** All rows, read as addTask reads them. Throws OperatorError with all faults. */
 export function readOldTasks(rows: readonly PhpArray[], timeZone: string): OldTask[] {
   const faults: string[] = [];
   const tasks = rows.flatMap((row) => {
@@ -48,7 +48,7 @@ export function readOldTasks(rows: readonly PhpArray[], timeZone: string): OldTa
   return tasks;
 }
 
-/** Faults that a row can have, as one line; others are ours. */
+/** The fault of a row as one line; other errors are bugs. */
 export function faultOf(error: unknown): string {
   if (error instanceof LegacyError) return printable(error.message);
   if (error instanceof Fault) return printable(`${oldPath(error.field)}: ${error.reason}`);
@@ -78,7 +78,7 @@ function readOldTask(row: PhpArray, timeZone: string): OldTask {
     active,
     data: dataText ?? null,
     lastRun: readAs(oldTimeOrNull, 'last_run', row.get('last_run') ?? null),
-    // What the adapter has read is what the mutations take.
+    // The adapter's result has the form of the mutations' input.
     rules: readRepeatItems((repeatItems ?? []) as GivenRule[], timeZone),
     itemIds: itemIdsOf(row),
   };

@@ -1,4 +1,4 @@
-// What an import would do: old tasks against those that are here.
+// The plan of an import: the old tasks compared with those that are here.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { RepeatRule } from '../calendar/schedule.ts';

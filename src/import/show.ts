@@ -15,7 +15,7 @@ export interface ShowOptions {
   now: Date;
 }
 
-/** The plan in words: users, each task with its rules and next slots, and what there is to look at before it is applied. */
+/** The plan in words: users, each task with its rules and next slots, and warnings to check before it is applied. */
 export function showPlan({ tasks, newUsers }: ImportPlan, options: ShowOptions): string {
   const users = newUsers.map((id) => {
     const name = options.userNames.get(id);
@@ -35,7 +35,7 @@ function showTask(planned: PlannedTask, options: ShowOptions): string[] {
   const { task, verdict } = planned;
   const head = `${MARKS[verdict]} task ${task.id} ${quoted(task.name)} of user ${task.ownerId}, ${printable(task.className)}`;
   const left = options.historyLeft.get(task.id);
-  // Of one that is left as it is, what is here may have other data.
+  // A task that stays unchanged may have other data here.
   const isTaken = verdict === 'ADD' || verdict === 'SAME';
   const fault = isTaken ? options.classFaults.ofData.get(task.id) : undefined;
   return [

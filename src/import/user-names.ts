@@ -1,4 +1,4 @@
-// The names of the users of the old installation, which are told in its histories alone.
+// The names of the users of the old installation, which only its histories contain.
 import { OperatorError } from '../lib/operator-error.ts';
 import { type OldHistoryRow, readUserOf } from './old-history.ts';
 import type { OldServer } from './old-server.ts';

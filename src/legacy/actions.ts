@@ -8,7 +8,7 @@ import { listReply, successReply, type TaskName, taskMessage } from './reply.ts'
 
 export interface LegacyAction {
   name: string;
-  /** What it does, in a sentence. */
+  /** One sentence about what the action does. */
   summary: string;
   /** Whether it does something, so that an Idempotency-Key makes a difference. */
   changes: boolean;

@@ -1,4 +1,4 @@
-// A call of the old API, from its parameters to the bytes of its reply. Who calls is decided before, by whoever hosts it.
+// A call of the old API, from its parameters to the bytes of its reply. The host has authenticated the caller before.
 import { createHash } from 'node:crypto';
 import { ACTIONS, type LegacyAction } from './actions.ts';
 import { type GraphQLErrorLike, toLegacyError } from './failures.ts';
@@ -17,7 +17,7 @@ export interface ReplyStore {
   save(key: string, fingerprint: Buffer, reply: string): Promise<string>;
 }
 
-/** What the host of the old API gives to a call. */
+/** The services that the host of the old API gives to a call. */
 export interface CallHost {
   timeZone: string;
   /** How long executeTask waits for its run. */
@@ -77,7 +77,7 @@ async function answerOnce(
   const earlier = await host.replies.find(key, fingerprint);
   if (earlier?.isSameCall === false) throw usedForAnotherCall(key);
   if (earlier !== null) return replyOf(earlier.reply);
-  // The mutation is done once for a key, also by two calls at the same instant; then the first reply is saved.
+  // A key makes the mutation run once, also with two concurrent calls; then the first reply is saved.
   const reply = await answer(host, action, parameters, { ...input, idempotencyKey: `${KEY_PREFIX}${key}` });
   return replyOf(await host.replies.save(key, fingerprint, reply));
 }

@@ -72,7 +72,7 @@ function readMultipart(body: Buffer, contentType: string): Promise<PhpArray> {
     };
     try {
       const headers: BusboyHeaders = { 'content-type': contentType };
-      // Every part is taken as a file, because only those keep their bytes; PHP looks at no charset of a part.
+      // Every part is read as a file, because only files keep their bytes; PHP ignores the charset of a part.
       const parser = new Busboy({ headers, isPartAFile: () => true });
       parser.on('file', (name, stream, filename: string | undefined) => {
         const chunks: Buffer[] = [];

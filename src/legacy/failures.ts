@@ -1,4 +1,4 @@
-// Errors of our own documents, told in the words of the old API.
+// Translates errors of our own documents into those of the old API.
 import type { LegacyAction } from './actions.ts';
 import { LegacyError, noTask } from './legacy-error.ts';
 import { show } from './parameters.ts';
@@ -8,14 +8,14 @@ import { REPEAT_FIELDS, repeatFieldName } from './repeat-items.ts';
 export interface GraphQLErrorLike {
   readonly message: string;
   readonly extensions?: Readonly<Record<string, unknown>> | undefined;
-  /** What is wrong, where the message may begin with the path of the field. */
+  /** What is wrong, without the path of the field that the message may begin with. */
   readonly reason?: string | undefined;
 }
 
 /** The codes whose message a caller is meant to see; see `src/lib/faults.ts`. */
 const EXPECTED: readonly unknown[] = ['BAD_USER_INPUT', 'NOT_FOUND', 'CONFLICT', 'FORBIDDEN', 'UNAUTHENTICATED'];
 
-/** What to throw for the errors of a document: a LegacyError for one that the caller can mend. */
+/** The error to throw for the errors of a document: a LegacyError if the caller can fix it. */
 export function toLegacyError(
   errors: readonly GraphQLErrorLike[],
   action: LegacyAction,
@@ -64,7 +64,7 @@ function isShown(value: PhpValue, message: string): boolean {
   return message.includes(show(value)) || (typeof value === 'string' && value !== '' && message.includes(value));
 }
 
-/** The arguments of our documents that hold what the caller sent. */
+/** The arguments of our documents that hold the caller's values. */
 const ARGUMENTS: readonly unknown[] = ['input', 'filter'];
 
 /** From `input.repeatItems.0.hour` to `repeat_items[0][repeat_hour]`, from `input.data.keep` to `data[keep]`. */

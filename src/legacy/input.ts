@@ -3,7 +3,7 @@ import { jsonObject, type ParameterType, readAs, refusal, type Schema } from './
 import type { PhpArray } from './php/value.ts';
 import { ACCEPTED_ITEMS, ITEMS_SCHEMA, REPEAT_ITEMS, type RepeatItemInput, readRepeatItems } from './repeat-items.ts';
 
-/** What the parameters of a call become: the fields of the mutations' inputs. */
+/** The input of the mutations that the parameters of a call become. */
 export interface LegacyInput {
   task?: { legacyId: number };
   ownerLegacyId?: number;
@@ -22,7 +22,7 @@ export interface Parameter {
   isRequired: boolean;
   accepted: string;
   schema: Schema;
-  /** undefined where the call does not send it. Throws a LegacyError for what is not accepted. */
+  /** undefined if the call does not send it. Throws LegacyError for a value that is not accepted. */
   read(parameters: PhpArray): LegacyInput[keyof LegacyInput];
 }
 

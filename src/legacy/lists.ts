@@ -13,7 +13,7 @@ import {
 
 /** A reply is one text in memory. Of a longer history the newest rows are given. */
 const MAX_HISTORY_ROWS = 100_000;
-/** A list of tasks with some left out would be wrong, so a longer one is an error. */
+/** An incomplete list of tasks would be wrong, so a longer one is an error. */
 const MAX_TASKS = 100_000;
 
 interface HistoryPage {
@@ -37,7 +37,7 @@ interface TimedRow {
   text: string;
 }
 
-/** The rows, newest first, with those that came in with the task. Throws a LegacyError for a task that never was. */
+/** The rows, newest first, including imported ones. Throws LegacyError if the task never existed. */
 export async function readHistory(
   query: LegacyQuery,
   document: string,
@@ -78,7 +78,7 @@ async function allPages<Node extends { at: string }>(
   return rows;
 }
 
-/** Both keep their order; the old installation may have gone on for a while after the first import. */
+/** Both keep their order; the old installation may have run for a while after the first import. */
 function newestFirst(own: readonly TimedRow[], imported: readonly TimedRow[]): string[] {
   const texts: string[] = [];
   let next = 0;

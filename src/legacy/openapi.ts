@@ -69,7 +69,7 @@ function callName({ name }: LegacyAction): string {
   return `${name[0]?.toUpperCase()}${name.slice(1)}Call`;
 }
 
-/** The parameters of an action as one object; where there are repeat items, the fields of a single one may stand beside. */
+/** The parameters of an action as one object; fields of a single repeat item may stand beside the others. */
 function callSchema({ summary, parameters }: LegacyAction): Schema {
   const takesItems = parameters.some(({ name }) => name === REPEAT_ITEMS);
   const named = parameters.map(({ name, schema, accepted }) => [name, { ...schema, description: `${accepted}.` }]);

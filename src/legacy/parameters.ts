@@ -1,4 +1,4 @@
-// The types of the old API's parameters: what each accepts, and how a refusal is worded.
+// The types of the old API's parameters: what each accepts, and the text of a refusal.
 import { parseDay } from '../calendar/repeat-rule.ts';
 import { LegacyError } from './legacy-error.ts';
 import { JsonObject, parseJsonForPhp } from './php/json-decode.ts';
@@ -11,9 +11,9 @@ export type Schema = Readonly<Record<string, unknown>>;
 export interface ParameterType<Value> {
   /** Follows "must be". */
   accepted: string;
-  /** The same for machines; JSON bodies may be stricter than forms, where all is text. */
+  /** The same as JSON Schema; JSON bodies may be stricter than forms, in which everything is text. */
   schema: Schema;
-  /** undefined for what is not accepted. Nothing is cast in silence, as PHP would. */
+  /** undefined if the value is not accepted. Nothing is cast silently, as PHP would. */
   read(value: PhpValue): Value | undefined;
 }
 
@@ -21,7 +21,7 @@ export interface ParameterType<Value> {
 const MAX_INT = 2 ** 31 - 1;
 const SHOWN_CHARACTERS = 100;
 
-/** Also a string of digits: `08` and blanks around are what forms and old callers send. */
+/** Also accepts a string of digits: forms and old callers send `08`, and spaces around numbers. */
 export function wholeNumber(least: number, most = MAX_INT): ParameterType<number> {
   const accepted = most === MAX_INT ? `a whole number, ${least} or more` : `a whole number from ${least} to ${most}`;
   const digits = { type: 'string', pattern: '^\\s*\\d+\\s*$' };
@@ -116,7 +116,7 @@ function parseOrRefuse(json: string): PhpValue | undefined {
   }
 }
 
-/** What cannot be shown again is not stored: a number beyond all floats, bytes of a form that are not UTF-8. */
+/** undefined for data that could not be returned later: a number beyond all floats, form bytes that are not UTF-8. */
 function encodeOrRefuse(content: PhpArray): string | undefined {
   try {
     return `{${[...content].map(([key, value]) => `${phpJsonEncode(key)}:${phpJsonEncode(value)}`).join(',')}}`;
@@ -131,7 +131,7 @@ export function isEmptyList(value: PhpValue): boolean {
   return Array.isArray(value) && value.length === 0;
 }
 
-/** Reads a value that is there. Throws a LegacyError that names `path`, the value and what is accepted. */
+/** Reads a present value. Throws LegacyError with `path`, what is accepted and the value. */
 export function readAs<Value>(type: ParameterType<Value>, path: string, value: PhpValue): Value {
   const read = type.read(value);
   if (read === undefined) throw refusal(path, value, type.accepted);

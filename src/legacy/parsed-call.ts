@@ -1,4 +1,4 @@
-// A call of the old API, taken apart. What is handed on of a call is one of these, so that nothing is parsed twice.
+// A parsed call of the old API. It is passed on as a whole, so that nothing is parsed twice.
 import { type Body, classifyBody, readBody } from './body.ts';
 import { LegacyError } from './legacy-error.ts';
 import { type BytePair, lastTextOf, pairsOf, phpArrayOf } from './php/query.ts';
@@ -7,15 +7,15 @@ import { splitSignedQuery } from './signature.ts';
 
 export interface LegacyCredentials {
   apiKey: string | null;
-  /** As sent; for signatureMatches. Where there is one, it alone decides who calls. */
+  /** As sent, for signatureMatches. If present, it alone authenticates the call. */
   hash: string | null;
-  /** What the hash is over. */
+  /** The text that the hash signs. */
   signed: string;
 }
 
-/** What the address of a call says, which is known before its body has come. */
+/** The parts of a call's address, which are known before its body arrives. */
 export interface CallAddress {
-  /** Of the signed part of the query, the only one that parameters are read from. */
+  /** The parameters of the signed part of the query; others are ignored. */
   pairs: readonly BytePair[];
   /** Those in the query. */
   credentials: LegacyCredentials;
@@ -29,15 +29,18 @@ export function parseAddress(url: string): CallAddress {
   return { pairs, credentials: { apiKey: lastTextOf(pairs, 'apiKey'), hash, signed } };
 }
 
-/** Of the description: an address that is signed for it can call nothing, since the query's target counts before the body's. */
+/**
+ * The target of the description. A URL signed for it can call nothing else, since the query's target precedes the
+ * body's.
+ */
 const DESCRIPTION_TARGET = 'docs';
 
-/** Whether what is signed, if anything is, is the address of the description. */
+/** Whether the signed part, if there is one, is the address of the description. */
 export function mayReadDescription({ pairs, credentials }: CallAddress): boolean {
   return credentials.hash === null || lastTextOf(pairs, 'target') === DESCRIPTION_TARGET;
 }
 
-/** Parameters that a body, which is not signed, cannot change where the query has them. */
+/** Parameters of the query that a body, which is not signed, cannot override. */
 const QUERY_FIRST = ['target', 'action', 'apiKey', 'hash'];
 
 /**
@@ -50,7 +53,7 @@ export class ParsedCall {
   readonly #body: Body;
   #bodyParameters: Promise<PhpArray> | undefined;
 
-  /** `body` is as it was sent, null where there is none; `contentType` its header. */
+  /** `body` as sent, null if there is none; `contentType` is its header. */
   constructor(
     address: CallAddress,
     { method, contentType, body }: { method: string; contentType: string | undefined; body: Buffer | null },
@@ -72,7 +75,7 @@ export class ParsedCall {
     return { apiKey: apiKey ?? textOf(body, 'apiKey'), hash: hash ?? textOf(body, 'hash'), signed };
   }
 
-  /** The query's parameters, with the body's over them. Throws a LegacyError for what cannot be read. */
+  /** The parameters of the query, overridden by those of the body. Throws LegacyError if they cannot be read. */
   async parameters(): Promise<PhpArray> {
     const parameters = phpArrayOf(this.#address.pairs);
     for (const [name, value] of await this.#readBody()) {

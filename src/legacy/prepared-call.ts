@@ -1,15 +1,15 @@
 import type { LegacyInput } from './input.ts';
 
-/** Executes a document. Throws a LegacyError for what the caller did wrong, any other error for what is our fault. */
+/** Executes a document. Throws LegacyError for errors of the caller, other errors for our own. */
 export type LegacyQuery = <Data>(document: string, variables: Record<string, unknown>) => Promise<Data>;
 
-/** What an action works with. */
+/** The input and services of an action. */
 export interface PreparedCall {
   input: LegacyInput;
   timeZone: string;
   executeTimeoutSeconds: number;
   query: LegacyQuery;
-  /** The reply of getTasks: built, or the last one where it would be the same. */
+  /** The reply of getTasks: built, or the cached one if it would be the same. */
   taskList(build: () => Promise<string>): Promise<string>;
 }
 

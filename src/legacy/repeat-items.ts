@@ -7,7 +7,7 @@ interface RepeatField {
   name: string;
   field: keyof RepeatRule;
   type: ParameterType<string | number>;
-  /** `*`, "every", is what the old API shows and takes for calendar fields only. */
+  /** The old API returns and accepts `*` ("every") for calendar fields only. */
   isCalendar: boolean;
 }
 

@@ -32,7 +32,7 @@ export interface EventRow {
   taskName: string;
 }
 
-/** A row that an old server told, as it told it. */
+/** A row of an old server, unchanged. */
 export interface ImportedRow {
   logId: string;
   /** ISO 8601. */
@@ -49,7 +49,7 @@ export function successReply(parts: { message?: string; data?: unknown }): strin
   return phpJsonEncode({ success: 1, ...parts });
 }
 
-/** `rows` are texts that taskRow and historyRow made, so that a long list is held once only. */
+/** `rows` are texts made by taskRow and historyRow, so that a long list is in memory only once. */
 export function listReply(rows: readonly string[]): string {
   return successReply({ data: new RawJson(`[${rows.join(',')}]`) });
 }
@@ -65,7 +65,7 @@ export function isSuccessReply(body: string): boolean {
 
 export type Deed = 'added' | 'updated' | 'deleted';
 
-/** The old page: `Task "New Task" (2) deleted`, in replies and in the history alike. */
+/** As on the old page: `Task "New Task" (2) deleted`, in replies and in the history. */
 export function taskMessage({ name, legacyId }: TaskName, deed: Deed): string {
   return `Task "${name}" (${legacyId}) ${deed}`;
 }
@@ -83,7 +83,7 @@ export function taskRow(task: TaskRow, timeZone: string): string {
   });
 }
 
-/** Null for what json_encode refuses, which is not stored any more: one such task must not take the list from everybody. */
+/** Null for data that json_encode refuses, as older versions stored it: one such task must not break the whole list. */
 function dataOf(text: string | null): RawJson | null {
   if (text === null) return null;
   try {
@@ -100,7 +100,7 @@ function itemRow(item: TaskRow['repeatItems'][number], taskId: number): Record<s
   return { id: String(item.legacyId), task_id: String(taskId), ...Object.fromEntries(fields) };
 }
 
-/** The events that the old history shows; what happens to a run in between it does not. */
+/** The events that the old history shows; it does not show intermediate events of runs. */
 const DEEDS: Readonly<Record<string, Deed>> = {
   TASK_ADDED: 'added',
   TASK_UPDATED: 'updated',
@@ -119,7 +119,7 @@ export const HISTORY_TYPES = [...Object.keys(DEEDS), ...Object.keys(RUN_ENDINGS)
 const INFO = '6';
 const ERROR = '3';
 
-/** `taskId` is the id that was asked for; the task itself may be gone. */
+/** `taskId` is the requested id; the task may have been deleted. */
 export function historyRow(event: EventRow, taskId: number, timeZone: string): string {
   return phpJsonEncode({
     log_id: String(event.logId),

@@ -4,7 +4,7 @@ import { sign } from '../credentials/signature.ts';
 interface SignedQuery {
   /** The bytes that the hash is over, which are also the only ones that parameters are read from. */
   signed: string;
-  /** Still as sent, URL-encoded or not; null where the query has none. */
+  /** As sent, URL-encoded or not; null if the query has none. */
   hash: string | null;
 }
 

@@ -15,7 +15,7 @@ interface GatewayParts {
   log: Logger;
 }
 
-/** What a gateway tells of itself and of the installation. The composition root stops it. */
+/** The metrics of a gateway and of the installation. The composition root stops it. */
 export class GatewayMetrics {
   readonly #counters: LogCounters;
   readonly #gauges: InstallationGauges;
@@ -39,7 +39,7 @@ export class GatewayMetrics {
     await this.#counters.start();
   }
 
-  /** To be called before they are printed. However many ask at once, by whatever port, one reads: what two read would count twice. */
+  /** Call before printing. Concurrent scrapes, by any port, share one read: two reads would count twice. */
   async read(): Promise<void> {
     this.#reading ??= Promise.all([this.#counters.read(), this.#gauges.read()]).finally(() => {
       this.#reading = undefined;

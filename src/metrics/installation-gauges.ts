@@ -23,7 +23,7 @@ interface InstallationRow {
   overdue: number;
 }
 
-/** What is the same for all processes, read from the database at each scrape by one statement. */
+/** Values that are the same for all processes, read from the database by one statement at each scrape. */
 export class InstallationGauges {
   readonly #em: EntityManager;
   readonly #queue: Gauge<'state'>;
@@ -100,7 +100,7 @@ export class InstallationGauges {
   }
 }
 
-/** In halves where there are more slots than one question may have; a minute of too many is left out. */
+/** Splits the range if it has more slots than one query may have; a single minute with too many is left out. */
 async function countUnaccounted(em: EntityManager, from: Date, to: Date): Promise<number> {
   const coverage = await readCoverage(em.fork(), from, to, null);
   if (coverage !== null) return coverage.unaccounted;

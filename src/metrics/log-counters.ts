@@ -10,7 +10,7 @@ import type { Metrics } from './metrics.ts';
 
 /** Positions of the log that one statement looks at. */
 const PAGE = 10_000;
-/** Positions that one scrape looks at; the next goes on from there. */
+/** Positions that one scrape reads; the next continues from there. */
 const MAX_A_SCRAPE = 500_000;
 
 interface ToldRow {
@@ -53,19 +53,19 @@ export class LogCounters {
     this.#duration = metrics.durationOf('run_duration_seconds', 'How long runs took, with what was between attempts.');
   }
 
-  /** Counts what comes after this moment. */
+  /** Starts counting with the events after this moment. */
   async start(): Promise<void> {
     const { logId, head } = await sequenceEvents(this.#em);
     this.#logId = logId;
     this.#position = head;
   }
 
-  /** Counts what is new. One call at a time; one that fails has counted nothing twice, and the next goes on. */
+  /** Counts new events. One call at a time; a failed call counts nothing twice, and the next one continues. */
   async read(): Promise<void> {
     const { logId, head, floor } = await sequenceEvents(this.#em);
     this.#head.set(head);
     this.#lag.set(this.#tail.lagBehind(head));
-    // Another log begins where it is; what retention has removed cannot be counted any more.
+    // A new log is counted from its current position; events that retention removed cannot be counted.
     if (logId !== this.#logId) this.#position = head;
     this.#logId = logId;
     this.#position = Math.max(this.#position, floor);

@@ -11,7 +11,7 @@ const PREFIX = 'slotkeeper_';
 
 let isProcessMeasured = false;
 
-/** What prom-client tells of the process itself, which all servers in it share. */
+/** The process metrics of prom-client, shared by all servers in the process. */
 function processRegistry(): Registry {
   if (!isProcessMeasured) collectDefaultMetrics({ register });
   isProcessMeasured = true;

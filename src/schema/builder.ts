@@ -1,4 +1,4 @@
-// The schema builder and what holds for every type: nullability, permissions, limits. Imports no schema file.
+// The schema builder with the rules for every type: nullability, permissions, limits. Imports no schema file.
 import SchemaBuilder from '@pothos/core';
 import ComplexityPlugin from '@pothos/plugin-complexity';
 import DataloaderPlugin from '@pothos/plugin-dataloader';
@@ -14,7 +14,7 @@ interface SchemaTypes {
   AuthScopes: {
     /** Any user: reads. */
     viewer: boolean;
-    /** Operators and admins: writes; whose tasks an operator may write is the mutation's to check. */
+    /** Operators and admins may write; the mutation checks whose tasks an operator may change. */
     operator: boolean;
     admin: boolean;
   };

@@ -24,7 +24,7 @@ export const LIMITS = {
   nesting: 50,
 };
 
-/** TOO_COMPLEX where an operation is beyond the limits. */
+/** TOO_COMPLEX if an operation exceeds the limits. */
 export function checkWeight(weight: { complexity: number; depth: number; breadth: number }): void {
   for (const kind of ['complexity', 'depth', 'breadth'] as const) {
     if (weight[kind] > LIMITS[kind]) throw beyond(kind, weight[kind]);
@@ -38,7 +38,7 @@ export function beyond(kind: 'complexity' | 'depth' | 'breadth', found: number):
   );
 }
 
-/** What a page costs beside its items: a query. */
+/** The cost of a page in addition to its items: one query. */
 const PAGE_COST = 5;
 
 /** Sizes out of bounds count as the bound: they are refused by the page itself, with a better message. */

@@ -9,9 +9,9 @@ import type { KnownClasses } from '../task-classes/known-classes.ts';
 import type { TaskFeed } from '../tasks/feed/task-feed.ts';
 import type { Span } from '../tracing/tracing.ts';
 
-/** What a subscription tells the transport before its first result. */
+/** Information of a subscription for the transport, before its first result. */
 export interface Opening {
-  /** The position that its events follow: a client that is cut off before the first one goes on from here. */
+  /** The position before its first event: a client that is disconnected before that event resumes from here. */
   startCursor?: string;
 }
 
@@ -20,11 +20,11 @@ export interface RequestScope {
   requestId: string;
   /** Its lines carry the request's id. */
   log: Pick<Logger, 'error'>;
-  /** Of the request; null where traces are off. */
+  /** The span of the request; null if tracing is off. */
   span: Span | null;
 }
 
-/** What one GraphQL operation works with. */
+/** The context of one GraphQL operation. */
 export interface Context extends RequestScope {
   /** Forked for this operation alone: nothing nested or parallel flushes it. */
   em: EntityManager;
@@ -41,11 +41,11 @@ export interface Context extends RequestScope {
   vault: Vault;
   notifications: Notifications;
   taskClasses: KnownClasses;
-  /** What a reconnecting EventSource says it has seen; it is newer than the cursor in its address. */
+  /** The Last-Event-ID of a reconnecting EventSource, which is newer than the cursor in its URL. */
   lastEventId?: string | undefined;
-  /** There where the transport has a use for it. */
+  /** Present if the transport uses it. */
   opening?: Opening | undefined;
-  /** Whether the operation was found to ask for no more than it may. */
+  /** Whether the operation was checked against the limits. */
   isWeighed?: boolean;
   /** The zone of a task that names none. */
   timeZone: string;

@@ -1,7 +1,10 @@
 import { defaultFieldResolver, GraphQLError, type GraphQLSchema } from 'graphql';
 import { Fault } from '../lib/faults.ts';
 
-/** What a GraphQL client sees of a fault: `extensions.code`, and `extensions.field` as one text (`input.repeatItems.0.hour`). */
+/**
+ * The GraphQL error of a fault: with `extensions.code`, and `extensions.field` as one text
+ * (`input.repeatItems.0.hour`).
+ */
 export function toGraphQLError(fault: Fault, located?: GraphQLError): GraphQLError {
   const { code, field, message } = fault;
   const place = located === undefined ? {} : { nodes: located.nodes ?? null, path: located.path };

@@ -1,4 +1,5 @@
-// The schema: every file is imported for what it adds to the builder. Mutations and subscriptions are files of their own.
+// The schema: each file is imported for its additions to the builder. Mutations and subscriptions have files of their
+// own.
 import { builder } from './builder.ts';
 import { nameInputOfFaults } from './errors.ts';
 import { describeInputs } from './input-descriptions.ts';

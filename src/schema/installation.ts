@@ -49,7 +49,7 @@ const ResumeInstallationPayload = builder
     }),
   });
 
-/** There is one installation; it stands for what `withIdempotencyKey` remembers. */
+/** The single installation, as the object of idempotency keys. */
 const THE_INSTALLATION = 1;
 
 builder.mutationField('resumeInstallation', (t) =>

@@ -7,7 +7,7 @@ import { builder } from './builder.ts';
 import type { Context } from './context.ts';
 
 export type RepeatItemRow = Row<'repeat_item'>;
-/** The items are there where they were read together with the tasks. */
+/** The items, if they were read together with the tasks. */
 export type TaskRow = Row<'task'> & { repeat_items?: RepeatItemRow[] };
 export type RunRow = Row<'run'>;
 export type DnsZoneRow = Row<'dns_zone'>;

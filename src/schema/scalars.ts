@@ -1,4 +1,4 @@
-// The scalars; their errors say what came and what is accepted.
+// The scalars; their errors say what is accepted, then what came.
 import { GraphQLError } from 'graphql';
 import { findCidrFault } from '../addresses/cidr.ts';
 import { parseDay } from '../calendar/repeat-rule.ts';

@@ -4,7 +4,10 @@ import { z } from 'zod';
 
 type JsonSchema = z.core.JSONSchema.BaseSchema;
 
-/** Of what a caller sends: a key with a default may be left out. Throws for what zod itself cannot write as JSON Schema. */
+/**
+ * The schema of what callers send: a key with a default is optional. Throws for types that zod cannot write as JSON
+ * Schema.
+ */
 export function dataSchemaOf(schema: z.ZodType): JsonSchema {
   return z.toJSONSchema(schema, {
     io: 'input',
@@ -17,7 +20,7 @@ export function dataSchemaOf(schema: z.ZodType): JsonSchema {
   });
 }
 
-/** Schemas that make something of what comes before they look at it. */
+/** Schemas that transform their input before they check it. */
 function takesAnything(schema: z.core.$ZodType): boolean {
   const { def } = schema._zod;
   if ('coerce' in def && def.coerce === true) return true;

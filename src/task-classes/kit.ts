@@ -1,4 +1,4 @@
-// What `import … from 'slotkeeper'` gives to task classes of your own.
+// The exports of 'slotkeeper' for task classes of your own.
 export { sql } from 'kysely';
 export { z } from 'zod';
 export { inTransaction } from '../database/transaction.ts';

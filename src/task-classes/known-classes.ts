@@ -10,24 +10,24 @@ import { dataSchemaOf } from './data-schema.ts';
 import type { TaskClasses } from './registry.ts';
 import type { TaskClass, TaskDefaults } from './task-class.ts';
 
-/** What of a task's data does not fit its class. */
+/** A fault of a task's data. */
 export interface DataFault {
   /** Keys and positions, from the outside in. */
   path: readonly (string | number)[];
-  /** What came and what is accepted. */
+  /** What is accepted, then what came. */
   message: string;
 }
 
-/** A class as far as those need to know it who do not run it. */
+/** A task class as known to processes that do not run it. */
 export interface KnownClass {
   name: string;
   title: string;
   description: string;
-  /** JSON Schema of what a caller sends: a key with a default may be left out. */
+  /** JSON Schema of what callers send: a key with a default is optional. */
   dataSchema: unknown;
   defaults: TaskDefaults;
   exclusive: boolean;
-  /** Null where the data fits. */
+  /** Null if the data fits. */
   findFault(data: unknown): DataFault | null;
 }
 
@@ -38,7 +38,7 @@ export class KnownClasses {
     this.#own = new Map(own.all.map((taskClass) => [taskClass.name, ofCode(taskClass)]));
   }
 
-  /** A class that this process has the code of, or that a runner has told of. Only the latter costs a query. */
+  /** A class of this process, or one registered by a runner. Only the latter costs a query. */
   async named(em: EntityManager, name: string): Promise<KnownClass | null> {
     const own = this.#own.get(name);
     if (own !== undefined) return own;
@@ -46,7 +46,7 @@ export class KnownClasses {
     return registered === undefined ? null : ofRegistered(registered);
   }
 
-  /** All of them: this process' own, then those that runners have told of, by name. */
+  /** All classes: this process' own, then those registered by runners, by name. */
   async all(em: EntityManager): Promise<KnownClass[]> {
     const registered = await readRegistered(em, null);
     const others = registered.filter(({ name }) => !this.#own.has(name));
@@ -54,7 +54,10 @@ export class KnownClasses {
   }
 }
 
-/** Tells everyone what these classes are. Two runners that start at once write in the same order. */
+/**
+ * Registers these classes for all processes. Runners that start at once write in the same order, so they do not
+ * deadlock.
+ */
 export async function registerClasses(em: EntityManager, classes: readonly TaskClass[]): Promise<void> {
   const described = classes.map(ofCode).toSorted((left, right) => (left.name < right.name ? -1 : 1));
   const values = described.map(({ name, title, description, dataSchema, defaults, exclusive }) => {
@@ -158,9 +161,9 @@ function compileFinder(schemaText: string): FindFault {
 
 const SHOWN_LENGTH = 80;
 
-/** Of the data that was validated last. */
+/** The errors of the last validation. */
 function faultOfJsonSchema(validate: ValidateFunction): DataFault {
-  // The last one is the outermost: of alternatives, that none of them fits.
+  // The last error is the outermost: for alternatives, that none of them fits.
   const error = validate.errors?.at(-1);
   if (error === undefined) throw new Error('the data does not fit and there is no error');
   const pointer = error.instancePath.split('/').slice(1);

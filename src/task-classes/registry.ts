@@ -32,13 +32,13 @@ interface TaskClassSettings {
   HTTP_ALLOW_PRIVATE: PrivateTargets;
 }
 
-/** What the classes that the product comes with are made of. */
+/** The services of the built-in task classes. */
 export interface TaskClassParts {
   settings: TaskClassSettings;
   databaseUrl: string;
   /** Opens the secrets that tasks send. */
   vault: Vault;
-  /** For what users are not to read of a failure, such as addresses; not needed where nothing is run. */
+  /** The log for details of failures that users must not see, such as addresses; not needed if nothing runs here. */
   processLog?: Logger;
 }
 

@@ -5,7 +5,7 @@ import type { Trigger } from '../entities/run.ts';
 import { OVERLAP_POLICIES, type OverlapPolicy, POLICY_BOUNDS } from '../entities/task.ts';
 import { dataSchemaOf } from './data-schema.ts';
 
-/** What a task's code is given for one attempt. */
+/** The context of one attempt for the code of a task class. */
 export interface TaskContext<Data = unknown> {
   /** The data of the run, else of the task, as the class' schema made it. */
   data: Data;
@@ -17,16 +17,16 @@ export interface TaskContext<Data = unknown> {
     slot: Date | null;
     /** 1 for the first try. */
     attempt: number;
-    /** What an earlier attempt of this run saved last; null where none did. */
+    /** The state that an earlier attempt of this run saved last; null if none did. */
     checkpoint: unknown;
-    /** What a service that it calls goes on from, as W3C Trace Context writes it; undefined where traces are off. */
+    /** The W3C Trace Context to pass to services that it calls; undefined if tracing is off. */
     traceparent?: string;
   };
-  /** Forked for this attempt. What it flushes is kept even if the attempt fails later. */
+  /** Forked for this attempt. Flushed changes are kept even if the attempt fails later. */
   em: EntityManager;
   /** Aborted when the run is cancelled, its time is over, or the process stops. */
   signal: AbortSignal;
-  /** Adds a line to the run's log, and data that JSON can hold; lines and data have bounds, and what is cut says so. */
+  /** Adds a line to the log of the run, with optional JSON data. Lines and data have size limits; a cut is marked. */
   log(message: string, data?: unknown): void;
   /** How far it has come: 0 to 1, or `done` of `total`. Told a few times a second at most; the last one always is. */
   progress(done: number, total?: number): void;
@@ -39,7 +39,7 @@ export interface TaskContext<Data = unknown> {
   checkpoint<Value>(work: (em: EntityManager) => Promise<Value>): Promise<Value>;
 }
 
-/** What the policy of a new task is where whoever adds it does not say. */
+/** Defaults for the policy of a new task. */
 export interface TaskDefaults {
   /** 1 to 82800. */
   timeoutSeconds?: number;
@@ -50,7 +50,7 @@ export interface TaskDefaults {
 
 /** The code of a task, under the PHP-namespaced name that old callers use. */
 export interface TaskClass<Schema extends z.ZodType = z.ZodType> {
-  /** Such as `\scheduler\Tasks\ProcessHoldingTask`; stored with each task, so it stays as it is. */
+  /** Such as `\scheduler\Tasks\ProcessHoldingTask`. It is stored with each task, so it must not change. */
   name: string;
   /** A few words, for a list to choose from. */
   title: string;
@@ -61,13 +61,13 @@ export interface TaskClass<Schema extends z.ZodType = z.ZodType> {
    */
   data: Schema;
   defaults?: TaskDefaults;
-  /** No two runs of the class are under way at once, whatever their tasks; the others wait. */
+  /** At most one run of the class at a time, across all tasks; the others wait. */
   exclusive?: boolean;
   /** Returns the run's message. A thrown error fails the attempt with its message; see PermanentError. */
   run(context: TaskContext<z.infer<Schema>>): Promise<string>;
 }
 
-/** Fails the run at once: what its task's retry policy leaves is not tried. */
+/** Fails the run at once, without further retries. */
 export class PermanentError extends Error {
   override readonly name = 'PermanentError';
 }
@@ -99,7 +99,7 @@ export function defineTaskClass<Schema extends z.ZodType>(taskClass: TaskClass<S
   return taskClass;
 }
 
-/** Whether a value is what defineTaskClass returned. */
+/** Whether a value was returned by defineTaskClass. */
 export function isTaskClass(value: unknown): value is TaskClass {
   return typeof value === 'object' && value !== null && defined.has(value);
 }

@@ -7,7 +7,7 @@ import { codeOf, reasonOf } from '../lib/describe-error.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { isTaskClass, type TaskClass } from './task-class.ts';
 
-/** What a module may take to load; one that waits for ever would keep the product from starting without a word. */
+/** The time limit for loading a module; one that never loads would block the start without a message. */
 const LOAD_TIMEOUT_MS = 60_000;
 const KIT = new URL('./kit.ts', import.meta.url).href;
 
@@ -61,7 +61,7 @@ async function specifierOf(name: string): Promise<string> {
   return pathToFileURL(isFolder ? createRequire(import.meta.url).resolve(path) : path).href;
 }
 
-/** What is to be done about faults that Node's own message does not tell. */
+/** Advice for faults that Node's own message does not explain. */
 function hintOf(error: unknown): string | null {
   const code = codeOf(error);
   if (code === 'ERR_MODULE_NOT_FOUND') return `${reasonOf(error)}; the name of a file begins with ./ or /`;
@@ -69,7 +69,7 @@ function hintOf(error: unknown): string | null {
   return 'a package below node_modules is to be published as JavaScript; a folder beside can be TypeScript as it is';
 }
 
-/** Throws an OperatorError where two classes have one name: a task could not say which of them it means. */
+/** Throws OperatorError if two classes have the same name, since tasks refer to classes by name. */
 export function checkNames(classes: readonly TaskClass[]): void {
   const names = classes.map(({ name }) => name);
   const repeated = names.find((name, index) => names.indexOf(name) !== index);

@@ -21,9 +21,9 @@ import { type PlannedChange, type PlanOptions, planTasks, type TaskPlan } from '
 
 interface CheckOptions extends PlanOptions {
   taskClasses: KnownClasses;
-  /** Of a new task that names none. */
+  /** The time zone of new tasks that name none. */
   timeZone: string;
-  /** Who is said to have done it, and owns new tasks that name nobody. */
+  /** The acting user, and the owner of new tasks that name none. */
   actor: User;
 }
 
@@ -35,16 +35,16 @@ interface ApplyOptions extends CheckOptions {
 
 export interface Applied {
   plan: TaskPlan;
-  /** The ids that the added tasks have, in their order. */
+  /** The ids of the added tasks, in their order. */
   addedIds: number[];
 }
 
 const ATTEMPTS = 5;
 
-/** Somebody changed what was to be changed between the plan and the locks. */
+/** A task was changed between the plan and the locks. */
 class ChangedMeanwhile extends Error {}
 
-/** The plan, where it may be carried out; an OperatorError says everything that is in its way. */
+/** The plan, if it can be applied; otherwise an OperatorError with all obstacles. */
 export async function checkedPlan(em: EntityManager, file: TasksFile, options: CheckOptions) {
   const { taskClasses, timeZone, actor, ...planOptions } = options;
   const classes = new FileClasses(em, taskClasses);

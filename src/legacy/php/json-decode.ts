@@ -1,7 +1,7 @@
 // JSON as PHP's json_decode(..., true) reads it.
 import { isPhpInteger, PhpArray, type PhpValue } from './value.ts';
 
-/** A JSON object, with the text it was read from: what is stored is what the sender wrote. */
+/** A JSON object with its source text, which is stored exactly as sent. */
 export class JsonObject extends PhpArray {
   source = '';
 }
@@ -23,18 +23,18 @@ const MAX_DEPTH = 511;
 const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
 /** The digits of a 64-bit integer and its sign. */
 const INTEGER_LENGTH = 20;
-/** What a literal may hold only in an escape, and what begins one. */
+/** Characters that a literal may contain only escaped, and the one that begins an escape. */
 const ESCAPED = /[^ -\uffff]|\\/;
 
 const codeOf = (character: string) => character.charCodeAt(0);
 const [QUOTE, BACKSLASH, COLON, COMMA] = [codeOf('"'), codeOf('\\'), codeOf(':'), codeOf(',')];
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [codeOf('['), codeOf(']'), codeOf('{'), codeOf('}')];
 const [ZERO, NINE, POINT, EXPONENT, LOWER_CASE] = [codeOf('0'), codeOf('9'), codeOf('.'), codeOf('e'), 0x20];
-/** As many digits are exact in a double. */
+/** Numbers with up to this many digits are exact in a double. */
 const EXACT_DIGITS = 15;
 const [SPACE, TAB, LINE_FEED, RETURN] = [codeOf(' '), codeOf('\t'), codeOf('\n'), codeOf('\r')];
 
-/** By the codes of characters, since bodies are megabytes and nothing else goes on meanwhile. */
+/** Works on character codes, since bodies have megabytes and parsing blocks the event loop. */
 class JsonReader {
   readonly #text: string;
   #at = 0;
@@ -140,7 +140,7 @@ class JsonReader {
     return this.#readSmallInteger() ?? this.#readAnyNumber();
   }
 
-  /** What most numbers are; null, with nothing read, for any other. */
+  /** Reads a small integer, the most common number; null, with nothing read, for any other. */
   #readSmallInteger(): bigint | null {
     let at = this.#at;
     let integer = 0;
@@ -168,7 +168,7 @@ class JsonReader {
     return isPhpInteger(integer) ? integer : Number(digits);
   }
 
-  /** The code of the next character that is no blank; NaN at the end. */
+  /** The code of the next character that is not white space; NaN at the end. */
   #peek(): number {
     for (;;) {
       const code = this.#text.charCodeAt(this.#at);

@@ -2,7 +2,7 @@
 import { parseJsonForPhp } from './json-decode.ts';
 import { InvalidText } from './value.ts';
 
-/** A value that is already what json_encode would print. */
+/** A value that is already encoded as json_encode prints it. */
 export class RawJson {
   readonly text: string;
   constructor(text: string) {
@@ -57,7 +57,7 @@ function encodeFloat(value: number): string {
   return fraction === '' ? sign + whole : `${sign}${whole}.${fraction}`;
 }
 
-/** What PHP shows of JSON text that it stored: decoded and encoded again. Throws as parseJsonForPhp and phpJsonEncode do. */
+/** Stored JSON text as PHP returns it: decoded and encoded again. Throws as parseJsonForPhp and phpJsonEncode do. */
 export function phpRecode(jsonText: string): string {
   return phpJsonEncode(parseJsonForPhp(jsonText));
 }

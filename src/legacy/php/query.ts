@@ -6,7 +6,7 @@ import { InvalidText, PhpArray, type PhpValue } from './value.ts';
 const MAX_LEVELS = 64;
 const MAX_PAIRS = 1000;
 
-/** Decoded, one character a byte: bytes become text only once a name is taken apart. */
+/** Decoded, one character a byte: bytes become text only after a name is split. */
 export interface BytePair {
   name: string;
   value: string;
@@ -69,7 +69,7 @@ function urlDecode(encoded: string): string {
 }
 
 const [PERCENT, PLUS, SPACE] = [0x25, 0x2b, 0x20];
-/** What a character's code is worth as a hexadecimal digit; undefined for none. */
+/** The value of a hexadecimal digit's character code; undefined for other characters. */
 const DIGITS = Array.from({ length: 0x80 }, (_, code) => {
   const digit = Number.parseInt(String.fromCharCode(code), 16);
   return Number.isNaN(digit) ? undefined : digit;
@@ -91,7 +91,7 @@ export class PhpPairs {
     const path = namePath(name);
     const texts = path.map((key) => (key === null ? null : decodeUtf8(key)));
     const known = path.every((key, index) => key === null || texts[index] !== null);
-    // A name that is no text can match no parameter that we know, but it may lie inside one.
+    // A name that is not UTF-8 matches no known parameter, but it may be a key inside one.
     const keys = path.map(
       (key, index) => texts[index] ?? (key === null ? null : Buffer.from(key, 'latin1').toString()),
     );

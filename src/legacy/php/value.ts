@@ -1,6 +1,9 @@
-// What a parameter of a call may hold, whether it came from a query string, a form or JSON.
+// The value of a parameter, from a query string, a form or JSON.
 
-/** A form value, or a value under a form name, whose bytes are not UTF-8. PHP keeps such bytes; whoever uses it refuses. */
+/**
+ * A form value, or a value under a form name, whose bytes are not UTF-8. PHP keeps such bytes; readers of the value
+ * refuse it.
+ */
 export class InvalidText {}
 
 export type PhpValue =
@@ -39,7 +42,9 @@ export class PhpArray extends Map<string, PhpValue> {
     return super.set(key, value);
   }
 
-  /** What `[]=` does: the key is one above the greatest integer key so far, or 0. Past 64 bits PHP drops the value. */
+  /**
+   * The `[]=` operation: the key is one above the greatest integer key so far, or 0. Past 64 bits PHP drops the value.
+   */
   append(value: PhpValue): void {
     const key = String(this.#next ?? 0n);
     if (!this.has(key)) this.set(key, value);

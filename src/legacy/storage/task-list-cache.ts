@@ -27,7 +27,7 @@ export class TaskListCache {
     this.#em = em.fork();
   }
 
-  /** The reply as it is at this moment: the cached one, or what `build` builds. */
+  /** The current reply: the cached one, or the result of `build`. */
   async get(build: () => Promise<string>): Promise<string> {
     return this.#current(await this.#state()) ?? (await this.#inTurn(build));
   }
@@ -37,7 +37,7 @@ export class TaskListCache {
     return cached?.state === state && performance.now() - cached.at < MAX_AGE_MS ? cached.reply : undefined;
   }
 
-  /** Many that ask at once after a change wait for the first, and most often find what it built. */
+  /** Concurrent calls after a change wait for the first, and usually use its reply. */
   #inTurn(build: () => Promise<string>): Promise<string> {
     const built = this.#building.then(() => this.#build(build));
     this.#building = built.catch(() => undefined);

@@ -26,7 +26,7 @@ export class UsageCounts {
     this.#flushing = new Coalesced('store how the old API is used', log, () => this.#flush());
   }
 
-  /** `action` is one of a fixed set, so that what waits here is bounded. */
+  /** `action` is one of a fixed set, so that the number of pending entries is bounded. */
   count(apiKeyId: number, action: string): void {
     this.#add({ apiKeyId, action, calls: 1 });
     this.#timer ??= setTimeout(() => this.#flushing.request(), FLUSH_MS);

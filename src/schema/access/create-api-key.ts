@@ -23,7 +23,7 @@ builder.relayMutationField(
     authScopes: { admin: true },
     resolve: async (_root, { input }, context) => {
       const userId = readGlobalId('User', input.user, 'user');
-      // What is kept for repeats is the key's id: this stays null in the answer to one.
+      // Only the id of the key is kept for repeated calls, so the secret is null in their response.
       let secret: string | null = null;
       const apiKeyId = await withIdempotencyKey(context, 'createApiKey', input, async (em) => {
         const issued = await createApiKey(em, context.vault, auditedBy(context), userId);

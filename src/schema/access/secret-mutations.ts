@@ -37,7 +37,7 @@ builder.relayMutationField(
     resolve: async (_root, { input }, context) => {
       const { name, value, allowedHosts } = input;
       const secret = readSecret({ name, value, allowedHosts });
-      // What is kept of the call for its repeats must not let anybody guess the value.
+      // The digest that is kept for repeated calls must not allow guessing the value.
       const kept = { ...input, value: context.vault.fingerprint(value) };
       const secretId = await withIdempotencyKey(context, 'setSecret', kept, (em) =>
         setSecret(em, context.vault, auditedBy(context), secret),

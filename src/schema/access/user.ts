@@ -9,7 +9,7 @@ import { UserRef, type UserRow } from '../refs.ts';
 import { readPage } from '../relay/connection.ts';
 import { keysetConnection, keysetPage, type Ordering } from '../relay/keyset.ts';
 
-/** What of an answer depends on who asks, whatever their role: fields of these names. */
+/** Fields of these names depend on the viewer, in any role. */
 export const PERSONAL_FIELDS: readonly string[] = ['role', 'disabledAt'];
 
 const adminOrOneself = ({ id }: UserRow, _args: object, { viewer }: Context) => maySeeRights(viewer, id);
@@ -41,7 +41,7 @@ builder.queryField('viewer', (t) =>
     type: UserRef,
     nullable: true,
     description: 'The user who sent the request.',
-    // Whoever asks is let in.
+    // Any viewer has access.
     resolve: (_root, _args, { viewer: { id, name, role } }) => ({ id, name, role, disabled_at: null }),
   }),
 );

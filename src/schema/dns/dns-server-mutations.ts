@@ -1,4 +1,4 @@
-// Name servers by name. What they are on the machines is not the API's to say: see the setting DNS_SERVERS.
+// Name servers by name. Their addresses and commands are not in the API: see the setting DNS_SERVERS.
 import { withIdempotencyKey } from '../../database/idempotency.ts';
 import { addServer, deleteServer, updateServer } from '../../dns/servers.ts';
 import { readGlobalId, toGlobalId } from '../../lib/global-id.ts';

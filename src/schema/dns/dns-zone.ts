@@ -31,7 +31,7 @@ const DnsSoaRef = builder.objectRef<DnsZoneRow>('DnsSoa').implement({
   }),
 });
 
-/** A page of zones with their texts is a page of large files: so many zones in one operation, not more. */
+/** The complexity of a zone with its file, so that one operation can select only a few of these large texts. */
 const WHOLE_ZONE_COST = 2_000;
 
 DnsZoneRef.implement({

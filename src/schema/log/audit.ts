@@ -1,4 +1,4 @@
-// Who changed what belongs to all (see `src/credentials/audit.ts`), as it is asked for.
+// Queries of the audit log (see `src/credentials/audit.ts`).
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type Audited, type AuditedUser, recordAudit } from '../../credentials/audit.ts';
 import { type Row, readRows } from '../../database/rows.ts';
@@ -9,12 +9,12 @@ import { UserRef } from '../refs.ts';
 import { readPage } from '../relay/connection.ts';
 import { keysetConnection, keysetPage, type Ordering } from '../relay/keyset.ts';
 
-/** The caller of an operation, for the record of what they change. */
+/** The caller of an operation, for the audit log. */
 export function auditedBy({ viewer, apiKey, origin }: Context): AuditedUser {
   return { actorId: viewer.id, apiKey, origin };
 }
 
-/** Records what the caller of an operation changes, in its transaction. */
+/** Adds a change by the caller to the audit log, in the transaction of the change. */
 export function audit(em: EntityManager, context: Context, ...audited: readonly Audited[]): Promise<void> {
   return recordAudit(em, auditedBy(context), ...audited);
 }

@@ -9,7 +9,7 @@ import { type EventRow, loggedEvent } from '../../events/tail.ts';
 import { fetchSize, type Page, type PageArgs, readPage, toConnection } from '../relay/connection.ts';
 import { pagesOfParents } from '../relay/lateral.ts';
 
-/** Which events; `onlyHistory` where all that are asked for are of types that retention spares. */
+/** The selected events; `onlyHistory` if all selected types are spared by retention. */
 export interface EventSelector {
   where: Conditions;
   onlyHistory: boolean;

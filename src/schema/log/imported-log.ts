@@ -1,4 +1,4 @@
-// What the installation that a task was imported from has on it, as that told it (see `src/import/history.ts`).
+// The history of a task on the installation that it was imported from (see `src/import/history.ts`).
 import { type Row, readRows } from '../../database/rows.ts';
 import { builder } from '../builder.ts';
 import { readPage } from '../relay/connection.ts';
@@ -46,7 +46,7 @@ builder.queryField('importedLog', (t) =>
           .selectFrom('imported_log')
           .selectAll()
           .where('task_id', '=', taskId)
-          // A history comes in before its task, and is none of anybody's until that is here.
+          // A history is imported before its task, and is not visible until the task exists.
           .where(({ exists, selectFrom }) =>
             exists(selectFrom('task').select('task.id').where('task.id', '=', taskId)),
           );

@@ -1,4 +1,4 @@
-// Pages of a list: what a client asks for, and how rows are answered.
+// Pages of a list: the arguments of a client, and the connection made of rows.
 import { badInput } from '../../lib/faults.ts';
 import { DEFAULT_PAGE, MAX_PAGE } from '../complexity.ts';
 
@@ -10,7 +10,7 @@ export interface PageArgs {
   before?: string | null | undefined;
 }
 
-/** What to fetch. `backward` pages are read from their end, so their rows come in reverse. */
+/** The page to fetch. `backward` pages are read from their end, so their rows come in reverse. */
 export interface Page {
   size: number;
   backward: boolean;
@@ -30,7 +30,7 @@ export function readPage({ first, after, last, before }: PageArgs): Page {
   return { size, backward, after: after ?? null, before: before ?? null };
 }
 
-/** The rows to fetch: one more than the page holds tells whether there is more. */
+/** The number of rows to fetch: one more than the page holds, to know whether there are more. */
 export function fetchSize(page: Page): number {
   return page.size + 1;
 }

@@ -13,7 +13,7 @@ export interface Ordering {
   /** Written into cursors: one of another ordering is refused. */
   field: string;
   direction: OrderDirection;
-  /** What is ordered by before the id; null for the id alone. */
+  /** The column that is ordered by before the id; null for the id alone. */
   by: { column: string; type: 'text' | 'timestamptz'; nullable: boolean } | null;
 }
 
@@ -83,7 +83,7 @@ function inOrder<Database, Table extends keyof Database, Output>(
   return ordered.orderBy(sql.ref(`${table}.id`), ascending ? 'asc' : 'desc').limit(fetchSize(page));
 }
 
-/** Those between the cursors of the page, all of which have a value of the ordering or have none. */
+/** The rows between the cursors of the page, all with a value in the ordering column, or all without. */
 function within<Database, Table extends keyof Database, Output>(
   query: SelectQueryBuilder<Database, Table, Output>,
   table: string,
@@ -115,7 +115,7 @@ export class KeyPages<Database, Table extends keyof Database & string, Output> {
     this.#table = table;
   }
 
-  /** `query` is what is asked but for the page, without a value in it, and `name` tells it from others of the list. */
+  /** `query` is the query without its page and without values; `name` distinguishes it from others of the list. */
   page(name: string, query: () => SelectQueryBuilder<Database, Table, Output>, ordering: Ordering, page: Page) {
     const values = [...idsOf(page, ordering), fetchSize(page)];
     const kind = [name, orderingName(ordering), page.backward, page.after !== null, page.before !== null].join();
@@ -130,7 +130,7 @@ export class KeyPages<Database, Table extends keyof Database & string, Output> {
   }
 }
 
-/** Of the cursors, in the order in which a statement has them. */
+/** The values of the cursors, in the order of the statement. */
 function idsOf(page: Page, ordering: Ordering): number[] {
   return (['after', 'before'] as const).flatMap((side) => {
     const cursor = page[side];
@@ -143,7 +143,7 @@ export function keysetConnection<Node extends { id: number }>(rows: readonly Nod
   return toConnection(rows, page, (row) => encodePosition(row, ordering));
 }
 
-/** That a row, which has a value or has none, lies on that side of the position. */
+/** The condition that a row, with or without a value, is on that side of the position. */
 function beyond(
   table: string,
   { by, direction }: Ordering,
@@ -195,7 +195,7 @@ function parseCursor(cursor: string): CursorParts | null {
   return typed ? { name, value, id: id as number } : null;
 }
 
-/** A cursor is not signed, so what it holds must be fit for the query. */
+/** A cursor is not signed, so its content must be checked before it is used in the query. */
 function isPosition({ name, value }: CursorParts, ordering: Ordering): boolean {
   if (name !== orderingName(ordering)) return false;
   if (value === null) return true;

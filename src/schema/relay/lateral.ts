@@ -6,7 +6,7 @@ import { readRows } from '../../database/rows.ts';
 interface Nesting {
   parent: string;
   order: string;
-  /** What decides between equals. */
+  /** The tie-breaker. */
   tieBreaker?: string;
   ascending: boolean;
   /** Where rows without a value come; last unless given. */

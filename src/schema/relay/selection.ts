@@ -16,7 +16,7 @@ export function selectedFields({ fieldNodes, fragments }: GraphQLResolveInfo, pa
     return names;
   };
   const [first] = fieldNodes;
-  // A field that is written more than once is more than its first node says.
+  // A field that is selected more than once has more than one node.
   if (first === undefined || fieldNodes.length > 1) return collect();
   const byPath = known.get(first) ?? new Map<string, ReadonlySet<string>>();
   const names = byPath.get(path) ?? collect();

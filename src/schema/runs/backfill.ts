@@ -43,7 +43,7 @@ const BackfillTaskPayload = builder.objectRef<Backfill>('BackfillTaskPayload').i
   }),
 });
 
-/** Where nothing was made there is no run to remember a repeated call by. */
+/** If no run was created, there is none to store with the idempotency key. */
 const NOTHING = 0;
 
 async function backfill(context: Context, input: typeof BackfillTaskInput.$inferInput): Promise<Backfill> {

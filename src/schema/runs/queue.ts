@@ -1,4 +1,4 @@
-// What there is to do at this moment, and how late it is done.
+// The current queue: waiting and running work, and how late it is.
 import { sql } from 'kysely';
 import { readRows } from '../../database/rows.ts';
 import { badInput } from '../../lib/faults.ts';

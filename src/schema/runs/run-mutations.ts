@@ -29,7 +29,7 @@ function readWait(waitSeconds: number | null | undefined): number {
   throw badInput('waitSeconds', `must be 0 to ${MAX_WAIT_SECONDS}, got ${seconds}`);
 }
 
-/** Does the work once, tells the other processes after the commit, and waits as long as the caller wants. */
+/** Does the work once, notifies the other processes after the commit, and waits as long as requested. */
 async function request(
   context: Context,
   mutation: string,

@@ -90,7 +90,7 @@ builder.queryField('previewSchedule', (t) =>
   }),
 );
 
-/** The rules and their zone. Where none of them can ever fire, `neverFires` says why; one alone of several is a fault. */
+/** The rules and their zone. If none can ever fire, `neverFires` says why; a single one of several is a fault. */
 function readSchedule({ repeatItems, timeZone: given }: typeof ScheduleInput.$inferInput, timeZoneOfServer: string) {
   const timeZone = readTimeZone(given ?? timeZoneOfServer);
   const drafts = readDraftRules(repeatItems);
@@ -98,14 +98,14 @@ function readSchedule({ repeatItems, timeZone: given }: typeof ScheduleInput.$in
   return { timeZone, neverFires, rules: neverFires === null ? readRepeatItems(repeatItems, timeZone) : drafts };
 }
 
-/** Why none of the rules can ever fire; null where one can, or where there is none. */
+/** Why none of the rules can ever fire; null if one can, or if there are no rules. */
 function explainNever(rules: readonly RepeatRule[], timeZone: string): string | null {
   const faults = rules.map((rule) => findNeverDue(rule, timeZone));
   if (faults.length === 0 || faults.includes(null)) return null;
   return faults.map((fault, index) => `input.repeatItems.${index}.${fault?.field}: ${fault?.message}.`).join(' ');
 }
 
-/** The database's clock decides what is due. */
+/** The clock of the database decides what is due. */
 async function readNow({ em }: Context): Promise<Date> {
   const { rows } = await sql<{ now: string }>`select now()`.execute(readRows(em));
   const [row] = rows;

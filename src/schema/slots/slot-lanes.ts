@@ -16,7 +16,7 @@ import { decodePosition, keysetConnection, type Ordering } from '../relay/keyset
 import { SlotStateEnum } from './slot-load.ts';
 
 const ORDERING: Ordering = { field: 'TASK', direction: 'ASC', by: null };
-/** What a page of lanes counts as: few tasks have a slot every minute. */
+/** The complexity of a page of lanes: few tasks have a slot every minute. */
 const USUAL_SLOTS = 30;
 
 const LaneSlotRef = builder.objectRef<LaneSlot>('LaneSlot').implement({

@@ -1,4 +1,4 @@
-// How the rules of tasks are read: for many tasks by one query.
+// Reads the rules of many tasks by one query.
 
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { createContextCache } from '@pothos/core';
@@ -12,7 +12,7 @@ import type { RepeatItemRow, TaskRow } from '../refs.ts';
 
 let findItems: string | undefined;
 
-/** In id order, for each of the tasks in their order. */
+/** The rules in id order, for each task in the given order. */
 async function itemsOfTasks(em: EntityManager, taskIds: readonly number[]): Promise<RepeatItemRow[][]> {
   findItems ??= `${PREPARED_MARK} select ${knownColumns(em, RepeatItem)} from repeat_item
     where task_id = any($1::int[]) order by id`;
@@ -22,7 +22,7 @@ async function itemsOfTasks(em: EntityManager, taskIds: readonly number[]): Prom
   return taskIds.map((id) => items.get(id) ?? []);
 }
 
-/** Reads the items of tasks that are about to be asked for them, so that none of them has to wait by itself. */
+/** Reads the items of tasks ahead of their fields, so that no field waits for them on its own. */
 export async function addRepeatItems(em: EntityManager, tasks: readonly TaskRow[]): Promise<void> {
   if (tasks.length === 0) return;
   const items = await itemsOfTasks(

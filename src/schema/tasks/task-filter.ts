@@ -19,7 +19,7 @@ export const TaskFilterInput = builder.inputType('TaskFilter', {
   }),
 });
 
-/** What the argument `filter` asks for; null where it is not given. BAD_USER_INPUT for an id at fault, or too many. */
+/** Reads the argument `filter`; null if it is not given. BAD_USER_INPUT for invalid ids, or too many. */
 export function readTaskFilter(input: typeof TaskFilterInput.$inferInput | null | undefined): TaskFilter | null {
   if (input == null) return null;
   const { ids, owner, ...same } = input;

@@ -54,7 +54,7 @@ const TaskConnection = builder.connectionObject(
 
 type Column = keyof Row<'task'>;
 
-/** What the fields that lists ask for most are made of; any other may look at the whole row. */
+/** The columns of the most frequently selected fields; any other field needs the whole row. */
 const COLUMNS: Readonly<Record<string, Column>> = {
   id: 'id',
   legacyId: 'id',
@@ -83,7 +83,7 @@ function columnsOf(fields: ReadonlySet<string>, { by }: Ordering): Column[] | nu
 
 const keyPages = new KeyPages<ReadTables, 'task', TaskRow>('task');
 
-/** The rows of a page, with one more than it holds; of `columns` alone where they are said. */
+/** The rows of a page, plus one; only `columns`, if given. */
 async function readTasks(
   em: EntityManager,
   filter: TaskFilter | null,
@@ -91,7 +91,7 @@ async function readTasks(
   ordering: Ordering,
   page: Page,
 ): Promise<TaskRow[]> {
-  // What was not selected is not looked at.
+  // Columns that were not selected are not read.
   const all = columns ?? (knownColumns(em, Task) as Column[]);
   const selected = () => readRows(em).selectFrom('task').select(all) as TaskQuery<TaskRow>;
   if (filter !== null || ordering.by !== null) {

@@ -32,7 +32,7 @@ const DeleteTaskPayload = taskPayload('DeleteTaskPayload', 'The task that was de
 const PauseTaskPayload = taskPayload('PauseTaskPayload', 'The paused task.');
 const ResumeTaskPayload = taskPayload('ResumeTaskPayload', 'The resumed task.');
 
-/** Runs a change and tells the other processes of it after the commit. */
+/** Runs a change and notifies the other processes after the commit. */
 async function change(
   context: Context,
   mutation: string,
@@ -66,7 +66,7 @@ function update(context: Context, input: typeof UpdateTaskInput.$inferInput) {
   );
 }
 
-/** What pauseTask, resumeTask and deleteTask share: which task, and the version that it is expected to have. */
+/** The common part of pauseTask, resumeTask and deleteTask: the task and its expected version. */
 function changeOne(
   context: Context,
   mutation: string,

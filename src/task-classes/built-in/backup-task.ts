@@ -25,7 +25,7 @@ const FOUR_HOURS_SECONDS = 14_400;
 const checkpointSchema = z.object({ file: z.string() });
 
 interface BackupTaskParts {
-  /** At least one; the first is that of a task that names none. */
+  /** At least one; the first is the default of tasks. */
   locations: readonly BackupLocation[];
   databaseUrl: string;
 }
@@ -152,7 +152,7 @@ async function removeDead(em: EntityManager, folder: string, installation: strin
   for (const { runId, name } of unfinished) if (!running.has(runId)) await rm(join(folder, name), { force: true });
 }
 
-/** What the system says of a file names its path; what is told to users names the location. */
+/** Errors of the system name paths; messages for users name the location instead. */
 async function atLocation<Result>({ name }: BackupLocation, work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();

@@ -49,7 +49,7 @@ export function dnsPushTask(servers: DnsServersSettings, processLog?: Logger) {
     title: 'Push DNS zones',
     description: 'Pushes zones to DNS servers: all zones to all servers, to one server, or one zone.',
     data,
-    // Two at once would put files of each other back.
+    // Two at once would restore each other's files.
     exclusive: true,
     async run(context) {
       const zones = await findZones(context);
@@ -85,7 +85,7 @@ interface Target {
   name: string;
   /** Null for one that this runner has no settings for. */
   push: ServerPush | null;
-  /** What is wrong with it; nothing more is pushed to it in this run. */
+  /** What is wrong with the server; this run pushes nothing more to it. */
   fault: string | null;
 }
 
@@ -128,7 +128,7 @@ class Push {
   readonly #targets: Target[];
   readonly #total: number;
   readonly #failures: string[] = [];
-  /** Zones done, zones that there were, and those of them that every server which could be reached serves. */
+  /** The pushed zones, all zones, and the zones that every reachable server serves. */
   #done = 0;
   #zones = 0;
   #served = 0;
@@ -195,7 +195,7 @@ class Push {
     await recordStates(this.#context.em, target.id, outcomes);
   }
 
-  /** One that fails as a whole is left alone from then on, and so are the zones that would have gone there. */
+  /** A server that fails as a whole is skipped from then on, with the zones that it would have got. */
   async #outcomeOf(target: Target, zones: readonly RenderedZone[]): Promise<ServerOutcome> {
     if (target.push !== null && target.fault === null) {
       try {

@@ -145,7 +145,7 @@ function shownResponse({ headers, beginning, isLonger }: Reply, characters: numb
   return `Response: ${text.length > characters ? `${text.slice(0, characters)} [cut]` : text}`;
 }
 
-/** The stack and what an error carries besides its message do not leave the class. */
+/** Only the message of an error leaves the class, not its stack or other properties. */
 function withoutSecrets(error: unknown, redactor: Redactor): Error {
   const message = redactor.redact(error instanceof Error ? error.message : String(error));
   return error instanceof PermanentError ? new PermanentError(message) : new Error(message);

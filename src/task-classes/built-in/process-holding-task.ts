@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { defineTaskClass } from '../task-class.ts';
 
 export const MAX_HOLDING_DAYS = 9_999;
-/** Blocks in one transaction: some tenths of a second, so that nobody waits long for a block that is being moved. */
+/** Blocks in one transaction: some tenths of a second, so that no caller waits long for a block. */
 const BATCH = 5_000;
 
 /** Blocks moved, by family; of a run so far, kept as its checkpoint. */
@@ -46,7 +46,7 @@ export function processHoldingTask(defaultDays: number) {
         .nullish()
         .describe(`Days that a block stays in the holding tank; 0 moves it at once. ${defaultDays} unless given.`),
     }),
-    // Two at once would move each block once, but share the count of one tank between two messages.
+    // Two at once would move each block once, but would split the count between two messages.
     exclusive: true,
     async run({ data, run, em, signal, progress, checkpoint }) {
       const cutoff = await cutoffOf(em, data.holding_days ?? defaultDays);
@@ -61,7 +61,7 @@ export function processHoldingTask(defaultDays: number) {
         });
         return last;
       };
-      // First past the blocks that somebody holds locked, then for those, waiting.
+      // First all blocks that are not locked, then the locked ones, waiting for them.
       for (let waits = false; ; waits = true) {
         for (let from: Position | null = START; from !== null; ) {
           signal.throwIfAborted();
@@ -80,7 +80,9 @@ interface Moved extends Counts {
   last: Position | null;
 }
 
-/** Blocks held before then are due, by the database's clock: what becomes due later is the next run's. */
+/**
+ * Blocks held before then are due, by the clock of the database; blocks that become due later are left to the next run.
+ */
 async function cutoffOf(em: EntityManager, days: number): Promise<string> {
   const { rows } = await sql<{ cutoff: string }>`
     select (now() - make_interval(days => ${days}))::text as cutoff
@@ -97,7 +99,7 @@ async function tankAt(em: EntityManager, cutoff: string): Promise<number> {
   return rows[0]?.count ?? 0;
 }
 
-/** Moves up to a batch of the blocks after `from` that are due; `waits` for those that somebody else holds locked. */
+/** Moves up to one batch of due blocks after `from`; with `waits`, it waits for locked ones. */
 async function moveBatch(em: EntityManager, cutoff: string, from: Position, waits: boolean): Promise<Moved> {
   const { rows } = await sql<{ v4: number; v6: number; heldAt: string | null; id: number | null }>`
     with batch as (

@@ -1,4 +1,4 @@
-// Which addresses are public: those that anybody could reach, so that a task that is sent there reaches nothing of ours.
+// Which addresses are public: reachable by anyone, so that a task that calls them reaches nothing internal.
 import ipaddr from 'ipaddr.js';
 
 export type Address = ipaddr.IPv4 | ipaddr.IPv6;

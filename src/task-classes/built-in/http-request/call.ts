@@ -18,7 +18,7 @@ interface CallOptions {
   signal: AbortSignal;
   /** Called for each redirect that is followed. */
   onRedirect(message: string): void;
-  /** Called with what kept a whole response from coming, which names the address: users are told no more than its words. */
+  /** Called with the error that prevented a complete response. It names the address; users see only its description. */
   onNoResponse(errors: readonly unknown[]): void;
 }
 
@@ -54,7 +54,7 @@ async function send(request: Outgoing, options: CallOptions): Promise<Reply> {
     return await exchange(request, { target, privateTargets, maxResponseBytes, signal });
   } catch (error) {
     if (error instanceof PermanentError || signal.aborted) throw error;
-    // Several addresses that were tried in vain fail together.
+    // Several addresses that failed are one error.
     const errors = error instanceof AggregateError ? (error.errors as unknown[]) : [error];
     onNoResponse(errors);
     const words = new Set(errors.map((each) => publicMessage(each).replace(/\.$/, '')));

@@ -13,7 +13,7 @@ interface ExchangeOptions {
   signal: AbortSignal;
 }
 
-/** What is kept of a body: many times what is shown, so that a secret that is struck out is there as a whole. */
+/** How much of a body is kept: many times what is shown, so that a secret in it is complete when it is removed. */
 export const KEPT_BYTES = 256 * 1024;
 const MAX_HEADER_BYTES = 32 * 1024;
 
@@ -85,7 +85,7 @@ function connectorOf(target: Target, privateTargets: PrivateTargets, signal: Abo
     socket.once('connect', () => {
       const refusal = privateTargets.findRefusal({ host, port, address: socket.remoteAddress ?? '' });
       if (refusal !== null) return socket.destroy(refused(host, port, refusal));
-      // From here on who reads the socket is told of its errors; what TLS lies on must have a listener of its own.
+      // From here on the reader of the socket gets its errors; the socket below TLS needs a listener of its own.
       socket.off('error', failed).on('error', () => undefined);
       if (options.protocol === 'https:') secure({ ...options, httpSocket: socket }, callback);
       else callback(null, socket);

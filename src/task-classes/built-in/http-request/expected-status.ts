@@ -10,7 +10,7 @@ const MOST = 599;
 const MAX_RANGES = 20;
 export const STATUS_RULE = `status codes from ${LEAST} to ${MOST} and ranges of them, such as "200-299, 304"`;
 
-/** Up to 20 codes and ranges, separated by commas. Null for what is none. */
+/** Parses up to 20 codes and ranges, separated by commas. Null if the text is not that. */
 export function parseExpectedStatus(text: string): StatusRange[] | null {
   const ranges = text.split(',', MAX_RANGES + 1).map(parseRange);
   return ranges.length <= MAX_RANGES && ranges.every((range) => range !== null) ? ranges : null;

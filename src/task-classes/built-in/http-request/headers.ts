@@ -5,7 +5,7 @@ const VALUE = /^[\t\x20-\x7e]*$/;
 export const MAX_HEADERS = 64;
 const MAX_VALUE_LENGTH = 8_192;
 
-/** What the request itself decides: where it goes, where its body ends and what becomes of the connection. */
+/** Headers that the request itself sets: its target, the end of its body and the use of the connection. */
 const REFUSED = new Set([
   'host',
   'content-length',
@@ -37,7 +37,7 @@ export interface Header {
   hasSecret: boolean;
 }
 
-/** Why a header cannot be sent, or null where it can. */
+/** Why a header cannot be sent, or null if it can. */
 export function findHeaderFault(name: string, value: HeaderValue): string | null {
   if (!NAME.test(name)) return 'its name is not 1 to 256 characters of those that a header name may have';
   if (REFUSED.has(name.toLowerCase())) return 'must not be set: the request itself decides this header';
@@ -50,7 +50,7 @@ export function findHeaderFault(name: string, value: HeaderValue): string | null
   return null;
 }
 
-/** Two headers whose names differ in case only; null where there are none. */
+/** A header whose name another one repeats, ignoring case; null if there is none. */
 export function findDouble(names: readonly string[]): string | null {
   const lower = names.map((name) => name.toLowerCase());
   return names.find((_name, index) => lower.indexOf(lower[index] ?? '') !== index) ?? null;

@@ -3,13 +3,13 @@
 import type { networkInterfaces } from 'node:os';
 import { type Address, isInNetwork, type Network, parseAddress } from './address.ts';
 
-/** As `os.networkInterfaces` tells them. */
+/** As `os.networkInterfaces` returns them. */
 export type Interfaces = () => ReturnType<typeof networkInterfaces>;
 
-/** What an interface calls its network is believed down to these lengths: a tunnel may claim all of the internet. */
+/** The network of an interface counts down to these prefix lengths: a tunnel may claim the whole internet. */
 const LEAST_BITS = { ipv4: 24, ipv6: 64 };
 
-/** Whether the address is one of this machine or beside it. Asked anew each time, since interfaces come and go. */
+/** Whether the address belongs to this machine or to its networks. Checked each time, since interfaces change. */
 export function isOwnNetwork(address: Address, interfaces: Interfaces): boolean {
   return networksOf(interfaces).some((network) => isInNetwork(address, network));
 }

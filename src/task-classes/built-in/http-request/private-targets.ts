@@ -1,4 +1,4 @@
-// What HTTP_ALLOW_PRIVATE allows: which targets may lie at addresses that are not public.
+// HTTP_ALLOW_PRIVATE: the targets that may be at addresses that are not public.
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { hostMatches, parseHostPattern } from '../../../lib/host-pattern.ts';
@@ -44,7 +44,7 @@ export class PrivateTargets {
     return new PrivateTargets(texts.map(parseEntry), interfaces);
   }
 
-  /** Why a request may not go there, or null where it may. */
+  /** Why a request may not go there, or null if it may. */
   findRefusal({ host, port, address: text }: Endpoint): string | null {
     const address = parseAddress(text);
     if (address === null) return 'its address is not understood';

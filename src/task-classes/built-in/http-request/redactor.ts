@@ -1,4 +1,4 @@
-// Strikes secrets out of texts that a receiver had a hand in: it may send back what it was sent.
+// Removes secrets from texts that a receiver influences: it may return what it was sent.
 
 const MARK = '[secret]';
 /** An encoded form that is shorter than this would strike out text that has nothing to do with the secret. */
@@ -47,7 +47,7 @@ function formsOf(secret: string): string[] {
   return [secret, ...encoded.filter((form) => form.length >= LEAST_ENCODED)];
 }
 
-/** The characters that depend on nothing but the secret where it begins `offset` bytes after a multiple of three. */
+/** The characters that depend on the secret alone if it begins `offset` bytes after a multiple of three. */
 function base64Forms(secret: string, offset: number): string[] {
   const bytes = Buffer.concat([Buffer.alloc(offset), Buffer.from(secret)]);
   const from = Math.ceil((offset * 8) / 6);

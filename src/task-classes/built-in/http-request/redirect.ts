@@ -1,4 +1,4 @@
-// What follows a redirect: the rules of the Fetch standard, and stricter ones for secrets.
+// Redirects: the rules of the Fetch standard, and stricter ones for secrets.
 import { PermanentError } from '../../task-class.ts';
 import type { Header } from './headers.ts';
 import type { Outgoing, Reply } from './message.ts';

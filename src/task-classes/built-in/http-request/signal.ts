@@ -1,4 +1,4 @@
-/** Aborted with an Error when `signal` is, or after so many seconds. `dispose` gives its timer back. */
+/** A signal that is aborted when `signal` is, or after `seconds`. `dispose` clears its timer. */
 export function signalWithin(signal: AbortSignal, seconds: number): { signal: AbortSignal; dispose(): void } {
   const controller = new AbortController();
   const stop = () => controller.abort(new Error('The request was stopped.'));

@@ -1,4 +1,4 @@
-// Where a request goes: the name is looked up once, its addresses are judged, and exactly those are connected to.
+// The target of a request: the name is resolved once, its addresses are checked, and exactly those are connected to.
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { hostOf } from '../../../lib/host-pattern.ts';

@@ -1,6 +1,6 @@
 const MAX_URL_LENGTH = 8_192;
 
-/** The URL of a request, or what it is instead of one that is accepted. */
+/** The URL of a request, or why it is not accepted. */
 export function readTarget(text: string, base?: URL): URL | string {
   if (text.length > MAX_URL_LENGTH) return `it has ${text.length} characters, more than ${MAX_URL_LENGTH}`;
   const url = URL.parse(text, base?.href);
@@ -11,7 +11,7 @@ export function readTarget(text: string, base?: URL): URL | string {
   return url;
 }
 
-/** As messages show it: the query is left out, since it may hold what is not to be seen. */
+/** The URL for messages: without its query, which may contain secrets. */
 export function shownUrl(url: URL): string {
   return `${url.origin}${url.pathname}`;
 }
