@@ -35,10 +35,13 @@ class LongestFirst extends BaseSequencer {
 /** It holds the page to times, so nothing else runs beside it. */
 const MEASURED = 'test/dashboard/dashboard-budgets.long.test.ts';
 
+/** Folders whose tests ask by GraphQL; they run a second time, with queries that compiled code answers. */
+const ASKING = ['schema', 'tasks', 'ledger', 'credentials', 'dns', 'addresses', 'events', 'runner'];
+
 const common = {
   globalSetup: ['test/support/global-setup.ts'],
   setupFiles: ['test/support/leaks.ts'],
-  provide: { isSoak: false },
+  provide: { isSoak: false, isCompiled: false },
   // Each file has a database of its own, and modules keep no state between files: loading them anew for each costs a fifth.
   isolate: false,
   // Not what a test may take, but when one is given up; a busy machine may be several times slower than an idle one.
@@ -78,11 +81,22 @@ export default defineConfig({
         resolve: { alias },
         test: {
           ...common,
+          name: 'compiled',
+          include: ASKING.map((folder) => `test/${folder}/**/*.test.ts`),
+          exclude: ['test/**/*.long.test.ts'],
+          provide: { isSoak: false, isCompiled: true },
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        resolve: { alias },
+        test: {
+          ...common,
           name: 'measured',
           include: [MEASURED],
           testTimeout: 600_000,
           maxWorkers: 1,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
       {
@@ -93,8 +107,8 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           testTimeout: 3_600_000,
           maxWorkers: 2,
-          sequence: { groupOrder: 3 },
-          provide: { isSoak: true },
+          sequence: { groupOrder: 4 },
+          provide: { isSoak: true, isCompiled: false },
         },
       },
     ],

@@ -25,27 +25,30 @@ import type { Settings } from './settings.ts';
 import { KnownClasses } from './task-classes/known-classes.ts';
 import { builtInTaskClasses, TaskClasses } from './task-classes/registry.ts';
 import type { TaskClass } from './task-classes/task-class.ts';
-import { checkNames, loadTaskModules } from './task-classes/task-modules.ts';
+import { checkNames } from './task-classes/task-modules.ts';
 import { startTracing } from './tracing/start-tracing.ts';
 
 export interface App {
   /** Where it listens; null for a runner. */
   address: string | null;
-  /** Where it tells of itself besides; null without METRICS_PORT. */
+  /** Where it serves metrics and health checks besides; null without METRICS_PORT. */
   metricsAddress: string | null;
-  /** The first admin's pair, if this start made it: it is stored sealed and can be shown only now. */
+  /** The first admin's key and secret, if this start created them; stored encrypted, they can be shown only now. */
   firstAdmin: KeyAndSecret | null;
   /** Whether its runner was held when it started. */
   installation: InstallationState;
-  /** Stops firing and pulling, lets runs end within GRACE_SECONDS, hands back the rest, and closes everything. */
+  /** Stops firing and fetching, lets runs end within GRACE_SECONDS, hands the rest back, and closes everything. */
   stop(): Promise<void>;
 }
 
-/** Starts everything that the role asks for, with these task classes besides the built-in ones; a part that cannot start takes down those before it. */
-export async function startApp(settings: Settings, log: Logger, ownClasses: readonly TaskClass[] = []): Promise<App> {
+/**
+ * Starts all parts of the role. `classes` are the task classes besides the built-in ones: for the product those of
+ * `TASK_MODULES`. If a part cannot start, those before it are stopped.
+ */
+export async function startApp(settings: Settings, log: Logger, classes: readonly TaskClass[]): Promise<App> {
   const releasers = new Releasers();
   try {
-    return await startParts(settings, log, ownClasses, releasers);
+    return await startParts(settings, log, classes, releasers);
   } catch (error) {
     await releasers.releaseAll().catch(() => undefined);
     throw error;
@@ -55,21 +58,16 @@ export async function startApp(settings: Settings, log: Logger, ownClasses: read
 async function startParts(
   settings: Settings,
   log: Logger,
-  ownClasses: readonly TaskClass[],
+  otherClasses: readonly TaskClass[],
   releasers: Releasers,
 ): Promise<App> {
-  // Before anything is started: a file or a module that cannot be read is a fault of the settings.
-  const moduleClasses = await loadTaskModules(settings.TASK_MODULES);
+  // Before anything is started: a file that cannot be read is a fault of the settings.
   const operations = await readOperations(settings);
   const tracing = await startTracing(settings, settings.ROLE, log);
   releasers.push(async () => tracing?.stop());
   const { orm, url } = await openMigrated(settings, log, releasers);
   const { vault, firstAdmin } = await openSecrets(settings, orm);
-  const classes = [
-    ...builtInTaskClasses({ settings, databaseUrl: url, vault, processLog: log }),
-    ...moduleClasses,
-    ...ownClasses,
-  ];
+  const classes = [...builtInTaskClasses({ settings, databaseUrl: url, vault, processLog: log }), ...otherClasses];
   checkNames(classes);
   const taskClasses = new TaskClasses(classes);
   const jobs = new Jobs(url, log, settings.ROLE !== 'gateway', settings.LEASE_SECONDS);
@@ -102,10 +100,10 @@ async function startParts(
   return { address, metricsAddress, firstAdmin, installation, stop: () => releasers.releaseAll() };
 }
 
-/** The operations that are accepted, where not all are: those of a file, the dashboard's and the run feed's. */
+/** The only operations to accept: those of the file, the dashboard and the run feed; undefined accepts all. */
 async function readOperations({ PERSISTED_OPERATIONS }: Settings): Promise<PersistedOperations | undefined> {
   if (PERSISTED_OPERATIONS === undefined) return undefined;
-  // Loaded only where it is needed: it is large.
+  // Loaded only when needed: it is large.
   const ofDashboard: object = await import('./dashboard/operations.ts');
   return readPersistedOperations(PERSISTED_OPERATIONS, Object.values(ofDashboard).filter(isDocument));
 }
@@ -130,7 +128,7 @@ async function openSecrets(settings: Settings, orm: Orm): Promise<{ vault: Vault
   return { vault, firstAdmin };
 }
 
-/** The second port, where one is wanted; returns its address. */
+/** Listens on METRICS_PORT; returns the address, or null without that setting. */
 async function startMetrics(
   { METRICS_PORT, HOST }: Settings,
   services: Parameters<typeof createMetricsServer>[0],

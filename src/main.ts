@@ -1,4 +1,4 @@
-// What containers and systemd run: the same as `slotkeeper start`.
+// The entry for containers and systemd: the same as `slotkeeper start`.
 import { runSlotkeeper } from './cli/program.ts';
 
 await runSlotkeeper(['start']);

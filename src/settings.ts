@@ -1,4 +1,4 @@
-// The only reader of process.env. All faults of the settings are reported together.
+// The only reader of process.env. Reports all faults of the settings together.
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { defaultLocations, MAX_KEEP, parseLocations } from './backup/locations.ts';
@@ -27,24 +27,24 @@ const MAX_DAYS = 36_500;
 const wholeNumber = (least: number, most: number) =>
   z
     .string()
-    .regex(/^\d{1,9}$/, `is no whole number from ${least} to ${most}`)
+    .regex(/^\d{1,9}$/, `must be a whole number from ${least} to ${most}`)
     .transform(Number)
-    .refine((value) => value >= least && value <= most, `is not between ${least} and ${most}`);
+    .refine((value) => value >= least && value <= most, `must be a whole number from ${least} to ${most}`);
 
 const text = (most: number) =>
   z
     .string()
     .min(1)
-    .max(most, `is longer than ${most} characters`)
-    // No control characters: a key and a secret travel in headers, and so do their signatures.
-    .regex(/^[\x21-\x7e]+$/, 'holds a blank or a character outside ASCII');
+    .max(most, `must have at most ${most} characters`)
+    // No control characters: keys, secrets and their signatures are sent in headers.
+    .regex(/^[\x21-\x7e]+$/, 'must not contain blanks or characters outside ASCII');
 
 const endpoint = z
   .string()
-  .refine((value) => /^https?:\/\//.test(value) && URL.canParse(value), 'is no http:// or https:// URL')
+  .refine((value) => /^https?:\/\//.test(value) && URL.canParse(value), 'must be an http:// or https:// URL')
   .optional();
 
-/** What Fastify takes for the address of a proxy; never every address, or anyone could say where they call from. */
+/** What Fastify accepts as a proxy's address; never all addresses, or every client could forge its own. */
 const isProxy = (name: string) =>
   PROXY_NETWORKS.includes(name) ||
   ipaddr.IPv4.isValidFourPartDecimal(name) ||
@@ -62,24 +62,27 @@ const settings = z
     TRUST_PROXY: z
       .string()
       .transform((value) => value.split(',').map((name) => name.trim()))
-      .refine((names) => names.every(isProxy), 'is no list of addresses and blocks such as 10.0.0.0/8, or loopback')
+      .refine((names) => names.every(isProxy), 'must be a list of addresses and blocks such as 10.0.0.0/8, or loopback')
       .default([]),
     STREAMS_PER_KEY: wholeNumber(1, 1_000_000).default(5_000),
     PERSISTED_OPERATIONS: z.string().min(1).optional(),
-    INTROSPECTION: z.enum(['on', 'off'], 'is neither on nor off').default('on'),
-    GRAPHIQL: z.enum(['on', 'off'], 'is neither on nor off').default('off'),
+    INTROSPECTION: z.enum(['on', 'off'], 'must be on or off').default('on'),
+    GRAPHIQL: z.enum(['on', 'off'], 'must be on or off').default('off'),
     DATABASE_URL: z
       .string()
-      .regex(/^postgres(ql)?:\/\//, 'is no postgresql:// URL')
+      .regex(/^postgres(ql)?:\/\//, 'must be a postgresql:// URL')
       .optional(),
     DATA_DIR: z.string().min(1).default('./data'),
-    TIME_ZONE: z.string().refine(isTimeZone, 'is no IANA time zone such as Europe/Berlin').default('UTC'),
-    ROLE: z.enum(ROLES, `is none of ${ROLES.join(', ')}`).default('all'),
+    TIME_ZONE: z.string().refine(isTimeZone, 'must be an IANA time zone such as Europe/Berlin').default('UTC'),
+    ROLE: z.enum(ROLES, `must be one of ${ROLES.join(', ')}`).default('all'),
     CONCURRENCY: wholeNumber(1, 1_000).default(10),
     TASK_MODULES: z
       .string()
       .transform((value) => value.split(',').map((name) => name.trim()))
-      .refine((names) => names.every((name) => name !== ''), 'is no list of files and packages, separated by commas')
+      .refine(
+        (names) => names.every((name) => name !== ''),
+        'must be a list of files and packages, separated by commas',
+      )
       .default([]),
     BACKUP_LOCATIONS: z
       .string()
@@ -88,7 +91,7 @@ const settings = z
         if (locations !== null) return locations;
         context.addIssue({
           code: 'custom',
-          message: `is no list such as disk=/var/backups,share=/mnt/share:keepAtLeast=14, of different names and absolute paths, and of whole numbers from 1 to ${MAX_KEEP}`,
+          message: `must be a list such as disk=/var/backups,share=/mnt/share:keepAtLeast=14, with distinct names, absolute paths, and keepAtLeast from 1 to ${MAX_KEEP}`,
         });
         return z.NEVER;
       })
@@ -115,17 +118,17 @@ const settings = z
       .transform((value, context) => {
         const key = parseMasterKey(value);
         if (key !== null) return key;
-        context.addIssue({ code: 'custom', message: 'is not 64 hexadecimal digits, nor 32 bytes in base64' });
+        context.addIssue({ code: 'custom', message: 'must be 64 hexadecimal digits or 32 bytes in base64' });
         return z.NEVER;
       })
       .optional(),
     ADMIN_API_KEY: text(255)
-      .regex(/^[^.:]+$/, 'holds a dot or a colon, which separate it from the secret')
+      .regex(/^[^.:]+$/, 'must not contain a dot or a colon, which separate it from the secret')
       .optional(),
     ADMIN_API_SECRET: text(255).optional(),
-    LOG_LEVEL: z.enum(LOG_LEVELS, `is none of ${LOG_LEVELS.join(', ')}`).default('info'),
-    // Of the standard's settings those that say whether and how; OTEL_EXPORTER_OTLP_HEADERS, which may be secret, those of TLS
-    // and OTEL_RESOURCE_ATTRIBUTES the SDK reads by itself.
+    LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
+    // The OpenTelemetry settings that we use. The SDK itself reads OTEL_EXPORTER_OTLP_HEADERS, which may be secret,
+    // those of TLS, and OTEL_RESOURCE_ATTRIBUTES.
     OTEL_SDK_DISABLED: z
       .string()
       .transform((value) => value.toLowerCase() === 'true')
@@ -135,67 +138,70 @@ const settings = z
     OTEL_EXPORTER_OTLP_TIMEOUT: wholeNumber(1, 60_000).default(3_000),
     OTEL_BSP_SCHEDULE_DELAY: wholeNumber(1, 60_000).default(5_000),
     OTEL_SERVICE_NAME: z.string().min(1).max(255).default('slotkeeper'),
-    OTEL_TRACES_SAMPLER: z.enum(SAMPLERS, `is none of ${SAMPLERS.join(', ')}`).default('parentbased_always_on'),
+    OTEL_TRACES_SAMPLER: z.enum(SAMPLERS, `must be one of ${SAMPLERS.join(', ')}`).default('parentbased_always_on'),
     OTEL_TRACES_SAMPLER_ARG: z
       .string()
-      .regex(/^\d?(\.\d+)?$/, 'is no number from 0 to 1')
+      .regex(/^\d?(\.\d+)?$/, 'must be a number from 0 to 1')
       .transform(Number)
-      .refine((value) => value <= 1, 'is no number from 0 to 1')
+      .refine((value) => value <= 1, 'must be a number from 0 to 1')
       .default(1),
     LEGACY_PREFIX: z
       .string()
       .transform((value) => value.split(',').map((prefix) => `/${prefix.trim().replace(/^\/+|\/+$/g, '')}`))
-      .refine((prefixes) => prefixes.every((prefix) => /^(\/[\w.~-]+)+$/.test(prefix)), 'is no list of path prefixes')
+      .refine(
+        (prefixes) => prefixes.every((prefix) => /^(\/[\w.~-]+)+$/.test(prefix)),
+        'must be a list of path prefixes',
+      )
       .default([]),
     LEGACY_CONTENT_TYPE: z
       .string()
-      .regex(/^[\x20-\x7e]{1,100}$/, 'is no content type')
+      .regex(/^[\x20-\x7e]{1,100}$/, 'must be a content type')
       .default('application/json'),
     LEGACY_EXECUTE_TIMEOUT: wholeNumber(1, 600).default(50),
   })
   .refine(
     (value) => (value.ADMIN_API_KEY === undefined) === (value.ADMIN_API_SECRET === undefined),
-    'ADMIN_API_KEY and ADMIN_API_SECRET go together',
+    'ADMIN_API_KEY and ADMIN_API_SECRET must be set together',
   )
   .refine(
     (value) => (value.TLS_CERT === undefined) === (value.TLS_KEY === undefined),
-    'TLS_CERT and TLS_KEY go together',
+    'TLS_CERT and TLS_KEY must be set together',
   )
   .refine(
     ({ RETENTION_DAYS, HISTORY_RETENTION_DAYS }) =>
       HISTORY_RETENTION_DAYS === 0 || (RETENTION_DAYS > 0 && HISTORY_RETENTION_DAYS >= RETENTION_DAYS),
-    'HISTORY_RETENTION_DAYS is less than RETENTION_DAYS (0 is for ever)',
+    'HISTORY_RETENTION_DAYS must be at least RETENTION_DAYS (0 is for ever)',
   )
   .transform((value) => ({ ...value, BACKUP_LOCATIONS: value.BACKUP_LOCATIONS ?? defaultLocations(value.DATA_DIR) }));
 
 export type Settings = z.infer<typeof settings>;
 
-/** Every variable that is a setting, so that the page which documents them can be compared with what is read. */
+/** The names of all settings, with which a test compares docs/settings.md. */
 export const SETTING_NAMES: readonly string[] = Object.keys(settings.in.shape);
 
-/** The settings; an empty variable counts as none. Throws an OperatorError that names every fault. */
+/** Reads the settings; an empty variable counts as unset. Throws an OperatorError that names every fault. */
 export function readSettings(): Settings {
   const given = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ''));
   const parsed = settings.safeParse(given);
   if (parsed.success) return parsed.data;
-  // Values are left out: some of them are secrets.
+  // Without the values: some are secrets.
   const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`.trim());
-  throw new OperatorError(`The settings are at fault: ${faults.join('; ')}.`);
+  throw new OperatorError(`Invalid settings: ${faults.join('; ')}.`);
 }
 
-/** For the migration command line, which needs no other setting. */
+/** For MikroORM's command line, which needs no other setting. */
 export function readDatabaseUrl(): string | undefined {
   return process.env.DATABASE_URL || undefined;
 }
 
-/** For the command that signs old calls. */
+/** For `slotkeeper sign`. */
 export function readSigningKey(): { key: string | undefined; secret: string | undefined } {
   return { key: process.env.ADMIN_API_KEY || undefined, secret: process.env.ADMIN_API_SECRET || undefined };
 }
 
 /**
- * Whether `npm start` or `npx slotkeeper` is our launcher: it, or the shell between, does not pass every signal on. Other
- * programs that npx runs may leave us behind on purpose.
+ * Whether `npm start` or `npx slotkeeper` launched us: npm, or the shell in between, does not forward every signal.
+ * Other programs that npx runs may leave us running on purpose.
  */
 export function startedByNpm(): boolean {
   const { npm_lifecycle_event: event, npm_lifecycle_script: script = '' } = process.env;

@@ -23,8 +23,12 @@ export async function addBlocks(em: EntityManager, by: AuditedBy, blocks: NewBlo
   const pool = readText(blocks.pool, 'pool', { least: 1 });
   const cidrs = readList(blocks.cidrs, 'cidrs', { least: 1, most: MAX_BLOCKS });
   try {
-    // In a transaction for its second try: two callers may each wait for a block of the other.
     return await inTransaction(em, async (transaction) => {
+      // One caller at a time adds to a pool. Otherwise two callers with the same blocks in another order wait for each other,
+      // and after a few deadlocks each would be refused with an internal error.
+      await sql`select pg_advisory_xact_lock(hashtextextended(${`slotkeeper pool ${pool}`}, 0))`.execute(
+        transaction.getKysely(),
+      );
       const { rows } = await sql<{ id: number; cidr: string }>`
         insert into ip_block (pool, cidr)
         select ${pool}, cidr from unnest(${cidrs}::cidr[]) with ordinality as block (cidr, place) order by place
@@ -45,7 +49,7 @@ function isOverlap(error: unknown): boolean {
   return error instanceof Error && 'constraint' in error && error.constraint === 'ip_block_no_overlap';
 }
 
-/** Which block clashes with which: one of the pool, or another that was given. */
+/** Describes which blocks overlap: a given one and one of the pool, or two given ones. */
 async function describeOverlap(em: EntityManager, pool: string, cidrs: readonly string[]): Promise<string> {
   const { rows } = await sql<{ given: string; other: string; stored: boolean }>`
     with given as (select cidr, place from unnest(${cidrs}::cidr[]) with ordinality as block (cidr, place))
@@ -86,7 +90,7 @@ export async function unassignBlock(em: EntityManager, by: AuditedBy, { id, hold
   await moveBlock(em, by, 'unassignIpBlock', id, 'ASSIGNED', { state, assignee: null });
 }
 
-/** Under a lock of its row, so that of two callers one wins and the other is told the state that it left. */
+/** Changes the state under a row lock: of two callers one wins, and the other gets a CONFLICT with the new state. */
 function moveBlock(
   callersEm: EntityManager,
   by: AuditedBy,
@@ -98,8 +102,8 @@ function moveBlock(
   return inTransaction(callersEm, async (em) => {
     const blocks = readRows(em).selectFrom('ip_block').select(['pool', 'cidr', 'state', 'assignee']);
     const block = await blocks.where('id', '=', id).forUpdate().executeTakeFirst();
-    if (block === undefined) throw notFound('there is no such block', 'id');
-    if (block.state !== from) throw conflict(`the block is ${block.state}; accepted is one that is ${from}`, 'id');
+    if (block === undefined) throw notFound('the block does not exist', 'id');
+    if (block.state !== from) throw conflict(`the block must be ${from}, it is ${block.state}`, 'id');
     await sql`
       update ip_block
       set state = ${state}, assignee = ${assignee}, held_at = case when ${state} = 'HOLDING' then now() end

@@ -1,7 +1,7 @@
 // Counted here, since ipaddr.js 2.5 reads `::1.2.3.4` as `::ffff:1.2.3.4`, which PostgreSQL does not.
 import { isIPv4, isIPv6 } from 'node:net';
 
-/** What would be accepted instead of `text`, or null for a block whose bits after the prefix are all zero. */
+/** What is accepted in place of `text`, or null for a block whose bits after the prefix are all zero. */
 export function findCidrFault(text: string): string | null {
   const [address = '', length = '', ...more] = text.split('/');
   const version = isIPv4(address) ? 4 : isIPv6(address) && !address.includes('%') ? 6 : 0;

@@ -1,11 +1,11 @@
-// The file of a backup: a ZIP archive with one entry a table, in PostgreSQL's COPY text format, and a manifest as its last
-// entry. The archive's comment, the last bytes of the file, is the SHA-256 of all bytes before it, so that no byte can
-// change unseen.
+// The format of a backup file: a ZIP archive with one entry per table, in PostgreSQL's COPY text format, and a manifest
+// as its last entry. The archive's comment, the last bytes of the file, is the SHA-256 of all bytes before it, so that
+// a change of any byte is detected.
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { OperatorError } from '../lib/operator-error.ts';
 
-/** Raised when older code could not read what newer code writes. */
+/** Incremented when older code could not read what newer code writes. */
 export const FORMAT = 1;
 export const MANIFEST_ENTRY = 'manifest.json';
 /** A SHA-256 in hexadecimal. */
@@ -19,10 +19,13 @@ const tableInManifest = z.object({
   name,
   columns: z.array(name).min(1),
   rows: count,
-  /** Of the entry before it was compressed, as the digest below. */
+  /** Of the uncompressed entry, like `sha256`. */
   bytes: count,
   sha256,
-  /** The next value of each column that counts by itself: rows with the highest ids may be gone, and no id is given twice. */
+  /**
+   * The next value of each column with a sequence: the rows with the highest ids may have been deleted, and no id may
+   * repeat.
+   */
   next: z.record(name, z.int().min(1)),
 });
 
@@ -33,29 +36,29 @@ export const manifestSchema = z.object({
   version: z.string(),
   /** The newest applied migration. */
   schemaVersion: z.string(),
-  /** All of them, in the order in which they were applied. */
+  /** All applied migrations, in order. */
   migrations: z.array(z.string()).min(1),
-  /** The moment of the snapshot, by the database's clock. */
+  /** When the snapshot was taken, by the database's clock. */
   createdAt: z.iso.datetime(),
   /** The uuid of the installation. */
   installation: z.uuid(),
-  /** The server's version. */
+  /** The version of the PostgreSQL server. */
   postgresql: z.string(),
-  /** In an order in which they can be filled: a table after those that it refers to. */
+  /** In the order in which they can be filled: each table after those that it references. */
   tables: z.array(tableInManifest).min(1),
 });
 
 export type Manifest = z.infer<typeof manifestSchema>;
 export type TableInManifest = z.infer<typeof tableInManifest>;
 
-/** What is wrong with a file, or with restoring it, in a sentence for an operator. */
+/** What is wrong with a backup file, or prevents its restore, in one sentence for an operator. */
 export class BackupFault extends OperatorError {}
 
 export function entryOf(table: string): string {
   return `${table}.copy`;
 }
 
-/** Counts and digests COPY text that passes by. */
+/** Counts the rows and bytes of COPY text and hashes it. */
 export class Digest {
   rows = 0;
   bytes = 0;
@@ -64,17 +67,17 @@ export class Digest {
   update(chunk: Buffer): void {
     this.bytes += chunk.length;
     this.#hash.update(chunk);
-    // A line feed in a value is written as \n, so each one ends a row.
+    // COPY writes a line feed in a value as \n, so every real line feed ends a row.
     for (let at = chunk.indexOf(10); at !== -1; at = chunk.indexOf(10, at + 1)) this.rows += 1;
   }
 
-  /** To be asked once, at the end. */
+  /** Call it once, at the end. */
   result(): Pick<TableInManifest, 'rows' | 'bytes' | 'sha256'> {
     return { rows: this.rows, bytes: this.bytes, sha256: this.#hash.digest('hex') };
   }
 }
 
-/** What is read from `source`, digested on its way. */
+/** Passes `source` through and updates `digest`. */
 export async function* digested(source: AsyncIterable<Buffer>, digest: Digest): AsyncGenerator<Buffer> {
   for await (const chunk of source) {
     digest.update(chunk);
@@ -82,7 +85,7 @@ export async function* digested(source: AsyncIterable<Buffer>, digest: Digest): 
   }
 }
 
-/** The archive's bytes with the seal in place of the last SEAL_BYTES, which are the comment that was reserved for it. */
+/** Replaces the last SEAL_BYTES of the archive, the comment that was reserved for the seal, with the seal. */
 export async function* sealed(archive: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const hash = createHash('sha256');
   let held: Buffer = Buffer.alloc(0);

@@ -1,9 +1,12 @@
-// The files of a location: what they are called, which of them go, and how one gets its name.
+// The backup files of a location: their names, publication and removal.
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncToDisk } from '../lib/sync-to-disk.ts';
 
-/** Told by its first characters in file names; two installations that share a folder leave each other's files alone. */
+/**
+ * File names hold the first characters of the installation's uuid; installations that share a folder ignore each
+ * other's files.
+ */
 const INSTALLATION_CHARACTERS = 8;
 const FINISHED = /^slotkeeper-([0-9a-f]{8})-(\d{8}T\d{6}Z)-(\d+)\.zip$/;
 const UNFINISHED = /^\.slotkeeper-([0-9a-f]{8})-(\d+)-[0-9a-f]+\.partial$/;
@@ -18,7 +21,7 @@ export function finishedName(installation: string, createdAt: string, runId: num
   return `slotkeeper-${shortened(installation)}-${time}-${runId}.zip`;
 }
 
-/** `unique` tells apart the attempts of a run, of which one that was taken for dead may go on for a while. */
+/** `unique` distinguishes the attempts of a run: one that was believed dead may still be writing. */
 export function unfinishedName(installation: string, runId: number, unique: string): string {
   return `.slotkeeper-${shortened(installation)}-${runId}-${unique}.partial`;
 }
@@ -27,7 +30,7 @@ export async function makeFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
 }
 
-/** The runs of this installation that have unfinished files here, and the files. */
+/** The unfinished files of this installation in the folder, with their runs. */
 export async function listUnfinished(folder: string, installation: string): Promise<{ runId: number; name: string }[]> {
   return (await readdir(folder)).flatMap((name) => {
     const [, owner, runId] = UNFINISHED.exec(name) ?? [];
@@ -35,13 +38,16 @@ export async function listUnfinished(folder: string, installation: string): Prom
   });
 }
 
-/** Gives a file its final name; from then on it is there after a power cut, too. */
+/** Gives a file its final name; once this resolves, the file survives a power failure. */
 export async function publish(folder: string, unfinished: string, finished: string): Promise<void> {
   await rename(join(folder, unfinished), join(folder, finished));
   await syncToDisk(folder);
 }
 
-/** Removes all finished backups of this installation but `current` and the newest others; returns how many went. */
+/**
+ * Removes the finished backups of this installation except `current` and the newest `keep - 1` others; returns how
+ * many.
+ */
 export async function removeOlder(
   folder: string,
   installation: string,
@@ -56,7 +62,7 @@ export async function removeOlder(
   return old.length;
 }
 
-/** The newest first; of the same second the later run. */
+/** Newest first; within the same second, the later run first. */
 function byAge(left: string, right: string): number {
   const [, , leftTime = '', leftRun = ''] = FINISHED.exec(left) ?? [];
   const [, , rightTime = '', rightRun = ''] = FINISHED.exec(right) ?? [];

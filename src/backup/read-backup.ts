@@ -1,4 +1,4 @@
-// Reads the file of a backup, and says in a sentence what is wrong with one.
+// Reads a backup file and checks it.
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -18,26 +18,28 @@ import {
   type TableInManifest,
 } from './archive.ts';
 
-/** A hundred times what one has. */
+/** About a hundred times the size of a real one. */
 const MAX_MANIFEST_BYTES = 1_000_000;
-/** How every ZIP archive with an entry begins. */
+/** The first bytes of every ZIP archive that has an entry. */
 const ZIP_SIGNATURE = Buffer.from('PK\x03\x04');
 const READ_BYTES = 1 << 20;
 
 export interface VerifyOptions {
   signal?: AbortSignal;
-  /** How far it has come, 0 to 1. */
+  /** Called with the fraction that is done, 0 to 1. */
   progress?(fraction: number): void;
 }
 
-/** The manifest of a file that is whole: every byte of it, and every table in it, was checked. Throws a BackupFault else. */
+/**
+ * Checks every byte of a file and every table in it, and returns its manifest. Throws a BackupFault if it is damaged.
+ */
 export async function verifyBackup(path: string, options: VerifyOptions = {}): Promise<Manifest> {
   const backup = await openBackup(path, options);
   await backup.close();
   return backup.manifest;
 }
 
-/** A file that was found to be whole. It stays open, so that what is read later is what was checked. */
+/** A file that was found intact. It stays open, so that what is read later is what was checked. */
 export class OpenBackup {
   readonly manifest: Manifest;
   readonly name: string;
@@ -68,7 +70,7 @@ interface Contents {
   entries: ReadonlyMap<string, yauzl.Entry>;
 }
 
-/** Opens and checks a file. Throws a BackupFault that says what is wrong with it. */
+/** Opens and checks a file. Throws a BackupFault if it cannot be read or is damaged. */
 export async function openBackup(path: string, { signal, progress }: VerifyOptions = {}): Promise<OpenBackup> {
   const name = basename(path);
   const file = await open(path, 'r').catch((error: unknown) => {
@@ -89,7 +91,7 @@ export async function openBackup(path: string, { signal, progress }: VerifyOptio
   }
 }
 
-/** The file is gone through twice: as it is, which is the first half of the work, and unpacked. */
+/** The file is read twice: as it is, which counts as the first half of the work, and unpacked. */
 class ReadingMeter {
   readonly #progress: (fraction: number) => void;
   #unpacked = 0;
@@ -116,7 +118,7 @@ class ReadingMeter {
   }
 }
 
-/** The last bytes first: they are missing from most files that are cut off, or no backup at all. */
+/** Looks at the first and last bytes before it hashes the rest: truncated files and other files fail at once. */
 async function checkSeal(
   file: FileHandle,
   name: string,
@@ -126,20 +128,18 @@ async function checkSeal(
   const { size } = await file.stat();
   const start = await readAt(file, 0, ZIP_SIGNATURE.length);
   if (!start.equals(ZIP_SIGNATURE))
-    throw new BackupFault(`${name} is no backup of Slotkeeper, or its beginning is damaged.`);
+    throw new BackupFault(`${name} is not a Slotkeeper backup, or its beginning is damaged.`);
   const end = size - SEAL_BYTES;
   const seal = (await readAt(file, Math.max(0, end), SEAL_BYTES)).toString('latin1');
   if (!/^[0-9a-f]{64}$/.test(seal)) {
-    throw new BackupFault(
-      `${name} is damaged: it does not end in its checksum, so it is cut off or something was added.`,
-    );
+    throw new BackupFault(`${name} is damaged: it does not end with its checksum, so it was truncated or extended.`);
   }
   const hash = createHash('sha256');
   const buffer = Buffer.alloc(READ_BYTES);
   for (let position = 0; position < end; ) {
     signal?.throwIfAborted();
     const { bytesRead } = await file.read(buffer, 0, Math.min(READ_BYTES, end - position), position);
-    if (bytesRead === 0) throw new BackupFault(`${name} is being cut off while it is read.`);
+    if (bytesRead === 0) throw new BackupFault(`${name} was truncated while it was read.`);
     hash.update(buffer.subarray(0, bytesRead));
     position += bytesRead;
     meter.read(position / end);
@@ -160,7 +160,7 @@ async function listEntries(file: FileHandle, name: string): Promise<Contents> {
     for await (const entry of zip.eachEntry()) entries.set(entry.fileName, entry);
     return { zip, entries };
   } catch (error) {
-    throw new BackupFault(`${name} is no backup of Slotkeeper: ${reasonOf(error)}.`);
+    throw new BackupFault(`${name} is not a Slotkeeper backup: ${reasonOf(error)}.`);
   }
 }
 
@@ -173,7 +173,7 @@ function readEntry(zip: yauzl.ZipFile, entries: Contents['entries'], name: strin
 async function readManifest({ zip, entries }: Contents, name: string): Promise<Manifest> {
   const entry = entries.get(MANIFEST_ENTRY);
   if (entry === undefined || entry.uncompressedSize > MAX_MANIFEST_BYTES) {
-    throw new BackupFault(`${name} is no backup of Slotkeeper: it has no manifest.`);
+    throw new BackupFault(`${name} is not a Slotkeeper backup: it has no manifest.`);
   }
   const chunks: Buffer[] = [];
   for await (const chunk of (await zip.openReadStreamPromise(entry)) as AsyncIterable<Buffer>) chunks.push(chunk);
@@ -181,7 +181,7 @@ async function readManifest({ zip, entries }: Contents, name: string): Promise<M
   checkFormat(content, name);
   const parsed = manifestSchema.safeParse(content);
   if (parsed.success) return parsed.data;
-  throw new BackupFault(`${name} is no backup of Slotkeeper: its manifest has another form.`);
+  throw new BackupFault(`${name} is not a Slotkeeper backup: its manifest is invalid.`);
 }
 
 function parseJson(text: string): unknown {
@@ -192,12 +192,12 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Looked at before all else: what a later format means is not known here. */
+/** Checked first: this version cannot know what a later format means. */
 function checkFormat(content: unknown, name: string): void {
   const format = typeof content === 'object' && content !== null && 'format' in content ? content.format : undefined;
   if (typeof format === 'number' && format > FORMAT) {
     throw new BackupFault(
-      `${name} was written by a newer version of Slotkeeper (format ${format}, this one reads up to ${FORMAT}): use that version.`,
+      `${name} was written by a newer version of Slotkeeper (format ${format}; this version reads up to ${FORMAT}): use that version.`,
     );
   }
 }
@@ -206,7 +206,7 @@ function checkEntries({ entries }: Contents, { tables }: Manifest, name: string)
   const expected = [...tables.map((table) => entryOf(table.name)), MANIFEST_ENTRY];
   const found = [...entries.keys()];
   if (expected.toSorted().join() === found.toSorted().join()) return;
-  throw new BackupFault(`${name} is damaged: its manifest names other tables than it holds.`);
+  throw new BackupFault(`${name} is damaged: its tables are not those in its manifest.`);
 }
 
 async function checkTable(
@@ -223,10 +223,10 @@ async function checkTable(
     meter.unpacked(chunk.length);
   }
   if (isSame(digest.result(), table)) return;
-  throw new BackupFault(`${name} is damaged: the rows of ${table.name} are not those that its manifest tells of.`);
+  throw new BackupFault(`${name} is damaged: the rows of ${table.name} do not match its manifest.`);
 }
 
-/** Whether what was read is what the manifest says. */
+/** Whether what was read matches the manifest. */
 export function isSame(read: ReturnType<Digest['result']>, { rows, bytes, sha256 }: TableInManifest): boolean {
   return read.rows === rows && read.bytes === bytes && read.sha256 === sha256;
 }

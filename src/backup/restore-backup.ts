@@ -1,4 +1,5 @@
-// Fills an empty database from a backup, in one transaction: killed at any moment, it leaves the database as it was.
+// Fills an empty database from a backup in one transaction: if it is killed at any moment, the database stays as it
+// was.
 import { pipeline } from 'node:stream/promises';
 import { type EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { PostgresDialect, type PostgresPoolClient } from 'kysely';
@@ -12,10 +13,10 @@ import { holdInstallation } from './installation.ts';
 import { isSame, type OpenBackup } from './read-backup.ts';
 import { copyIn, copyOut, ourTables, readShapes, setUpSession, type TableShape } from './tables.ts';
 
-/** Their only row is made by a migration. */
+/** Tables whose only row, or all rows, migrations insert. */
 const FILLED_BY_MIGRATIONS = ['event_log', 'retention', 'installation', MIGRATIONS_TABLE];
 
-/** Calls `say` with what it does. Throws a BackupFault where the file and the database do not fit together. */
+/** Reports progress through `say`. Throws a BackupFault if the backup cannot be restored into the database. */
 export async function restoreBackup(
   databaseUrl: string,
   backup: OpenBackup,
@@ -26,7 +27,8 @@ export async function restoreBackup(
   const client = await connect(databaseUrl, 'slotkeeper restore');
   try {
     await setUpSession(client);
-    // A server that starts waits here until the restore is done or has failed, and a restore until the server has migrated.
+    // A server that starts meanwhile waits for this lock until the restore has ended, and a restore until the server
+    // has migrated.
     await lockMigrations(client);
     const orm = await openOn(client, databaseUrl);
     try {
@@ -48,22 +50,24 @@ export async function restoreBackup(
   }
 }
 
-/** The backup's migrations are the first ones of this version's, or another line of versions has made it. */
+/** The backup's migrations must be the first ones of this version's. */
 async function checkVersion({ manifest, name }: OpenBackup): Promise<void> {
   const inCode = await readMigrationsInCode();
   const { migrations, version } = manifest;
   const unknown = migrations.filter((migration) => !inCode.includes(migration));
   if (unknown.length > 0) {
     throw new BackupFault(
-      `${name} was made by a newer version of Slotkeeper, ${version} (its tables have ${unknown.join(', ')}): restore it with that version.`,
+      `${name} was made by a newer version of Slotkeeper, ${version} (it has the migrations ${unknown.join(', ')}): restore it with that version.`,
     );
   }
   if (migrations.join() !== inCode.slice(0, migrations.length).join()) {
-    throw new BackupFault(`${name} was made by a version of Slotkeeper, ${version}, that this one does not follow on.`);
+    throw new BackupFault(
+      `${name} was made by Slotkeeper ${version}, whose migrations this version does not continue.`,
+    );
   }
 }
 
-/** An ORM whose every query goes through this one connection, so that migrations and COPY share its transaction. */
+/** An ORM that sends every query over this one connection, so that migrations and COPY share its transaction. */
 function openOn(client: pg.Client, databaseUrl: string): Promise<MikroORM> {
   const query = client.query.bind(client) as PostgresPoolClient['query'];
   const onlyClient = { query, release: () => undefined };
@@ -72,9 +76,9 @@ function openOn(client: pg.Client, databaseUrl: string): Promise<MikroORM> {
 }
 
 /**
- * That nobody has used the database: no table of ours has a row that its migrations did not make. The tables stay locked,
- * so that a server which has just migrated them and is about to make its first admin waits, and then finds the users of
- * the backup.
+ * Checks that the database is unused: no table of ours has a row that its migrations did not insert. The tables stay
+ * locked, so that a server which has just migrated them and is about to create its first admin waits, and then finds
+ * the users of the backup.
  */
 async function checkEmpty(client: pg.Client, em: EntityManager, { migrations }: Manifest): Promise<void> {
   const present = await readShapes(client, [...ourTables(em), MIGRATIONS_TABLE]);
@@ -84,13 +88,14 @@ async function checkEmpty(client: pg.Client, em: EntityManager, { migrations }: 
     const names = present.map(({ name }) => pg.escapeIdentifier(name)).join(', ');
     await client.query(`lock table ${names} in access exclusive mode`);
   }
-  // Once more under the locks; the first look was for those who use the database, lest they wait for them.
+  // Checked again under the locks. The first check is without them, so that a database in use is refused without making
+  // it wait.
   for (const { name } of used) await refuseRows(client, name);
   if (!present.some(({ name }) => name === MIGRATIONS_TABLE)) return;
   const { rows } = await client.query<{ name: string }>(`select name from ${MIGRATIONS_TABLE} order by id`);
   if (rows.every(({ name }) => migrations.includes(name))) return;
   throw new BackupFault(
-    'The database has newer tables than the backup, though empty ones: give it a new, empty database.',
+    'The database has tables that are newer than the backup, though empty: restore into a new, empty database.',
   );
 }
 
@@ -100,11 +105,11 @@ async function refuseRows(client: pg.Client, table: string): Promise<void> {
   );
   if (rows[0]?.found !== true) return;
   throw new BackupFault(
-    `The database is in use: there are rows in ${table}. A backup is restored into an empty database only.`,
+    `The database is in use: there are rows in ${table}. A backup can only be restored into an empty database.`,
   );
 }
 
-/** All of this version's migrations unless told otherwise. */
+/** Applies `migrations`, or all of this version's. */
 async function migrateTo(orm: MikroORM, em: EntityManager, migrations?: string[]): Promise<void> {
   await orm.migrator.up({
     ...(migrations === undefined ? {} : { migrations }),
@@ -113,12 +118,12 @@ async function migrateTo(orm: MikroORM, em: EntityManager, migrations?: string[]
 }
 
 async function fill(client: pg.Client, backup: OpenBackup, table: TableInManifest): Promise<void> {
-  // The row that a migration made.
+  // The row that a migration inserted.
   await client.query(`delete from ${pg.escapeIdentifier(table.name)}`);
   await pipeline(await backup.read(table.name), client.query(copyFrom(copyIn(table.name, table.columns))));
 }
 
-/** Reads all tables again: what is in the database is what the manifest says, to the byte. */
+/** Reads all tables back and compares them with the manifest, to the byte. */
 async function verify(client: pg.Client, { tables }: Manifest): Promise<void> {
   const shapes = new Map(
     (
@@ -131,7 +136,7 @@ async function verify(client: pg.Client, { tables }: Manifest): Promise<void> {
   for (const table of tables) {
     const shape = shapes.get(table.name);
     if (shape !== undefined && (await holds(client, shape, table))) continue;
-    throw new BackupFault(`The table ${table.name} is not as it was in the backup; nothing was restored.`);
+    throw new BackupFault(`The table ${table.name} differs from the backup; nothing was restored.`);
   }
 }
 
@@ -143,7 +148,7 @@ async function holds(client: pg.Client, shape: TableShape, table: TableInManifes
   return isSame(digest.result(), table);
 }
 
-/** What makes of the rows an installation: counters, a log of its own, the present tables, and a runner that is held. */
+/** Turns the rows into an installation: sequences, a new log id, this version's tables, and held runners. */
 async function finish(client: pg.Client, orm: MikroORM, em: EntityManager, backup: OpenBackup): Promise<void> {
   const { tables, createdAt } = backup.manifest;
   for (const { name, next } of tables) {
@@ -155,7 +160,7 @@ async function finish(client: pg.Client, orm: MikroORM, em: EntityManager, backu
       );
     }
   }
-  // Cursors that the original hands out after the backup would name other events here, whatever server this is.
+  // Cursors that the original issued after the backup would point to other events here.
   await client.query('update event_log set log_id = gen_random_uuid()');
   await migrateTo(orm, em);
   await holdInstallation(em, `It was restored from ${backup.name}, a backup of ${createdAt}.`);

@@ -1,37 +1,37 @@
-// Which tables a backup holds, and how their rows are written and read so that equal rows are equal bytes, whatever the
-// server, its settings and the order in which the rows lie there.
+// Which tables a backup holds, and how their rows are written and read: equal rows give equal bytes on every server,
+// whatever its settings and the physical order of the rows.
 import type { EntityManager, EntityName } from '@mikro-orm/postgresql';
 import pg from 'pg';
 import { entities } from '../entities/index.ts';
 
 /**
- * Not in a backup: `runner` is the list of processes that are alive, which no copy has, and `installation` says which
- * installation a database is, and a copy is another one. Nor is the schema of the job engine: a job is the right to make
- * an attempt, and a run without its job gets a new one from any runner (see `src/runner/recovery.ts`).
+ * Not in a backup. `runner` lists the live processes, of which a copy has none; `installation` identifies an
+ * installation, and a copy is another one. The job engine's schema is left out too: a job is the right to make an
+ * attempt, and any runner gives a run without a job a new one (see `src/runner/recovery.ts`).
  */
 export const TABLES_LEFT_OUT: readonly string[] = ['runner', 'installation'];
 
-/** All tables of this version, each after those that it refers to, as the list of entities has them. */
+/** All tables of this version, each after those that it references, in the order of the list of entities. */
 export function ourTables(em: EntityManager): string[] {
   return entities.map((entity: EntityName) => em.getMetadata(entity).tableName);
 }
 
-/** The same without those that are in no backup. */
+/** The same without `TABLES_LEFT_OUT`. */
 export function tablesInBackup(em: EntityManager): string[] {
   return ourTables(em).filter((name) => !TABLES_LEFT_OUT.includes(name));
 }
 
 export interface TableShape {
   name: string;
-  /** Without those that the database computes. */
+  /** Without generated columns. */
   columns: string[];
-  /** The primary key, as SQL, in an order that does not depend on the database's collation. */
+  /** The columns of the primary key as SQL for ORDER BY, independent of the database's collation. */
   order: string;
-  /** Columns that count by themselves, and their sequences, as SQL. */
+  /** The columns with a sequence, and the sequences' names as SQL. */
   sequences: { column: string; sequence: string }[];
 }
 
-/** What tables there are of those named, as the connection's transaction sees them; in the order given. */
+/** Those of the named tables that exist, as the connection's transaction sees them, in the given order. */
 export async function readShapes(client: pg.ClientBase, names: readonly string[]): Promise<TableShape[]> {
   const { rows } = await client.query<TableShape>(
     `select c.relname::text as name,
@@ -51,7 +51,7 @@ export async function readShapes(client: pg.ClientBase, names: readonly string[]
   return rows;
 }
 
-/** Makes the session write and read values alike on every server, and wait for as long as it takes. */
+/** Makes the session write and read values in the same way on every server, without time limits. */
 export async function setUpSession(client: pg.ClientBase): Promise<void> {
   await client.query(
     `set client_encoding to 'UTF8'; set time zone 'UTC'; set datestyle to 'ISO, YMD'; set intervalstyle to 'postgres';
@@ -72,7 +72,7 @@ export function copyIn(name: string, columns: readonly string[]): string {
   return `copy ${pg.escapeIdentifier(name)} (${columnList(columns)}) from stdin`;
 }
 
-/** The next value of each column that counts by itself. */
+/** The next value of each column with a sequence. */
 export async function readNext(client: pg.ClientBase, { sequences }: TableShape): Promise<Record<string, number>> {
   const next: Record<string, number> = {};
   for (const { column, sequence } of sequences) {

@@ -1,4 +1,4 @@
-// Writes one moment of the database to a file, as streams from end to end: memory does not grow with the tables.
+// Writes a snapshot of the database to a file. It streams from end to end: memory does not grow with the tables.
 import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -24,22 +24,21 @@ import {
 import { readProductVersion } from './product-version.ts';
 import { copyOut, readNext, readShapes, setUpSession, type TableShape, tablesInBackup } from './tables.ts';
 
-/** Reserves the place of the seal. */
+/** Reserves the bytes of the seal. */
 const PLACEHOLDER = '0'.repeat(SEAL_BYTES);
-/** Much faster than the default of 6, for files that are a tenth larger. */
+/** Much faster than the default, 6; files become a tenth larger. */
 const COMPRESSION_LEVEL = 3;
 
 interface WriteOptions {
-  /** Ends the work at its next step; nothing waits for the database. */
+  /** Ends the work at its next step, without waiting for the database. */
   signal: AbortSignal;
-  /** How far it has come, 0 to 1, by the size of the tables. */
+  /** Called with the fraction that is done, 0 to 1, by the size of the tables. */
   progress(fraction: number): void;
 }
 
 /**
- * Writes all tables as of one moment to a new file that only this account can read, and makes sure that it is on the disk.
- * Takes no lock but the one of a reader: nobody waits for it, except a migration that changes a table. What it leaves
- * behind where it fails is its caller's to remove.
+ * Writes a snapshot of all tables to a new file that only this account can read, and syncs it to disk. It takes only a
+ * reader's locks, for which nothing but a migration that changes a table waits. On failure the caller removes the file.
  */
 export async function writeBackup(
   em: EntityManager,
@@ -58,21 +57,21 @@ export async function writeBackup(
     const meter = new Meter(sizes, progress);
     const archive = archiveOf(client, shapes, meter, manifest);
     const file = await open(path, 'wx', 0o600);
-    // Once done, the bytes are on the disk; done or failed, the file is closed.
+    // On success the bytes are on the disk; the file is closed in any case.
     await pipeline(archive, sealed, file.createWriteStream({ flush: true }), { signal });
     return manifest;
   } finally {
     signal.removeEventListener('abort', stop);
-    // One with a query under way is cut off, not waited for.
+    // A running query is not waited for.
     await client.end();
   }
 }
 
-/** The server may be sorting, and would notice only at its next row that nobody reads any more. */
+/** The server may be sorting, and would notice a closed connection only when it sends the next row. */
 async function cancel(em: EntityManager, client: pg.Client & { processID?: number }): Promise<void> {
   const { processID } = client;
   if (processID === undefined) return;
-  // Where it fails, the connection is closed all the same.
+  // If it fails, the connection is closed anyway.
   await em
     .fork()
     .execute('select pg_cancel_backend(?)', [processID])
@@ -82,13 +81,13 @@ async function cancel(em: EntityManager, client: pg.Client & { processID?: numbe
 interface Snapshot {
   head: Omit<Manifest, 'tables'>;
   shapes: TableShape[];
-  /** By table, in bytes, about. */
+  /** Approximate bytes by table. */
   sizes: Map<string, number>;
 }
 
 /**
- * The tables are locked before the snapshot is taken: a migration that rewrites one would make it look empty to a
- * snapshot from before. A database that newer code has migrated is left to that code, which knows all of its tables.
+ * The tables are locked before the snapshot is taken: to an older snapshot, a table that a migration has rewritten
+ * since looks empty. A database that newer code has migrated is refused: only that code knows all of its tables.
  */
 async function beginSnapshot(em: EntityManager, client: pg.Client): Promise<Snapshot> {
   const names = tablesInBackup(em);
@@ -99,7 +98,7 @@ async function beginSnapshot(em: EntityManager, client: pg.Client): Promise<Snap
   const applied = migrations.map(({ name }) => name);
   if (applied.join() !== (await readMigrationsInCode()).join()) {
     throw new BackupFault(
-      'The database has been migrated by another version of Slotkeeper: its runners make backups of it.',
+      'The database was migrated by another version of Slotkeeper: a runner of that version must make the backup.',
     );
   }
   const { rows } = await client.query<{ now: string; version: string; uuid: string }>(
@@ -107,7 +106,7 @@ async function beginSnapshot(em: EntityManager, client: pg.Client): Promise<Snap
      from installation`,
   );
   const [row] = rows;
-  if (row === undefined) throw new Error('the installation has lost its row');
+  if (row === undefined) throw new Error('the table installation has no row');
   const { rows: sizes } = await client.query<{ name: string; bytes: number }>(
     `select relname::text as name, pg_table_size(oid)::float8 as bytes from pg_class
      where relnamespace = current_schema()::regnamespace and relname = any($1::text[])`,
@@ -129,7 +128,7 @@ async function beginSnapshot(em: EntityManager, client: pg.Client): Promise<Snap
   };
 }
 
-/** Tells how far the work has come. A table counts as its size on the disk, which is near what is read of it. */
+/** Reports progress. A table counts with its size on disk, which is close to the bytes that are read of it. */
 class Meter {
   readonly #sizes: ReadonlyMap<string, number>;
   readonly #total: number;
@@ -157,7 +156,9 @@ class Meter {
   }
 }
 
-/** The archive as it comes into being; `manifest.tables` is filled on the way. A source that fails ends it with its error. */
+/**
+ * The archive as a stream, which fills `manifest.tables` on the way. An error of a source destroys it with that error.
+ */
 function archiveOf(client: pg.Client, shapes: readonly TableShape[], meter: Meter, manifest: Manifest): Readable {
   const zip = new ZipFile();
   const output = zip.outputStream as Readable;
@@ -172,7 +173,7 @@ function archiveOf(client: pg.Client, shapes: readonly TableShape[], meter: Mete
       source.once('error', fail);
       take(null, source);
     });
-  // One after another, each begun when its turn comes: the connection can do one thing at a time.
+  // Entries are read one after another, each started when its turn comes: the connection runs one query at a time.
   for (const shape of shapes) add(entryOf(shape.name), tableContent(client, shape, meter, manifest.tables));
   add(MANIFEST_ENTRY, manifestContent(manifest));
   zip.end({ comment: PLACEHOLDER, forceZip64Format: false });
@@ -191,9 +192,9 @@ async function* tableContent(
   yield* digested(meter.measure(name, copy), digest);
   const result = digest.result();
   const next = await readNext(client, shape);
-  // Known once the connection was free for another question.
+  // Known only now, after another query on the same connection.
   if (copy.rowCount !== result.rows) {
-    throw new Error(`PostgreSQL sent ${copy.rowCount} rows of ${name}, and ${result.rows} came`);
+    throw new Error(`PostgreSQL sent ${copy.rowCount} rows of ${name}, received ${result.rows}`);
   }
   tables.push({ name, columns, ...result, next });
 }

@@ -51,17 +51,17 @@ export function findNeverDue(rule: RepeatRule, timeZone: string): RuleFault | nu
 function findRangeFault(field: NumberField, value: number | null): RuleFault | null {
   const [least, most] = RULE_RANGES[field];
   if (value === null || (Number.isInteger(value) && value >= least && value <= most)) return null;
-  return { field, message: `${field} is ${value}; accepted are whole numbers from ${least} to ${most}, or null` };
+  return { field, message: `${field} must be a whole number from ${least} to ${most} or null, got ${value}` };
 }
 
 function findDateFault({ start, end }: RepeatRule): RuleFault | null {
   for (const [field, value] of Object.entries({ start, end }) as ['start' | 'end', string | null][]) {
     if (value === null || parseDay(value) !== null) continue;
-    const accepted = `a date that exists, as YYYY-MM-DD, from ${formatDay(FIRST_DAY)} to ${formatDay(LAST_DAY)}, or null`;
-    return { field, message: `${field} is ${JSON.stringify(value)}; accepted is ${accepted}` };
+    const accepted = `a date that exists, as YYYY-MM-DD, from ${formatDay(FIRST_DAY)} to ${formatDay(LAST_DAY)} or null`;
+    return { field, message: `${field} must be ${accepted}, got ${JSON.stringify(value)}` };
   }
   if (start === null || end === null || start <= end) return null;
-  return { field: 'end', message: `end is ${end}, before start ${start}; accepted is the same date or a later one` };
+  return { field: 'end', message: `end must not be before start (${start}), got ${end}` };
 }
 
 function findIntervalFault({ intervalDays, start }: RepeatRule): RuleFault | null {

@@ -23,7 +23,7 @@ interface ApplyCommandOptions {
   as?: string;
 }
 
-/** Makes the tasks here those of the file. */
+/** Makes the tasks here match the file. */
 export async function apply(options: ApplyCommandOptions, { releasers, output }: CommandContext): Promise<void> {
   const { file: from, dryRun = false, delete: remove = false, force = false } = options;
   const settings = readSettings();
@@ -52,22 +52,22 @@ export async function apply(options: ApplyCommandOptions, { releasers, output }:
   output.result(`${shown}\n${outcome}`, jsonOf(plan, addedIds));
 }
 
-/** The admin of the name, or the first one. */
+/** The admin of that name, or the first admin. */
 async function findActor(em: EntityManager, name: string | undefined): Promise<User> {
   const admins = await em.find(User, { role: 'ADMIN', disabledAt: null }, { orderBy: { id: 'asc' } });
   const actor = name === undefined ? admins[0] : admins.find((admin) => admin.name === name);
   if (actor !== undefined) return actor;
   const names = admins.map((admin) => JSON.stringify(admin.name)).join(', ');
-  throw new OperatorError(`--as is ${JSON.stringify(name)}; accepted is the name of an admin: ${names}.`);
+  throw new OperatorError(`--as must be the name of an admin (${names}), got ${JSON.stringify(name)}.`);
 }
 
-/** An export of the wrong database is such a file, and with it would go every task here. */
+/** An export of the wrong, empty database is such a file, and would delete every task here. */
 function refuseEmpty({ tasks, faults }: TasksFile, from: string): void {
   if (tasks.length + faults.length > 0) return;
-  throw new OperatorError(`${from} has no tasks, and --delete would delete every task here; --force does that.`);
+  throw new OperatorError(`${from} has no tasks, so --delete would delete every task here: add --force to do that.`);
 }
 
-/** The plan for scripts. A task that is to be added has an id where the file or the database gives it one. */
+/** The plan for scripts. A task to add has an id if the file or the database gave it one. */
 function jsonOf({ add, change, remove, left, same, conflicts }: TaskPlan, addedIds: readonly number[] = []) {
   return {
     add: add.map(({ id, name }, index) => ({ id: addedIds[index] ?? id, name })),

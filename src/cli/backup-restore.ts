@@ -9,15 +9,15 @@ import type { Releasers } from '../lib/releasers.ts';
 import { readSettings, type Settings } from '../settings.ts';
 import type { CommandContext } from './run-command.ts';
 
-const MASTER_KEY_WANTED =
-  'The API secrets in it are sealed with the master key of the original: set MASTER_KEY, or put its master.key into DATA_DIR, before the start.';
-const HELD = 'Its runners are held, so that a copy fires nothing. If it is the real one now: npm run resume';
+const MASTER_KEY_NEEDED =
+  'Its API secrets are encrypted with the master key of the original: set MASTER_KEY, or copy its master.key into DATA_DIR, before the start.';
+const HELD = 'Its runners are held, so that a copy runs no task. To make it the live installation: npm run resume';
 
 interface RestoreOptions {
   file: string;
 }
 
-/** Fills the empty database that the settings name, as a start reads them. */
+/** Restores a backup into the empty database of the settings. */
 export async function restore({ file }: RestoreOptions, { releasers, output }: CommandContext): Promise<void> {
   const settings = readSettings();
   const backup = await openBackup(file);
@@ -27,15 +27,15 @@ export async function restore({ file }: RestoreOptions, { releasers, output }: C
   await restoreBackup(url, backup, output.say);
   const { createdAt } = backup.manifest;
   const opens = await opensSecrets(settings, url, releasers);
-  const restored = `Restored ${file}, of ${createdAt}, and compared every row.`;
-  output.result([restored, ...(opens ? [] : [MASTER_KEY_WANTED]), HELD].join('\n'), {
+  const restored = `Restored ${file}, made at ${createdAt}, and compared every row.`;
+  output.result([restored, ...(opens ? [] : [MASTER_KEY_NEEDED]), HELD].join('\n'), {
     file,
     createdAt,
     opensSecrets: opens,
   });
 }
 
-/** Whether the master key that a start would use here is the one of the backup. */
+/** Whether a start with these settings would use the backup's master key. */
 async function opensSecrets(settings: Settings, url: string, releasers: Releasers): Promise<boolean> {
   const key = settings.MASTER_KEY ?? (await readMasterKey(settings.DATA_DIR));
   if (key === null) return false;

@@ -5,12 +5,12 @@ interface VerifyOptions {
   file: string;
 }
 
-/** Whether a backup is whole, and what is in it. */
+/** Checks that a backup is intact, and lists its tables. */
 export async function verify({ file }: VerifyOptions, { output }: CommandContext): Promise<void> {
   const { createdAt, version, schemaVersion, postgresql, installation, tables } = await verifyBackup(file);
   const lines = [
     ...tables.map(({ name, rows }) => `${name}: ${rows} rows`),
-    `${file} is whole: made at ${createdAt} by Slotkeeper ${version} (${schemaVersion}) on PostgreSQL ${postgresql}.`,
+    `${file} is intact: made at ${createdAt} by Slotkeeper ${version} (${schemaVersion}) on PostgreSQL ${postgresql}.`,
   ];
   const counts = tables.map(({ name, rows }) => ({ name, rows }));
   output.result(lines.join('\n'), {

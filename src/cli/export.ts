@@ -5,13 +5,13 @@ import { jsonOutput } from './output.ts';
 import type { CommandContext } from './run-command.ts';
 
 interface ExportOptions {
-  /** The path of a file; standard output where there is none. */
+  /** The path of a file; standard output unless given. */
   to?: string;
 }
 
 /** Writes all tasks as JSON. */
 export async function exportTasks({ to }: ExportOptions, { releasers, output }: CommandContext): Promise<void> {
-  // What it says meanwhile does not belong into the file.
+  // Messages go to standard error: standard output may be the file.
   const { orm } = await openStarted(readSettings(), releasers, jsonOutput.say, 'read');
   if (to === undefined) return writeTasks(orm.em, process.stdout);
   await writeTasksFile(orm.em, to);

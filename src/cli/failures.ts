@@ -8,20 +8,20 @@ export const EXIT = { done: 0, failed: 1, usedWrongly: 2 } as const;
 
 const SQL_STATE = /^(?=.*\d)[0-9A-Z]{5}$/;
 
-/** The command line, or what came on standard input, is not what the command takes. The message is a sentence. */
+/** The command line or the standard input is not what the command takes. The message is a sentence. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** Prints what is wrong with how a command was called, in one line on standard error, and sets the exit status. */
+/** Prints what is wrong with a command line, in one line on standard error, and sets the exit status. */
 export function reportMisuse(sentence: string, command: Command): void {
   process.stderr.write(`${sentence} See ${pathOf(command)} --help.\n`);
   process.exitCode = EXIT.usedWrongly;
 }
 
 /**
- * Prints why a command failed and sets the exit status. What the operator can mend is one sentence on standard error;
- * anything else shows where it happened.
+ * Prints why a command failed on standard error and sets the exit status. A failure that the operator can fix is one
+ * sentence; any other is printed with its stack.
  */
 export function reportFailure(error: unknown): void {
   process.stderr.write(`${describeFailure(error)}\n`);
@@ -30,12 +30,18 @@ export function reportFailure(error: unknown): void {
 
 function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (error instanceof OperatorError || error instanceof Fault) return error.message;
+  if (error instanceof OperatorError || error instanceof Fault) return asSentence(error.message);
   const code = codeOf(error);
-  return code !== undefined && SQL_STATE.test(code) ? `PostgreSQL refuses it: ${error.message}` : String(error.stack);
+  if (code === undefined || !SQL_STATE.test(code)) return String(error.stack);
+  return asSentence(`PostgreSQL refused the statement: ${error.message}`);
 }
 
-/** A command with those above it: `slotkeeper backup verify`. */
+/** Ends a line with a full stop, with which not all messages come. A list on several lines stays as it is. */
+export function asSentence(text: string): string {
+  return text.includes('\n') || /[.?!]$/.test(text) ? text : `${text}.`;
+}
+
+/** The full name of a command: `slotkeeper backup verify`. */
 function pathOf(command: Command): string {
   return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
 }

@@ -13,7 +13,7 @@ interface ImportKeyOptions {
   role: Role;
 }
 
-/** Stores a key and secret that callers have already; done again it changes nothing. */
+/** Stores a key and secret that callers already have; idempotent. */
 export async function importKey(options: ImportKeyOptions, { releasers, output }: CommandContext): Promise<void> {
   const { key, userId, userName = null, role } = options;
   const secret = await readSecretInput();

@@ -26,7 +26,7 @@ interface ImportCommandOptions {
   history: boolean;
 }
 
-/** Brings the tasks of an old installation and their history here. */
+/** Imports the tasks of an old installation and their history. */
 export async function importTasks(options: ImportCommandOptions, { releasers, output }: CommandContext): Promise<void> {
   const { from, key, paused = false, dryRun: isDry = false } = options;
   const { say } = output;
@@ -42,18 +42,18 @@ export async function importTasks(options: ImportCommandOptions, { releasers, ou
   const classFaults = await findClassFaults(orm.em.fork(), tasks, new KnownClasses(taskClasses));
   const read = options.history ? readHistory : readNames;
   const { lines, ...history } = await read(orm.em, server, plan, { timeZone, isDry, say });
-  const tell = (told: ImportPlan, outcome: string) => {
+  const report = (reported: ImportPlan, outcome: string) => {
     const shown = { timeZone, classFaults, ...history, now: new Date() };
-    output.result([showPlan(told, shown), ...lines, outcome].join('\n'), jsonOf(told, shown));
+    output.result([showPlan(reported, shown), ...lines, outcome].join('\n'), jsonOf(reported, shown));
   };
-  if (isDry) return tell(plan, 'Nothing was stored (--dry-run).');
+  if (isDry) return report(plan, 'Nothing was stored (--dry-run).');
   const { userNames } = history;
   const applied = await applyImport(orm.em, tasks, { timeZone, paused, taskClasses, userNames, from: server.host });
-  // Until then the planner of statements takes the tables for as small as they were.
+  // Without it, PostgreSQL's query planner would still assume that the tables are as small as they were.
   await orm.em.fork().getConnection().execute('analyze task, repeat_item, schedule_version, imported_log');
-  // Runners arm their alarms anew, and those who follow the log see the tasks.
+  // Runners set their alarms again, and clients that follow the log see the tasks.
   await wake(orm.em.fork(), 'slotkeeper_schedule', 'slotkeeper_events');
-  tell(applied, paused ? 'Stored, and paused.' : 'Stored.');
+  report(applied, paused ? 'Stored, and paused.' : 'Stored.');
 }
 
 interface ReadOptions {
@@ -62,11 +62,11 @@ interface ReadOptions {
   say(text: string): void;
 }
 
-/** What of the histories is to be told. */
+/** What the output reports about the histories. */
 interface ReadHistory {
   userNames: Map<number, string>;
   historyLeft: Map<number, string>;
-  /** How many rows are new here, and how many were here before; null where none were asked for. */
+  /** How many rows are new here, and how many were here before; null with --no-history. */
   rows: { added: number; present: number } | null;
   lines: string[];
 }
@@ -86,13 +86,13 @@ async function readHistory(
   const lines = [`${added} rows of their history to add, ${rows - added} here already`];
   if (repeated > 0) {
     lines.push(
-      `? rows whose log_id something that happened to their task here has as well: ${repeated}; whoever tells rows apart by it sees one of two`,
+      `? rows whose log_id their task here already has: ${repeated}; clients that use log_id as a key see only one of the two`,
     );
   }
   return { userNames, historyLeft, rows: { added, present: rows - added }, lines };
 }
 
-/** Who does not want the history wants the names of the owners, which are told there alone. */
+/** Without the history, the names of the owners are still needed, and only the history has them. */
 async function readNames(_em: EntityManager, server: OldServer, { tasks, newUsers }: ImportPlan): Promise<ReadHistory> {
   const newcomers = new Set(newUsers);
   const wanted = tasks.map(({ task }) => task).filter(({ ownerId }) => newcomers.has(ownerId));

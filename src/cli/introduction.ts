@@ -1,4 +1,4 @@
-// What a start says on standard output once it serves.
+// What a start prints on standard output when it is ready.
 import type { App } from '../app.ts';
 import type { KeyAndSecret } from '../credentials/credentials.ts';
 import { signedQuery } from '../legacy/signature.ts';
@@ -16,19 +16,19 @@ export function introduction(
   }
   const head = `${held}Slotkeeper (${ROLE}) listens on ${address}`;
   if (firstAdmin === null) return head;
-  // A secret that somebody else keeps has no place in a log.
+  // A secret that comes from the settings does not belong in a log.
   const isGiven = ADMIN_API_SECRET !== undefined;
-  return `${head}\n${isGiven ? 'This is the first start; the admin has the API key that was given.' : firstSteps(address, firstAdmin)}`;
+  return `${head}\n${isGiven ? 'This is the first start; the admin has the API key of ADMIN_API_KEY.' : firstSteps(address, firstAdmin)}`;
 }
 
 function heldNotice({ heldBecause }: App['installation']): string {
-  return `No task runs: the runners of this installation are held. ${heldBecause} If it is the real one now: npm run resume`;
+  return `No task runs: the runners of this installation are held. ${heldBecause} To make it the live installation: npm run resume`;
 }
 
 function firstSteps(address: string, { key, secret }: KeyAndSecret): string {
   const query = JSON.stringify({ query: '{ viewer { name role } taskClasses { name } }' });
   return `
-This is the first start. The admin's API key is shown this once; keep it:
+This is the first start. The admin's API key is shown only once; keep it:
 
   ADMIN_API_KEY=${key}
   ADMIN_API_SECRET=${secret}

@@ -1,4 +1,4 @@
-// The entry that bin/slotkeeper.js starts, under the packaged Node and with a channel between the two.
+// The entry that bin/slotkeeper.js starts under the packaged Node, with an IPC channel between the two.
 import { followLauncher } from './launcher.ts';
 
 followLauncher();

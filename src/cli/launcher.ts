@@ -1,4 +1,4 @@
-// Who started us, and must neither be outlived nor keep a signal to itself.
+// The process that started us: we stop when it ends, and receive the signals that it gets.
 import { readFile } from 'node:fs/promises';
 import { startedByNpm } from '../settings.ts';
 
@@ -10,8 +10,8 @@ let isFollowing = false;
 const listeners = new Set<() => void>();
 
 /**
- * Takes the signals that `bin/slotkeeper.js` sends through its channel. Where nobody waits for one with
- * `onForwardedSignal`, it does what the signal itself would have done.
+ * Receives the signals that `bin/slotkeeper.js` sends through its channel. Without a listener of `onForwardedSignal`,
+ * the signal has its usual effect.
  */
 export function followLauncher(): void {
   isFollowing = true;
@@ -19,18 +19,20 @@ export function followLauncher(): void {
     if (listeners.size === 0) process.kill(process.pid, signal);
     for (const listener of listeners) listener();
   });
-  // It does not keep a command from ending.
+  // The channel must not keep a command alive.
   process.channel?.unref();
 }
 
-/** Calls back for each signal that the launcher has got; of one for the whole process group we get a copy as well. */
+/**
+ * Calls back for each signal that the launcher gets. A signal to the whole process group reaches us directly as well.
+ */
 export function onForwardedSignal(listener: () => void): void {
   listeners.add(listener);
 }
 
 /**
- * Calls `lost` once when what started us is gone: a launcher or a `npm start` that is killed would otherwise leave the
- * server behind with the port. Returns what ends the watch.
+ * Calls `lost` once when the process that started us has ended: a killed launcher or `npm start` would otherwise leave
+ * a server that holds the port. Returns a function that ends the watch.
  */
 export async function watchLauncher(lost: () => void): Promise<() => void> {
   if (isFollowing) {
@@ -43,8 +45,8 @@ export async function watchLauncher(lost: () => void): Promise<() => void> {
 }
 
 /**
- * There is often a shell between npm and us, so the parent's own parent is watched as well, where the system tells it
- * (Linux; elsewhere shells replace themselves).
+ * There is often a shell between npm and us, so the grandparent is watched as well where it is known (on Linux;
+ * elsewhere shells replace themselves).
  */
 async function watchParents(lost: () => void): Promise<() => void> {
   const parent = process.ppid;
@@ -59,10 +61,10 @@ async function watchParents(lost: () => void): Promise<() => void> {
   return () => clearInterval(timer);
 }
 
-/** The parent's pid of a process, or null where it cannot be told. */
+/** The parent's pid of a process, or null if unknown. */
 async function parentOf(pid: number): Promise<number | null> {
   try {
-    // pid (name) state ppid …; the name may hold blanks and parentheses.
+    // pid (name) state ppid …; the name may contain blanks and parentheses.
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
     return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
   } catch {

@@ -1,8 +1,8 @@
 /** What a command prints. */
 export interface Output {
-  /** What it does: a line on standard output; with `--json` on standard error. */
+  /** Progress: a line on standard output, with `--json` on standard error. */
   say(text: string): void;
-  /** What came of it, on standard output: `text`, with `--json` one line of JSON. */
+  /** The result, on standard output: `text`, with `--json` one line of JSON. */
   result(text: string, json: object): void;
 }
 

@@ -1,17 +1,17 @@
-// The command line: which commands there are, what each takes, and its help. What one does is in the file of its name,
-// which is loaded when it is asked for: help and usage errors do not wait for the database's modules.
+// The command line: the commands, their options and their help. What a command does is in the file of its name, which
+// is loaded only when the command runs, so that help and usage errors do not wait for the database's modules.
 import { Argument, Command, type CommanderError, InvalidArgumentError, Option } from 'commander';
 import packageFile from '../../package.json' with { type: 'json' };
 import type { Role } from '../entities/user.ts';
-import { EXIT, reportMisuse } from './failures.ts';
+import { asSentence, EXIT, reportMisuse } from './failures.ts';
 import { does } from './run-command.ts';
 
 const MAX_ID = 2_147_483_647;
-/** By name here, since the table of users takes a second to load; the type sees to it that none is missing. */
+/** Repeated here because the entity of users takes a second to load; the type ensures that none is missing. */
 const ROLES = Object.keys({ VIEWER: true, OPERATOR: true, ADMIN: true } satisfies Record<Role, true>);
 const JSON_OPTION = ['--json', 'print the result as one line of JSON'] as const;
 
-/** Runs the command that the arguments name. What it fails at, or how it is misused, is printed, and sets the exit status. */
+/** Runs the command that the arguments name. A failure or misuse is printed and sets the exit status. */
 export async function runSlotkeeper(args: readonly string[]): Promise<void> {
   const program = new Command('slotkeeper')
     .description('A task scheduler that accounts for every slot.')
@@ -37,7 +37,7 @@ function addServerCommands(program: Command): void {
     async () => (await import('./start.ts')).start,
   );
   does(
-    addCommand(program, 'resume', 'Let the runners of a restored installation begin.', ['slotkeeper resume']).option(
+    addCommand(program, 'resume', 'Start the held runners of a restored installation.', ['slotkeeper resume']).option(
       ...JSON_OPTION,
     ),
     async () => (await import('./resume.ts')).resume,
@@ -49,14 +49,14 @@ function addTaskCommands(program: Command): void {
     addCommand(
       program,
       'import',
-      'Bring tasks and their history from an old installation. Its secret is read from standard input.',
+      'Import tasks and their history from an old installation. Its secret is read from standard input.',
       ['slotkeeper import --from https://old.example/api/v1/api.php --key KEY --dry-run < file-with-the-secret'],
     )
       .requiredOption('--from <url>', 'the api.php of the old installation')
       .requiredOption('--key <key>', 'the key of an admin there')
       .option('--dry-run', 'show what would be done')
       .option('--paused', 'add all tasks paused')
-      .option('--no-history', 'leave the history there')
+      .option('--no-history', 'do not import the history')
       .option(...JSON_OPTION),
     async () => (await import('./import.ts')).importTasks,
   );
@@ -68,12 +68,12 @@ function addTaskCommands(program: Command): void {
     async () => (await import('./export.ts')).exportTasks,
   );
   does(
-    addCommand(program, 'apply', 'Make the tasks those of an exported file.', [
+    addCommand(program, 'apply', 'Make the tasks match an exported file.', [
       'slotkeeper apply tasks.json --dry-run',
       'slotkeeper apply tasks.json',
     ])
-      .argument('<file>', 'what `slotkeeper export` wrote')
-      .option('--dry-run', 'show what would be done; exits with 1 where it would be refused')
+      .argument('<file>', 'a file that `slotkeeper export` wrote')
+      .option('--dry-run', 'show what would be done; exits with 1 if it would be refused')
       .option('--delete', 'delete tasks that are not in the file')
       .option('--force', 'overwrite what changed since the export')
       .option('--as <admin>', 'the name of the admin who makes the changes (default: the first one)')
@@ -85,7 +85,7 @@ function addTaskCommands(program: Command): void {
 function addBackupCommands(program: Command): void {
   const backup = addCommand(program, 'backup', 'Check or restore a backup.', ['slotkeeper backup verify FILE']);
   does(
-    addCommand(backup, 'verify', 'Check that every byte of a backup is as it was written. Needs no database.', [
+    addCommand(backup, 'verify', 'Check that a backup is intact, byte by byte. Needs no database.', [
       'slotkeeper backup verify FILE',
     ])
       .argument('<file>', 'a backup')
@@ -107,18 +107,18 @@ function addKeyCommands(program: Command): void {
     addCommand(
       program,
       'import-key',
-      'Store an API key that callers have already. Its secret is read from standard input.',
+      'Store an API key that callers already have. Its secret is read from standard input.',
       ['slotkeeper import-key --key KEY --user-id 31 --user-name NAME < file-with-the-secret'],
     )
       .requiredOption('--key <key>', 'the API key')
       .requiredOption('--user-id <id>', 'the id of its user', readUserId)
-      .option('--user-name <name>', 'the name of the user, where there is none of the id yet')
+      .option('--user-name <name>', 'the name of the user, if the user does not exist yet')
       .addOption(new Option('--role <role>', 'the role of a new user').choices(ROLES).default('OPERATOR'))
       .option(...JSON_OPTION),
     async () => (await import('./import-key.ts')).importKey,
   );
   does(
-    addCommand(program, 'sign', 'Print the query string of a call of the old API with apiKey and hash.', [
+    addCommand(program, 'sign', 'Sign a call of the old API: print its query string with apiKey and hash.', [
       "slotkeeper sign 'target=scheduler&action=getTasks'",
     ])
       .addArgument(new Argument('<query>', 'the query string, in quotes').argParser(readUnsignedQuery))
@@ -149,14 +149,14 @@ function readUnsignedQuery(query: string): string {
   throw new InvalidArgumentError('Leave apiKey and hash out: they are added.');
 }
 
-/** Help was printed, or a misuse reported: there is nothing left to do. */
+/** Help was printed or a misuse reported: nothing is left to do. */
 class EndOfParsing extends Error {}
 
-/** What the parser finds wrong with the arguments is reported as every other failure is. */
+/** Reports the parser's errors like every other misuse. */
 function explainMisuse(command: Command): void {
   command.configureOutput({ outputError: () => undefined });
   command.exitOverride(({ exitCode, code, message }: CommanderError) => {
-    // Of a group without a command the parser has printed the help instead of an error.
+    // For a group without a command, the parser has printed the help instead of an error.
     if (code === 'commander.help') process.exitCode = EXIT.usedWrongly;
     else if (exitCode !== EXIT.done) reportMisuse(sentenceOf(message), command);
     throw new EndOfParsing();
@@ -167,5 +167,5 @@ function explainMisuse(command: Command): void {
 /** `error: unknown option '--x'` and a suggestion on a line of its own, as one sentence. */
 function sentenceOf(message: string): string {
   const text = message.replace(/^error: /, '').replaceAll('\n', ' ');
-  return `${text.charAt(0).toUpperCase()}${text.slice(1).replace(/\.$/, '')}.`;
+  return asSentence(`${text.charAt(0).toUpperCase()}${text.slice(1)}`);
 }

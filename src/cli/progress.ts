@@ -1,13 +1,13 @@
 const BAR_WIDTH = 30;
-/** Where nobody looks at a terminal, a line each time so much more is done. */
+/** Without a terminal, a line is printed each time this fraction more is done. */
 const LINE_EACH = 0.1;
 
 /**
- * Shows on standard error how much of `total` is done: a bar that is drawn anew on a terminal, now and then a line
- * elsewhere. Standard output is for the plan.
+ * Shows on standard error how much of `total` is done: a bar on a terminal, a line now and then elsewhere. Standard
+ * output is for the plan.
  */
 export function showProgress(what: string, total: number, output: NodeJS.WriteStream = process.stderr) {
-  let told = 0;
+  let shown = 0;
   return (done: number, detail: string): void => {
     const share = total === 0 ? 1 : done / total;
     const text = `${what}: ${done} of ${total} (${detail})`;
@@ -15,8 +15,8 @@ export function showProgress(what: string, total: number, output: NodeJS.WriteSt
       const filled = Math.round(share * BAR_WIDTH);
       const bar = `[${'#'.repeat(filled)}${'.'.repeat(BAR_WIDTH - filled)}]`;
       output.write(`\r${bar} ${text}\u001b[K${done === total ? '\n' : ''}`);
-    } else if (done === total || share - told >= LINE_EACH) {
-      told = share;
+    } else if (done === total || share - shown >= LINE_EACH) {
+      shown = share;
       output.write(`${text}\n`);
     }
   };

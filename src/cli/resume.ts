@@ -4,11 +4,11 @@ import { inTransaction } from '../database/transaction.ts';
 import { readSettings } from '../settings.ts';
 import type { CommandContext } from './run-command.ts';
 
-/** Says that the restored installation is the real one now; its runners begin. */
+/** Declares the restored installation the live one, so that its runners start. */
 export async function resume(_options: object, { releasers, output }: CommandContext): Promise<void> {
   const { orm } = await openDatabase(readSettings(), releasers, () => undefined);
   const released = await inTransaction(orm.em, async (em) => {
-    // Delivered with the commit.
+    // Delivered at the commit.
     await em.execute("select pg_notify('slotkeeper_installation', '')");
     return releaseInstallation(em);
   });

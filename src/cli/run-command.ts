@@ -3,17 +3,19 @@ import { Releasers } from '../lib/releasers.ts';
 import { reportFailure, reportMisuse, UsageError } from './failures.ts';
 import { jsonOutput, type Output, textOutput } from './output.ts';
 
-/** What each command works with. */
+/** What a command gets to work with. */
 export interface CommandContext {
-  /** Called when the command has ended, however it did. */
+  /** Released when the command has ended, failed or not. */
   releasers: Releasers;
   output: Output;
 }
 
-/** The work of a command, with its options and its arguments by name. */
+/** The work of a command; `options` also holds its arguments by name. */
 type CommandWork<Options extends object> = (options: Options, context: CommandContext) => Promise<void>;
 
-/** Gives a command its work, which is loaded when it is asked for. A failure of it is printed, and sets the exit status. */
+/**
+ * Gives a command its work, which is loaded only when the command runs. A failure is printed and sets the exit status.
+ */
 export function does<Options extends object>(command: Command, load: () => Promise<CommandWork<Options>>): Command {
   return command.action(async () => {
     const options = { ...command.opts<Options>(), ...argumentsOf(command) };

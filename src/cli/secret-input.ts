@@ -4,8 +4,8 @@ import { UsageError } from './failures.ts';
 const MAX_BYTES = 4_096;
 
 /**
- * The secret that a command gets on its standard input, since a command line can be read by every user of the machine; a
- * line end after it is left out.
+ * Reads a secret from standard input, since every user of the machine can read a command line. A line end after the
+ * secret is dropped.
  */
 export async function readSecretInput(): Promise<string> {
   const chunks: Buffer[] = [];
@@ -13,7 +13,7 @@ export async function readSecretInput(): Promise<string> {
   for await (const chunk of process.stdin) {
     chunks.push(chunk);
     size += chunk.length;
-    if (size > MAX_BYTES) throw new OperatorError('The secret on standard input is too long.');
+    if (size > MAX_BYTES) throw new OperatorError(`The secret on standard input must have at most ${MAX_BYTES} bytes.`);
   }
   const secret = Buffer.concat(chunks)
     .toString('utf8')

@@ -15,7 +15,7 @@ export async function sign(options: SignOptions, { output }: CommandContext): Pr
   const key = options.key ?? environment.key;
   const secret = options.secret ?? environment.secret;
   if (!key || !secret) {
-    throw new OperatorError('Set ADMIN_API_KEY and ADMIN_API_SECRET, or give --key and --secret, to sign a call with.');
+    throw new OperatorError('To sign a call, set ADMIN_API_KEY and ADMIN_API_SECRET, or give --key and --secret.');
   }
   output.say(signedQuery(options.query.replace(/^(?:.*api\.php)?\?/, ''), key, secret));
 }

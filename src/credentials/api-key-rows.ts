@@ -3,7 +3,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { type ReadTables, readRows } from '../database/rows.ts';
 
-/** Without the sealed secret, which nobody reads to show it. */
+/** Without the sealed secret, which is never shown again. */
 export type ApiKeyRow = Omit<ReadTables['api_key'], 'sealed_secret'>;
 
 export function apiKeyRows(em: EntityManager) {
@@ -14,7 +14,7 @@ export function apiKeyRows(em: EntityManager) {
 
 type ApiKeyQuery = ReturnType<typeof apiKeyRows>;
 
-/** Only the keys that open nothing any more, or only the others; every one where it is not said. */
+/** Only the keys that no longer work, or only those that do; all if left out. */
 export function whereRevoked(query: ApiKeyQuery, revoked: boolean | null | undefined): ApiKeyQuery {
   if (revoked == null) return query;
   return query.where(

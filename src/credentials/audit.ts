@@ -9,12 +9,12 @@ export interface Audited {
   action: string;
   /** What was changed: the name of a user, secret, server or zone, a key's public half, an address block. */
   target: string;
-  /** What of it. No secret may be in it. */
+  /** The change. It must not contain a secret. */
   change?: object | undefined;
 }
 
 export interface AuditedBy {
-  /** Null for whoever started a command. */
+  /** Null for a command on the server. */
   actorId: number | null;
   /** The public half of the key that they came with. */
   apiKey: string | null;
@@ -46,7 +46,7 @@ export async function recordAudit(
   `.execute(em.getKysely());
 }
 
-/** The values that differ, as `{ field: { from, to } }`; undefined where none does. */
+/** The changed values, as `{ field: { from, to } }`; undefined if nothing changed. */
 export function differences<Values extends object>(before: Values, after: Values): object | undefined {
   const changed = (Object.keys(after) as (keyof Values)[]).filter((key) => before[key] !== after[key]);
   if (changed.length === 0) return undefined;

@@ -79,7 +79,7 @@ function keyLoader(em: EntityManager): DataLoader<string, StoredKey | null> {
     const found = new Map(rows.map((row) => [row.key, row]));
     return keys.map((key) => found.get(key) ?? null);
   };
-  // Nothing is kept from one turn to the next: a revoked key is none from that moment on.
+  // Nothing is cached across ticks: a revoked key stops working at once.
   return new DataLoader(find, { cache: false, batchScheduleFn: (send) => setImmediate(send) });
 }
 
@@ -95,7 +95,7 @@ export class Credentials {
   readonly #em: EntityManager;
   readonly #vault: Vault;
   readonly #keys: DataLoader<string, StoredKey | null>;
-  /** Of opened secrets, by what was sealed. */
+  /** Opened secrets by their sealed form. */
   readonly #digests = new LRUCache<string, Buffer>({
     max: MAX_DIGESTS,
     memoMethod: (sealed) => digest(this.#vault.open(Buffer.from(sealed, 'latin1'))),
@@ -110,7 +110,7 @@ export class Credentials {
   /** By the key and secret of an Authorization header. */
   async ofKeyAndSecret(given: KeyAndSecret): Promise<Identity | null> {
     const stored = await this.#find(given.key);
-    // Equal or not, in a time that does not depend on where they differ.
+    // Compared in constant time.
     if (stored === null || !timingSafeEqual(this.#digestOf(stored), digest(given.secret))) return null;
     return new Identity(this.#em, stored);
   }

@@ -18,12 +18,12 @@ interface KeyToImport extends KeyAndSecret {
 }
 
 const MAX_LENGTH = 255;
-/** What can travel in a header and in a query string, and be told apart in both. */
+/** Characters that are unambiguous both in a header and in a query string. */
 const PRINTABLE = /^[\x21-\x7e]+$/;
 
 function readPart(text: string, path: string): string {
   if (text.length > MAX_LENGTH || !PRINTABLE.test(text)) {
-    throw badInput(path, `it is not 1 to ${MAX_LENGTH} printable ASCII characters without blanks`);
+    throw badInput(path, `must be 1 to ${MAX_LENGTH} printable ASCII characters without spaces`);
   }
   return text;
 }
@@ -81,7 +81,8 @@ async function findOrMakeUser(
     select id, name from app_user where id = ${id} or name = ${name}
   `.execute(em.getKysely());
   const [user] = rows;
-  if (user === undefined) throw badInput('userName', `there is no user ${id} yet; accepted is the name to give them`);
+  if (user === undefined)
+    throw badInput('userName', `is required, since user ${id} does not exist yet: must be the name of the new user`);
   if (rows.length === 1 && user.id === id && (name === null || user.name === name)) return id;
   const taken = rows.map((row) => `user ${row.id} is named ${JSON.stringify(row.name)}`).join(', ');
   throw conflict(`the id and the name belong to others: ${taken}`, 'userName');

@@ -1,4 +1,4 @@
-// API keys are made: for a user, or in the place of another one, which goes on opening for a while.
+// Creates API keys: for a user, or as the replacement of a key, which keeps working for a while.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { badInput, conflict, notFound } from '../lib/faults.ts';
@@ -11,17 +11,17 @@ import type { Vault } from './vault.ts';
 
 interface IssuedKey {
   id: number;
-  /** To be shown this once: it is stored sealed, and nobody reads it back. */
+  /** To be shown once only: it is stored sealed and cannot be read back. */
   secret: string;
 }
 
-/** Makes a key for a user; NOT_FOUND (`user`) where there is none. */
+/** Creates a key for a user; NOT_FOUND at `user` if the user does not exist. */
 export async function createApiKey(em: EntityManager, vault: Vault, by: AuditedBy, userId: number): Promise<IssuedKey> {
   const { rows } = await sql<{ name: string }>`
     select name from app_user where id = ${userId}
   `.execute(em.getKysely());
   const [user] = rows;
-  if (user === undefined) throw notFound('there is no such user', 'user');
+  if (user === undefined) throw notFound('the user does not exist', 'user');
   const pair = newPair(user.name);
   await recordAudit(em, by, { action: 'createApiKey', target: pair.key, change: { user: user.name } });
   return insertKey(em, vault, pair, userId);
@@ -38,12 +38,12 @@ interface Rotation {
   overlapSeconds: number;
 }
 
-/** `rotation`, if it can be one; BAD_USER_INPUT where the key or the overlap cannot. */
+/** Returns a valid `rotation`; BAD_USER_INPUT if the key or the overlap is not. */
 export function readRotation(rotation: Rotation): Rotation {
   const { key, overlapSeconds } = rotation;
   readText(key, 'key', { least: 1 });
   if (overlapSeconds < 0 || overlapSeconds > MAX_OVERLAP_SECONDS) {
-    throw badInput('overlapSeconds', `it is ${overlapSeconds}; accepted is 0 to ${MAX_OVERLAP_SECONDS}`);
+    throw badInput('overlapSeconds', `must be 0 to ${MAX_OVERLAP_SECONDS}, got ${overlapSeconds}`);
   }
   return rotation;
 }

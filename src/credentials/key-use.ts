@@ -37,7 +37,7 @@ export class KeyUse {
     this.#used = new Set();
     if (used.length === 0) return;
     try {
-      // In the order of the ids, and none that another process stored just now: two that store at once do not wait in a circle.
+      // In id order, and without keys that another process has just stored, so that two processes do not deadlock.
       await sql`
         update api_key set last_used_at = now() where id in (
           select id from api_key where id = any(${used}) and (last_used_at is null or last_used_at < now() - interval '10 seconds')

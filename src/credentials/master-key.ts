@@ -14,7 +14,7 @@ export function parseMasterKey(text: string): Buffer | null {
   return bytes.length === MASTER_KEY_BYTES && /^[A-Za-z0-9+/]{43}=?$/.test(text) ? bytes : null;
 }
 
-/** The master key of this data folder; generated, readable by its owner only, where there is none. */
+/** The master key of this data folder; if there is none, it is generated, readable by its owner only. */
 export async function readOrMakeMasterKey(dataDir: string): Promise<Buffer> {
   const path = join(dataDir, FILE);
   const found = await readKey(path);
@@ -31,7 +31,7 @@ export async function readOrMakeMasterKey(dataDir: string): Promise<Buffer> {
   return made;
 }
 
-/** The master key of this data folder; null where there is none. */
+/** The master key of this data folder; null if there is none. */
 export function readMasterKey(dataDir: string): Promise<Buffer | null> {
   return readKey(join(dataDir, FILE));
 }

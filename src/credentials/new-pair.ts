@@ -3,7 +3,7 @@ import type { KeyAndSecret } from './credentials.ts';
 
 const MAX_PREFIX = 20;
 
-/** A new key and secret; the key begins with what can be kept of the name, so that people tell keys apart. */
+/** A new key and secret; the key begins with the name, without unusable characters, so that people recognise it. */
 export function newPair(name: string): KeyAndSecret {
   return { key: `${prefixOf(name)}-${randomBytes(8).toString('hex')}`, secret: randomBytes(24).toString('hex') };
 }

@@ -18,7 +18,7 @@ interface OpenInstallation extends OpenDatabase {
   vault: Vault;
 }
 
-/** The database of an installation for a command; an OperatorError where it was never started. */
+/** Opens the database of an installation for a command. Throws OperatorError if it was never started. */
 export async function openStarted(
   settings: DatabaseSettings,
   releasers: Releasers,
@@ -30,7 +30,7 @@ export async function openStarted(
   return opened;
 }
 
-/** The same with its master key; an OperatorError where there is none, or another one. */
+/** The same with its master key. Throws OperatorError if it is missing or another one. */
 export async function openInstallation(
   settings: InstallationSettings,
   releasers: Releasers,

@@ -20,10 +20,10 @@ const SHOWN = 80;
 
 export function readSecretName(name: string): string {
   if (SECRET_NAME.test(name)) return name;
-  throw badInput('name', `it is ${JSON.stringify(name.slice(0, SHOWN))}; accepted is ${SECRET_NAME_RULE}`);
+  throw badInput('name', `must be ${SECRET_NAME_RULE}, got ${JSON.stringify(name.slice(0, SHOWN))}`);
 }
 
-/** The secret in the spelling in which it is stored, each host once; BAD_USER_INPUT for what cannot be stored. */
+/** The secret, normalised for storage, each host once. BAD_USER_INPUT if it cannot be stored. */
 export function readSecret({ name, value, allowedHosts }: NewSecret): NewSecret {
   return { name: readSecretName(name), value: readValue(value), allowedHosts: readHosts(allowedHosts) };
 }
@@ -33,7 +33,7 @@ function readValue(value: string): string {
   if (value.length >= 1 && value.length <= MAX_SECRET_LENGTH && SECRET_VALUE.test(value)) return value;
   throw badInput(
     'value',
-    `it has ${value.length} characters; accepted are 1 to ${MAX_SECRET_LENGTH} printable ASCII characters, with no blank at either end`,
+    `must be 1 to ${MAX_SECRET_LENGTH} printable ASCII characters without a space at either end, got ${value.length} characters`,
   );
 }
 
@@ -42,19 +42,19 @@ function readHosts(hosts: readonly string[]): string[] {
     const entry = parseSecretHost(host);
     if (entry !== null) return entry;
     const shown = JSON.stringify(host.slice(0, SHOWN));
-    throw badInput(['allowedHosts', index], `it is ${shown}; accepted is ${SECRET_HOST_RULE}`);
+    throw badInput(['allowedHosts', index], `must be ${SECRET_HOST_RULE}, got ${shown}`);
   });
   return [...new Set(entries)];
 }
 
-/** Stores what `readSecret` returned, in the place of the secret of that name if there is one; returns its id. */
+/** Stores the result of `readSecret`, in place of a secret of the same name, and returns its id. */
 export async function setSecret(em: EntityManager, vault: Vault, by: AuditedUser, secret: NewSecret): Promise<number> {
   const { name, allowedHosts } = secret;
   await recordAudit(em, by, { action: 'setSecret', target: name, change: { allowedHosts } });
   return storeSecret(em, vault, secret, by.actorId);
 }
 
-/** Deletes the secret of that name and returns the id that it had; NOT_FOUND where there is none. */
+/** Deletes the secret of that name and returns its former id; NOT_FOUND if it does not exist. */
 export async function deleteSecret(em: EntityManager, by: AuditedBy, name: string): Promise<number> {
   const { rows } = await sql<{ id: number }>`
     delete from secret where name = ${name} returning id

@@ -4,7 +4,7 @@ import { isIPv6 } from 'node:net';
 import { hostMatches, hostOf, parseHostPattern } from '../lib/host-pattern.ts';
 
 export const SECRET_HOST_RULE =
-  '"example.org" or "*.example.org", to which it goes by https, at any port, or "http://example.org" or "http://example.org:8080", to which it goes by plain http too';
+  '"example.org" or "*.example.org" (https, any port), or "http://example.org" or "http://example.org:8080" (plain http too)';
 
 const PLAIN = /^http:\/\/(\[[^\]]*\]|[^:]*)(?::(\d{1,5}))?$/i;
 const MAX_PORT = 65_535;

@@ -2,7 +2,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type ReadTables, readRows } from '../database/rows.ts';
 
-/** Without the sealed value, which nobody reads to show it. */
+/** Without the sealed value, which is never shown again. */
 export type SecretRow = Omit<ReadTables['secret'], 'sealed_value'>;
 
 export function secretRows(em: EntityManager) {

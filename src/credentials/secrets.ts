@@ -6,7 +6,7 @@ import type { Vault } from './vault.ts';
 export const SECRET_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,99}$/;
 export const SECRET_NAME_RULE = 'a letter or _, then up to 99 letters, digits, _, . and -';
 export const MAX_SECRET_LENGTH = 8_192;
-/** What a header carries unchanged: printable ASCII, no blank at either end. */
+/** Text that a header transports unchanged: printable ASCII without a space at either end. */
 export const SECRET_VALUE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 
 export interface NewSecret {
@@ -37,7 +37,7 @@ export interface OpenSecret {
   allowedHosts: readonly string[];
 }
 
-/** The secrets of these names; one that is not stored is not in the map. Throws for what this master key does not open. */
+/** The stored secrets among these names. Throws if this master key does not open one. */
 export async function openSecrets(
   em: EntityManager,
   vault: Vault,

@@ -1,4 +1,4 @@
-// What admins do to users: add them, give them another name or role, shut them out.
+// Changes of users by admins: add, rename, change the role, disable.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { Role } from '../entities/user.ts';
@@ -6,21 +6,21 @@ import { conflict, notFound } from '../lib/faults.ts';
 import { type AuditedBy, differences, recordAudit } from './audit.ts';
 import { checkAdminLeft, checkUserId, insertUser, lockUsers, type NewUser, readUserName } from './users.ts';
 
-/** `user`, if it can be one; BAD_USER_INPUT where the name or the id cannot. */
+/** Returns a valid new user; BAD_USER_INPUT if the name or the id is not valid. */
 export function readNewUser(user: NewUser): NewUser {
   readUserName(user.name, 'name');
   if (user.legacyId !== null) checkUserId(user.legacyId, 'legacyId');
   return user;
 }
 
-/** Adds a user that `readNewUser` has let pass; returns their id. CONFLICT where the name or the id is taken. */
+/** Adds a user that `readNewUser` checked, and returns the id. CONFLICT if the name or the id is taken. */
 export async function addUser(em: EntityManager, by: AuditedBy, user: NewUser): Promise<number> {
   const { name, role } = user;
   await lockUsers(em);
   const id = await insertUser(em, user);
   if (id === null) {
     await checkNameIsFree(em, name);
-    throw conflict(`there is a user ${user.legacyId} already`, 'legacyId');
+    throw conflict(`user ${user.legacyId} already exists`, 'legacyId');
   }
   await recordAudit(em, by, { action: 'addUser', target: name, change: { legacyId: id, role } });
   return id;
@@ -30,19 +30,19 @@ async function checkNameIsFree(em: EntityManager, name: string): Promise<void> {
   const { rows } = await sql<{ id: number }>`select id from app_user where name = ${name}`.execute(em.getKysely());
   const [user] = rows;
   if (user !== undefined) {
-    throw conflict(`the name ${JSON.stringify(name)} is that of user ${user.id} already`, 'name');
+    throw conflict(`the name ${JSON.stringify(name)} is already taken by user ${user.id}`, 'name');
   }
 }
 
-/** What a user is to become; null leaves a part as it is. */
+/** Changes of a user; null keeps a value. */
 interface UserChange {
   name: string | null;
   role: Role | null;
-  /** True shuts them out: none of their keys opens anything until it is false again. */
+  /** True disables the user: none of their keys works until it is false again. */
   disabled: boolean | null;
 }
 
-/** `change`, if a user can become that; BAD_USER_INPUT where not. */
+/** Returns a valid `change`; BAD_USER_INPUT otherwise. */
 export function readUserChange(change: UserChange): UserChange {
   if (change.name !== null) readUserName(change.name, 'name');
   return change;
@@ -59,7 +59,7 @@ export async function updateUser(em: EntityManager, by: AuditedBy, id: number, w
     select name, role, disabled_at is not null as disabled from app_user where id = ${id}
   `.execute(database);
   const [before] = rows;
-  if (before === undefined) throw notFound('there is no such user', 'user');
+  if (before === undefined) throw notFound('the user does not exist', 'user');
   const after = {
     name: wanted.name ?? before.name,
     role: wanted.role ?? before.role,

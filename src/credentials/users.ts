@@ -1,23 +1,23 @@
-// Users: who is made, and that somebody always has an admin's access.
+// Users: how they are created, and that there is always an admin with a key.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { Role } from '../entities/user.ts';
 import { badInput, conflict } from '../lib/faults.ts';
 import { readText } from '../lib/input.ts';
 
-/** As wide as the column. */
+/** The largest value of the column. */
 const MAX_USER_ID = 2_147_483_647;
 
-/** BAD_USER_INPUT at `field` for what cannot be the id of a user. The columns and GraphQL's Int keep larger ones out. */
+/** BAD_USER_INPUT at `field` for an id that no user can have. The columns and GraphQL's Int refuse larger ones. */
 export function checkUserId(id: number, field: string): void {
-  if (id < 1) throw badInput(field, `it is ${id}; accepted is 1 to ${MAX_USER_ID}`);
+  if (id < 1) throw badInput(field, `must be 1 to ${MAX_USER_ID}, got ${id}`);
 }
 
 export function readUserName(name: string, field: string): string {
   return readText(name, field, { least: 1 });
 }
 
-/** To others a user is a name, at what they own and did: who has which rights helps whoever looks for a way in. */
+/** Other users see a user's name only: who has which rights would help an attacker. */
 export function maySeeRights(viewer: { id: number; role: Role }, userId: number): boolean {
   return viewer.role === 'ADMIN' || viewer.id === userId;
 }
@@ -61,7 +61,7 @@ async function nextUserId(em: EntityManager): Promise<number> {
   );
   const id = Number(rows[0]?.id);
   if (id <= MAX_USER_ID) return id;
-  throw badInput('legacyId', `it is not given, and no id is left after ${MAX_USER_ID}; accepted is a free one`);
+  throw badInput('legacyId', `is required, since no id is left after ${MAX_USER_ID}: must be a free id`);
 }
 
 /**
@@ -74,5 +74,5 @@ export async function checkAdminLeft(em: EntityManager, field: string): Promise<
     where app_user.role = 'ADMIN' and app_user.disabled_at is null and api_key.revoked_at is null limit 1
   `.execute(em.getKysely());
   if (rows.length > 0) return;
-  throw conflict('it would leave no admin with a key; give another admin one first', field);
+  throw conflict('this would leave no admin with a key: give another admin a key first', field);
 }

@@ -24,7 +24,7 @@ export class Vault {
     return Buffer.concat([iv, cipher.getAuthTag(), text]);
   }
 
-  /** Throws for what another master key or another context sealed, or what was tampered with. */
+  /** Throws for a value that another master key or context sealed, or that was tampered with. */
   open(sealed: Uint8Array, context = ''): string {
     const iv = sealed.subarray(0, IV_BYTES);
     const decipher = createDecipheriv(ALGORITHM, this.#masterKey, iv, { authTagLength: TAG_BYTES });
@@ -33,7 +33,10 @@ export class Vault {
     return Buffer.concat([decipher.update(sealed.subarray(IV_BYTES + TAG_BYTES)), decipher.final()]).toString('utf8');
   }
 
-  /** Equal for equal texts; without the master key it tells nothing of the text, which a plain digest of a short one would. */
+  /**
+   * Equal for equal texts. Without the master key it reveals nothing of the text, as a plain digest of a short text
+   * would.
+   */
   fingerprint(text: string): string {
     return createHmac('sha256', this.#masterKey).update('fingerprint\0').update(text).digest('base64url');
   }

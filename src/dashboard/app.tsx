@@ -12,7 +12,7 @@ import { type Session, SessionContext } from './session/context.ts';
 import { authorizationOf, type Credentials, storeCredentials, storedCredentials } from './session/session.ts';
 import { SignIn } from './session/sign-in.tsx';
 
-/** How soon it is asked again who one is, and whether the runners are held. */
+/** How often the user and whether the runners are held are queried again. */
 const VIEWER_MS = 30_000;
 
 export function App() {
@@ -39,7 +39,7 @@ export function App() {
 function SignedIn({ credentials, signOut }: { credentials: Credentials; signOut: Session['signOut'] }) {
   const authorization = authorizationOf(credentials);
   const client = useMemo(
-    () => createGraphQLClient(authorization, () => signOut('The key is not accepted any more.')),
+    () => createGraphQLClient(authorization, () => signOut('The key is no longer accepted.')),
     [authorization, signOut],
   );
   const [known, setKnown] = useState<ViewerQuery | null>(null);
@@ -54,8 +54,9 @@ function SignedIn({ credentials, signOut }: { credentials: Credentials; signOut:
       }
     });
   }, [client, firstPage]);
-  const told = JSON.stringify(known?.viewer ?? null);
-  const viewer = useMemo(() => JSON.parse(told) as Session['viewer'] | null, [told]);
+  // The same object until the viewer changes, so that a new answer does not re-render the pages.
+  const viewerJson = JSON.stringify(known?.viewer ?? null);
+  const viewer = useMemo(() => JSON.parse(viewerJson) as Session['viewer'] | null, [viewerJson]);
   const session = useMemo(
     () => (viewer ? { client, authorization, apiKey: credentials.key, viewer, signOut } : null),
     [client, authorization, credentials.key, viewer, signOut],
@@ -65,7 +66,7 @@ function SignedIn({ credentials, signOut }: { credentials: Credentials; signOut:
   return (
     <SessionContext value={session}>
       <a className="skip" href="#content">
-        Skip to the content
+        Skip to content
       </a>
       <nav aria-label="Pages">
         <strong>Slotkeeper</strong>
@@ -86,7 +87,7 @@ function SignedIn({ credentials, signOut }: { credentials: Credentials; signOut:
       </nav>
       {known?.installation.heldSince && (
         <p className="held" role="alert">
-          No task runs: the runners of this installation are held. {known.installation.heldBecause}
+          The runners of this installation are held, so no task runs. {known.installation.heldBecause}
         </p>
       )}
       <Content>
@@ -107,7 +108,7 @@ function SignedIn({ credentials, signOut }: { credentials: Credentials; signOut:
   );
 }
 
-/** Ends when the code of the page that the address names is there; what is wrong with it shows where the page would. */
+/** Resolves when the code of the page in the URL has loaded, or failed to load: the page then shows the error. */
 function useFirstPage(): Promise<unknown> {
   const { parser } = useRouter();
   const [path] = useLocation();
@@ -118,7 +119,7 @@ function useFirstPage(): Promise<unknown> {
   return loading;
 }
 
-/** Whoever goes to another page by the keyboard goes on from its beginning. */
+/** The content of a page. It gets the focus when the page changes, so that keyboard users start at its beginning. */
 function Content({ children }: { children: ReactNode }) {
   const [path] = useLocation();
   const main = useRef<HTMLElement>(null);

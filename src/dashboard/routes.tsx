@@ -1,24 +1,24 @@
-// The pages: which address shows which, and which of them the navigation lists. The gateway serves the page at the same
-// addresses (`src/http/dashboard.ts`).
+// The pages with their paths, and which of them the navigation lists. The gateway serves the dashboard at the same
+// paths (`src/http/dashboard.ts`).
 import { type ComponentType, lazy, useState } from 'react';
 import type { Role } from './operations.ts';
 import { NowPage } from './pages/now.tsx';
 
 interface Page {
   path: string;
-  /** Its name in the navigation; without one it is not listed there. */
+  /** Its name in the navigation, which does not list a page without one. */
   label?: string;
-  /** Who may open it; everybody unless given. */
+  /** The role that may open it; by default all may. */
   role?: Role;
   page: PageComponent;
 }
 
 type PageComponent = ComponentType<{ id: string }> & {
-  /** Loads the page's code, so that it is shown without waiting for it. */
+  /** Preloads the page's code, so that the page shows without "Loading…". */
   load?: () => Promise<unknown>;
 };
 
-/** A page whose code is loaded once somebody opens it. */
+/** A page whose code is loaded when it is first opened. */
 function later<Name extends string>(
   load: () => Promise<Record<Name, ComponentType<{ id: string }>>>,
   name: Name,
@@ -29,7 +29,7 @@ function later<Name extends string>(
     return { default: loaded };
   };
   const Later = lazy(loadOnce);
-  // What has shown "Loading…" is kept from view by React for 300 ms; a page that is there is shown at once.
+  // Once React has shown "Loading…" it delays the page for 300 ms. A page whose code is loaded must show at once.
   const Page: PageComponent = ({ id }) => {
     const [Content] = useState(() => loaded ?? Later);
     return <Content id={id} />;
@@ -38,7 +38,7 @@ function later<Name extends string>(
   return Page;
 }
 
-/** The first that fits is shown. `:id` is the id of what it shows; each has a page of its own. */
+/** The first that matches is shown. `:id` is the id of what the page shows. */
 export const PAGES: readonly Page[] = [
   { path: '/', label: 'Now', page: NowPage },
   { path: '/tasks', label: 'Tasks', page: later(() => import('./pages/tasks.tsx'), 'TasksPage') },

@@ -9,7 +9,7 @@ export default defineConfig({
   build: {
     outDir: fileURLToPath(new URL('../../dist/dashboard', import.meta.url)),
     emptyOutDir: true,
-    // Inlined files would be against the page's Content-Security-Policy.
+    // The page's Content-Security-Policy forbids inlined files.
     assetsInlineLimit: 0,
   },
 });

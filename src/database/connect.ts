@@ -5,7 +5,7 @@ import { CONNECTION, DeadPeerClient } from './dead-peer-client.ts';
 
 const OLDEST_VERSION = 14;
 
-/** Fails with one clear sentence where the database cannot be used. */
+/** Throws an OperatorError if the database cannot be used. */
 export async function checkDatabase(url: string): Promise<void> {
   const client = await connect(url);
   try {
@@ -14,14 +14,14 @@ export async function checkDatabase(url: string): Promise<void> {
     );
     const version = rows[0]?.version ?? 0;
     if (version < OLDEST_VERSION) {
-      throw new OperatorError(`The database is PostgreSQL ${version}; ${OLDEST_VERSION} or newer is needed.`);
+      throw new OperatorError(`PostgreSQL must be ${OLDEST_VERSION} or newer, got ${version}.`);
     }
   } finally {
     await client.end();
   }
 }
 
-/** A connection of its own; throws an OperatorError that says what is wrong, without the password. */
+/** Opens a connection outside the pool; throws an OperatorError that says what is wrong, without the password. */
 export async function connect(url: string, applicationName = 'slotkeeper start'): Promise<pg.Client> {
   const client = new DeadPeerClient({
     connectionString: parse(url),
@@ -40,7 +40,7 @@ export async function connect(url: string, applicationName = 'slotkeeper start')
 
 function parse(url: string): string {
   if (!URL.canParse(url))
-    throw new OperatorError('DATABASE_URL is no URL such as postgresql://user:password@host/name.');
+    throw new OperatorError('DATABASE_URL must be a URL such as postgresql://user:password@host/name.');
   return url;
 }
 
@@ -54,7 +54,7 @@ function explain({ hostname, port, pathname, username }: URL, error: unknown): s
       return `The database host ${hostname} cannot be found.`;
     case '28P01':
     case '28000':
-      return `PostgreSQL at ${server} refuses the user "${decodeURIComponent(username)}" or their password.`;
+      return `PostgreSQL at ${server} rejected the user "${decodeURIComponent(username)}" or the password.`;
     case '3D000':
       return `PostgreSQL at ${server} has no database "${decodeURIComponent(pathname.slice(1))}".`;
     default:

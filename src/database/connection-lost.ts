@@ -1,13 +1,14 @@
 import { codeOf } from '../lib/describe-error.ts';
 
 /**
- * The connection ended, as all do when PostgreSQL restarts and idle ones do at some poolers: it was stopped (57P01), crashed
- * (57P02), or the socket was closed. A pool hands such a connection out until it has noticed.
+ * Whether the connection ended, as all do when PostgreSQL restarts and idle ones do at some poolers: the server was
+ * stopped (57P01) or crashed (57P02), or the socket was closed. A pool hands out such a connection until it has
+ * noticed.
  */
 export function isConnectionLost(error: unknown): boolean {
   const code = codeOf(error);
   if (code !== undefined) return ['57P01', '57P02', 'ECONNRESET', 'EPIPE'].includes(code);
-  // What node-postgres says has no code.
+  // Errors of node-postgres itself have no code.
   return error instanceof Error && LOST.test(error.message);
 }
 

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import pg from 'pg';
 
-/** What every connection is made with. Unless told, Linux asks a peer that says nothing only after two hours. */
+/** The options of every connection. By default, Linux sends the first keep-alive probe only after two hours. */
 export const CONNECTION = {
   keepAlive: true,
   keepAliveInitialDelayMillis: 10_000,
@@ -9,28 +9,31 @@ export const CONNECTION = {
 } as const;
 
 const LOOK_MS = 5_000;
-/** A reply that did not go on for so many looks is asked about. */
+/** After this many looks without traffic during a reply, PostgreSQL is asked about the statement. */
 const QUIET_LOOKS = 3;
 const QUESTION_TIMEOUT_MS = 10_000;
 
-/** What the driver has and its types do not tell. */
+/** Members of the driver's client that its types lack. */
 interface Inside {
-  /** False while a reply is awaited. */
+  /** False while a reply is pending. */
   readyForQuery?: boolean;
   processID: number | null;
   connection: { stream: Socket };
 }
 
-/** Whoever asks does it alone: where many connections are dead, asking takes one more and not as many. */
+/**
+ * Checks run one at a time: if many connections are dead, checking takes one extra connection and not as many again.
+ */
 let asking: Promise<unknown> = Promise.resolve();
 
 /**
- * A connection that does not wait for ever for a peer which is gone without a word: a host that lost its power, a router that
- * forgot the connection. Keep-alive notices that only while nothing is under way; what was sent and is not acknowledged is
- * sent again for a quarter of an hour, and Node cannot set TCP_USER_TIMEOUT. No time limit is right for all statements, since
- * some wait for a lock or take an hour. So where a reply does not come, PostgreSQL is asked over a new connection whether it
- * is at the statement: `idle` means that it has answered all that it got, and a server that took over knows nothing of it.
- * Where it cannot be reached, or is reached by a pooler, whose numbers of connections are not its own, all stays as it is.
+ * A connection that does not wait for ever for a peer that vanished: a host that lost power, a router that forgot the
+ * connection. Keep-alive detects that only on an idle connection; unacknowledged data is retransmitted for a quarter of
+ * an hour, and Node cannot set TCP_USER_TIMEOUT. No time limit suits all statements, since some wait for a lock or take
+ * an hour. So if a reply does not arrive, a new connection asks PostgreSQL whether it is running the statement: `idle`
+ * means that it has answered everything it received, and a server that has failed over does not know the session at
+ * all. If PostgreSQL cannot be reached, or answers through a pooler, whose process ids are not PostgreSQL's, nothing
+ * changes.
  */
 export class DeadPeerClient extends pg.Client {
   #seen = '';
@@ -49,7 +52,7 @@ export class DeadPeerClient extends pg.Client {
     return this as unknown as Inside;
   }
 
-  /** Changes with every byte that comes or leaves. */
+  /** Changes with every byte received or sent. */
   get #traffic(): string {
     const { bytesRead, bytesWritten, writableLength } = this.#inside.connection.stream;
     return `${bytesRead} ${bytesWritten} ${writableLength}`;
@@ -65,7 +68,7 @@ export class DeadPeerClient extends pg.Client {
     this.#isAsking = true;
     asking = asking
       .then(() => this.#endIfDead(traffic))
-      // The database is away: it is asked again after as many looks.
+      // The database is unreachable: it is asked again after QUIET_LOOKS.
       .catch(() => undefined)
       .finally(() => {
         this.#isAsking = false;
@@ -74,9 +77,7 @@ export class DeadPeerClient extends pg.Client {
 
   async #endIfDead(traffic: string): Promise<void> {
     if (this.#traffic !== traffic || (await this.#isAtWork()) || this.#traffic !== traffic) return;
-    this.#inside.connection.stream.destroy(
-      new Error('Connection terminated: PostgreSQL does not know of the statement'),
-    );
+    this.#inside.connection.stream.destroy(new Error('Connection terminated: PostgreSQL is not running the statement'));
   }
 
   async #isAtWork(): Promise<boolean> {

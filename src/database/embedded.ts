@@ -1,6 +1,6 @@
-// The PostgreSQL server that comes with the product, one for a data folder, shared by all processes that use the folder.
-// It belongs to none of them: whoever comes first starts it, whoever leaves last stops it, and one that is killed leaves
-// a running server to the next.
+// The PostgreSQL server that comes with the product: one per data folder, shared by all processes that use the folder.
+// None of them owns it: the first process starts it, the last one stops it, and a killed process leaves it running for
+// the next.
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,35 +16,39 @@ const DATABASE = 'slotkeeper';
 const DEADLINE_SECONDS = 60;
 const STOP_SECONDS = 60;
 const LOOK_AGAIN_MILLISECONDS = 10;
-/** After a killed postmaster its backends need some moments to go; until then each start fails. */
+/** The backends of a killed postmaster need a moment to exit; until then each start fails. */
 const START_AGAIN_MILLISECONDS = 250;
-/** A start that fails for a reason that does not pass by itself is not tried more often than this. */
+/** Attempts to start the server, if it fails for a reason that does not pass by itself. */
 const MOST_HOPELESS_STARTS = 3;
 const PASSING_START_FAILURE = /lock file|shared memory block|in use|TCP\/IP socket|shutting down|starting up/;
 
 type Log = (message: string) => void;
 
 interface EmbeddedOptions {
-  /** Made where it does not exist. */
+  /** Created if it does not exist. */
   readonly dataDir: string;
   readonly log: Log;
-  /** How long all of it may take, 60 unless given: making a cluster takes one, a recovery after a crash may take some. */
+  /**
+   * How long the whole start may take, 60 by default: creating a cluster takes about 1, recovery after a crash more.
+   */
   readonly deadlineSeconds?: number;
-  /** Settings of PostgreSQL for the server, if it is this call that starts it. `fsync` off also spares initdb the wait. */
+  /** PostgreSQL settings for the server, if this call starts it. `fsync` off also skips the syncs of initdb. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** Refuses a folder without a cluster instead of making one. */
+  /** Throws if the folder has no cluster, instead of creating one. */
   readonly mustExist?: boolean;
 }
 
 export interface EmbeddedServer {
   /** The connection URL of the `slotkeeper` database. */
   readonly url: string;
-  /** Gives up this process' share; whoever is last stops the server. Never throws for a server that is already gone. */
+  /**
+   * Gives up this process's share; the last process stops the server. Does not throw if the server has already stopped.
+   */
   release(): Promise<void>;
 }
 
 /**
- * Attaches to the server of the data folder, and starts it, or makes it, where need be.
+ * Attaches to the server of the data folder; creates and starts it first if necessary.
  *
  * @throws OperatorError with one sentence that an operator can act on.
  */
@@ -55,7 +59,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
   if (options.mustExist) await requireFolder(place.home);
   const sync = options.settings?.fsync !== 'off';
   const cluster = await openCluster(place, { timeoutSeconds: deadline.secondsLeft(), sync });
-  if (cluster.isNew) options.log(`Made a new PostgreSQL database in ${place.home}.`);
+  if (cluster.isNew) options.log(`Created a new PostgreSQL database in ${place.home}.`);
   const { share, address } = await attach(place, cluster, deadline, options);
   let released: Promise<void> | undefined;
   return {
@@ -67,7 +71,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
   };
 }
 
-/** What else is wrong with it is said by those who use it. */
+/** Throws only if the folder does not exist; any other fault is reported where the folder is used. */
 async function requireFolder(path: string): Promise<void> {
   const code = await stat(path).then(() => undefined, codeOf);
   if (code === 'ENOENT') throw notStarted(`There is no database in ${resolve(path)}`);
@@ -92,10 +96,10 @@ interface Attached {
   readonly address: Address;
 }
 
-/** Connects, else starts, until one of them succeeds: the server may be coming, going or crashed at any moment. */
+/** Connects or starts until it has a share: the server may be starting, stopping or crashed at any moment. */
 async function attach(place: Place, cluster: Cluster, deadline: Deadline, options: EmbeddedOptions): Promise<Attached> {
   const starter = new Starter(place, cluster, deadline, options);
-  let reason = 'it was never ready';
+  let reason = 'the server was never ready';
   while (deadline.secondsLeft() > 0) {
     const state = await inspect(cluster, options.log);
     if (state.kind === 'ready') {
@@ -166,7 +170,7 @@ class Starter {
   }
 }
 
-/** Takes a share and makes sure of the database; undefined where the server is being stopped. */
+/** Takes a share and ensures that the database exists; undefined if the server is being stopped. */
 async function take(address: Address, place: Place, cluster: Cluster, log: Log): Promise<Share | undefined> {
   try {
     const share = await Share.take(address);
@@ -178,7 +182,7 @@ async function take(address: Address, place: Place, cluster: Cluster, log: Log):
     return share;
   } catch (error) {
     if (isPassing(error)) throw error;
-    const hint = codeOf(error) === '28P01' ? `; is ${place.home}/password the one of another cluster?` : '.';
+    const hint = codeOf(error) === '28P01' ? `; does ${place.home}/password belong to another cluster?` : '.';
     throw new OperatorError(`The database in ${place.home} cannot be used: ${reasonOf(error)}${hint}`);
   }
 }

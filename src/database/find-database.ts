@@ -1,22 +1,22 @@
 import { checkDatabase } from './connect.ts';
 import { startEmbedded } from './embedded.ts';
 
-/** The settings that say which database it is. */
+/** The settings that choose the database. */
 export interface DatabaseSettings {
-  /** The operator's own; undefined for the embedded one. */
+  /** The operator's own database; undefined for the embedded one. */
   DATABASE_URL?: string | undefined;
   DATA_DIR: string;
 }
 
 interface FoundDatabase {
   url: string;
-  /** To be called when this process needs it no more: the last one out stops the embedded server. */
+  /** Call it when this process no longer needs the database: the last process stops the embedded server. */
   release(): Promise<void>;
 }
 
 /**
- * The operator's own database, or the embedded one of the data folder, started where it does not run, and unless it
- * `mustExist` made where there is none.
+ * Returns the operator's own database, or the embedded one of the data folder, which is started if it does not run, and
+ * created if it does not exist, unless `mustExist`.
  */
 export async function findDatabase(
   { DATABASE_URL, DATA_DIR }: DatabaseSettings,

@@ -6,22 +6,22 @@ import { conflict } from '../lib/faults.ts';
 import { readText } from '../lib/input.ts';
 import { inTransaction } from './transaction.ts';
 
-/** Who calls, and on which EntityManager. */
+/** The caller, and the EntityManager of the call. */
 interface Caller {
   em: EntityManager;
   viewer: { id: number };
 }
 
-/** What a call is given; it may carry an idempotency key. */
+/** The input of a call, which may have an idempotency key. */
 interface KeyedInput {
   idempotencyKey?: string | null | undefined;
 }
 
 /**
- * Does a call in one transaction. With an idempotency key its work is done once: the key is inserted first, and its
- * primary key makes a second call at the same instant wait until the first has committed (and then answer with its
- * result) or rolled back (and then do the work). A key that is past its time is taken over by the same statement. `work`
- * returns the id of what it made or changed.
+ * Runs a call in one transaction. With an idempotency key, its work is done once: the key is inserted first, and the
+ * table's primary key makes a concurrent call wait until the first has committed (and then answer with its result) or
+ * rolled back (and then do the work). The same statement takes over an expired key. `work` returns the id of what it
+ * created or changed.
  */
 export function withIdempotencyKey(
   { em, viewer }: Caller,
@@ -32,7 +32,7 @@ export function withIdempotencyKey(
   const key = input.idempotencyKey;
   if (key === undefined || key === null) return inTransaction(em, work);
   readText(key, 'idempotencyKey', { least: 1 });
-  // How long to wait for a run changes nothing of what is done.
+  // waitSeconds does not change what the call does.
   const fingerprint = createHash('sha256')
     .update(JSON.stringify([mutation, { ...input, waitSeconds: undefined }]))
     .digest();

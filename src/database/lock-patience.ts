@@ -1,36 +1,37 @@
-// Takes locks that all others wait behind: whoever does gives way to them after a moment, and tries again.
+// Takes locks behind which others queue: it gives up after a moment, lets them go first, and tries again.
 import { setTimeout as pause } from 'node:timers/promises';
 import { Backoff } from '../lib/backoff.ts';
 import { codeOf } from '../lib/describe-error.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 
 /**
- * How long to wait for a lock at a time, since all who come after for the same table wait as long. It is less than the
- * second after which PostgreSQL looks for a deadlock, so that it is this transaction which ends one.
+ * How long one attempt waits for a lock, since every later statement on the same table waits as long. It is less than
+ * the second after which PostgreSQL looks for deadlocks, so that this transaction is the one that gives up in a
+ * deadlock.
  */
 export const LOCK_TIMEOUT_MS = 500;
-/** How long it is tried again before it is given up; supervisors that we come with give a start five minutes. */
+/** How long it retries; the supervisors in deploy/ give a start five minutes. */
 const PATIENCE_MS = 4 * 60_000;
-/** PostgreSQL's codes of a lock that was not to be had in time, and of a deadlock. */
-const IN_THE_WAY = ['55P03', '40P01'];
+/** PostgreSQL's codes of a lock timeout and of a deadlock. */
+const LOCK_ERRORS = ['55P03', '40P01'];
 
 export interface Patience {
-  /** Told once, where others are in the way. */
+  /** Called once, when others hold the locks. */
   say(message: string): void;
   patienceMs?: number;
 }
 
 interface LockWait extends Patience {
-  /** Asks in another session, to see who is in the way. */
+  /** Queries in another session, to see who holds the locks. */
   ask<Row>(text: string): Promise<Row[]>;
-  /** What is said; `others` is "other transactions are in the way", and who. */
+  /** The messages; `others` is "other transactions hold the locks", and who. */
   waits(others: string): string;
   givesUp(others: string): string;
 }
 
 /**
- * Does `work`, a transaction whose lock_timeout is `LOCK_TIMEOUT_MS`, and does it again while others are in the way. Throws
- * an OperatorError where they stay there for too long.
+ * Runs `work`, a transaction whose lock_timeout is `LOCK_TIMEOUT_MS`, and retries it while others hold its locks.
+ * Throws an OperatorError if they hold them for too long.
  */
 export async function patiently<T>(
   work: () => Promise<T>,
@@ -38,20 +39,20 @@ export async function patiently<T>(
 ): Promise<T> {
   const deadline = performance.now() + patienceMs;
   const backoff = new Backoff();
-  for (let isTold = false; ; isTold = true) {
+  for (let isReported = false; ; isReported = true) {
     try {
       return await work();
     } catch (error) {
-      if (!IN_THE_WAY.includes(codeOf(error) ?? '')) throw error;
-      const others = `other transactions are in the way${await describeOldest(ask)}`;
+      if (!LOCK_ERRORS.includes(codeOf(error) ?? '')) throw error;
+      const others = `other transactions hold the locks${await describeOldest(ask)}`;
       if (performance.now() > deadline) throw new OperatorError(givesUp(others));
-      if (!isTold) say(waits(others));
+      if (!isReported) say(waits(others));
       await pause(backoff.next());
     }
   }
 }
 
-/** The transaction that has been open for longest, most likely the one that others wait for too. */
+/** The transaction that has been open longest, most likely the one that holds the locks. */
 async function describeOldest(ask: LockWait['ask']): Promise<string> {
   const [oldest] = await ask<{ name: string; pid: number; seconds: number }>(
     `select application_name as name, pid, round(extract(epoch from clock_timestamp() - xact_start))::int as seconds

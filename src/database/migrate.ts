@@ -9,26 +9,26 @@ import type { Patience } from './lock-patience.ts';
 import { notStarted } from './not-started.ts';
 import { MIGRATIONS_PATH, MIGRATIONS_TABLE, type Orm } from './orm.ts';
 
-/** An arbitrary constant: the advisory lock under which one process at a time migrates. */
+/** The advisory lock under which one process at a time migrates; an arbitrary number. */
 const MIGRATION_LOCK = 7_205_759;
 /** PostgreSQL's code. */
 const INSUFFICIENT_PRIVILEGE = '42501';
 
-/** The names of this version's migrations, in the order in which they are applied. */
+/** The names of this version's migrations, in the order of application. */
 export async function readMigrationsInCode(): Promise<string[]> {
   const files = (await readdir(MIGRATIONS_PATH)).filter((name) => name.endsWith('.ts'));
   return files.map((name) => basename(name, '.ts')).sort();
 }
 
-/** Waits until nobody else migrates, and keeps others from it until the session ends. */
+/** Waits until no other process migrates, and keeps others from migrating until the session ends. */
 export async function lockMigrations(client: pg.Client): Promise<void> {
   await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
 }
 
 /**
- * Brings the tables up to this version of the code. Processes that start at once wait for each other on an advisory
- * lock of a session of its own, which ends with that session even if the process is killed; all that is pending is one
- * transaction, which gives way to older processes that are still up.
+ * Migrates the tables to this version of the code. Processes that start at once wait for each other on an advisory lock
+ * in a separate session, which ends with that session even if the process is killed. All pending migrations are one
+ * transaction, which lets older processes that still run go first.
  */
 export async function migrate(orm: Orm, url: string, patience: Patience): Promise<void> {
   const inCode = await readMigrationsInCode();
@@ -42,7 +42,7 @@ export async function migrate(orm: Orm, url: string, patience: Patience): Promis
     if (codeOf(error) !== INSUFFICIENT_PRIVILEGE) throw error;
     const { username } = new URL(url);
     throw new OperatorError(
-      `The user "${decodeURIComponent(username)}" may not make the tables (${reasonOf(error)}): make them the owner of the database "${nameOf(url)}".`,
+      `The user "${decodeURIComponent(username)}" may not create the tables (${reasonOf(error)}): make this user the owner of the database "${nameOf(url)}".`,
     );
   } finally {
     await client.end();
@@ -50,8 +50,8 @@ export async function migrate(orm: Orm, url: string, patience: Patience): Promis
 }
 
 /**
- * That the tables are those of this version, for whoever only reads: nothing is changed, and nobody waited for. A
- * OperatorError says how they become so.
+ * Checks, for a command that only reads, that the tables are those of this version. It changes nothing and waits for no
+ * lock. Throws an OperatorError that says how to migrate.
  */
 export async function requireMigrated(url: string): Promise<void> {
   const inCode = await readMigrationsInCode();
@@ -63,7 +63,7 @@ export async function requireMigrated(url: string): Promise<void> {
   const pending = inCode.filter((name) => !executed.includes(name));
   if (pending.length === 0) return;
   throw new OperatorError(
-    `The database is of an older version of Slotkeeper (it lacks ${pending.join(', ')}), and this command changes nothing: run it from that version, or start a process of this version first, which brings the tables up to it.`,
+    `The database has the tables of an older version of Slotkeeper (it lacks ${pending.join(', ')}), and this command changes nothing: use the command of that version, or start a process of this version first, which migrates the tables.`,
   );
 }
 
@@ -83,7 +83,7 @@ function refuseNewer(executed: readonly string[], inCode: readonly string[]): vo
   const unknown = executed.filter((name) => !inCode.includes(name));
   if (unknown.length === 0) return;
   throw new OperatorError(
-    `The database was made by a newer version of Slotkeeper (it has ${unknown.join(', ')}): start that version, or restore a backup from before.`,
+    `The database was made by a newer version of Slotkeeper (it has ${unknown.join(', ')}): start that version, or restore a backup from before the upgrade.`,
   );
 }
 

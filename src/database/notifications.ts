@@ -6,8 +6,8 @@ import { CONNECTION, DeadPeerClient } from './dead-peer-client.ts';
 
 /**
  * `slotkeeper_events`: the log has new events. `slotkeeper_schedule`: a task's next slot changed.
- * `slotkeeper_jobs`: a job can be fetched. `slotkeeper_cancel`: a running attempt is to stop. `slotkeeper_keys`: a key
- * was revoked, or a user got another role. `slotkeeper_installation`: held runners may begin.
+ * `slotkeeper_jobs`: a job can be fetched. `slotkeeper_cancel`: a running attempt must stop. `slotkeeper_keys`: a key
+ * was revoked, or a user got another role. `slotkeeper_installation`: held runners may start.
  */
 const CHANNELS = [
   'slotkeeper_events',
@@ -19,15 +19,15 @@ const CHANNELS = [
 ] as const;
 export type Channel = (typeof CHANNELS)[number];
 
-/** Notifications are sent at most this often; inside every transaction they would cost most of the throughput. */
+/** The shortest time between two sends; notifying inside every transaction would cost most of the throughput. */
 const COALESCE_MS = 10;
-/** A connection over which nothing goes is used so often: whether its other end is there shows in the reply. */
+/** An idle connection is used this often: the reply shows that the peer is alive. */
 const LIFE_SIGN_MS = 20_000;
 
 /**
- * Wake-ups between processes, over one listening connection a process. A notification carries nothing and is only a
- * hint: it may be late, doubled or lost (a process killed after its commit, a dropped connection), so each listener
- * polls slowly as well and reads the tables for the truth. The composition root starts and stops it.
+ * Wakes other processes, over one listening connection per process. A notification has no payload and is only a hint:
+ * it may be late, duplicated or lost (a process killed after its commit, a dropped connection), so each listener also
+ * polls slowly and reads the tables, which are the truth. The composition root starts and stops it.
  */
 export class Notifications {
   readonly #url: string;
@@ -36,9 +36,9 @@ export class Notifications {
   readonly #pending = new Set<Channel>();
   readonly #failures: FailureLog;
   readonly #backoff = new Backoff();
-  /** The one that listens; none while it is being replaced. */
+  /** The connection that listens; undefined while it is being replaced. */
   #client: pg.Client | undefined;
-  /** The one that was made last. */
+  /** The client that was created last. */
   #newest: pg.Client | undefined;
   #flush: NodeJS.Timeout | undefined;
   #lifeSigns: NodeJS.Timeout | undefined;
@@ -72,29 +72,29 @@ export class Notifications {
       throw error;
     }
     this.#client = client;
-    this.#lifeSigns ??= setInterval(() => this.#send('also nothing'), LIFE_SIGN_MS).unref();
+    this.#lifeSigns ??= setInterval(() => this.#send('even if empty'), LIFE_SIGN_MS).unref();
     this.#failures.worked();
     this.#backoff.reset();
-    // What was announced while nobody listened is found by looking.
+    // What was announced while this process did not listen is found by reading the tables.
     for (const channel of CHANNELS) this.#wake(channel);
     this.#send();
   }
 
-  /** Calls `handler` after a notification; returns what ends that. */
+  /** Calls `handler` after each notification; returns a function that unsubscribes. */
   on(channel: Channel, handler: () => void): () => void {
     const handlers = this.#handlers.get(channel) ?? new Set();
     this.#handlers.set(channel, handlers.add(handler));
     return () => handlers.delete(handler);
   }
 
-  /** To be called after the commit of what it announces. */
+  /** Call it after the commit of what it announces. */
   notify(...channels: Channel[]): void {
     for (const channel of channels) this.#pending.add(channel);
     this.#flush ??= setTimeout(() => this.#send(), COALESCE_MS);
   }
 
   async stop(): Promise<void> {
-    // A connection that is being made is given up when it is there.
+    // A connection that is being opened is closed once it is open.
     this.#stopped = true;
     clearTimeout(this.#flush);
     clearTimeout(this.#reconnect);
@@ -105,11 +105,11 @@ export class Notifications {
     await this.#client?.end();
   }
 
-  #send(what?: 'also nothing'): void {
+  #send(what?: 'even if empty'): void {
     clearTimeout(this.#flush);
     this.#flush = undefined;
     const client = this.#client;
-    // What is asked for while one is under way goes with the next.
+    // What is added while a send is running goes with the next.
     if (client === undefined || this.#isSending) return;
     if (this.#pending.size === 0 && what === undefined) return;
     this.#isSending = true;
@@ -118,7 +118,7 @@ export class Notifications {
     this.#sending = client
       .query('select pg_notify(channel, $2) from unnest($1::text[]) as channel', [channels, ''])
       .then(() => undefined)
-      // The listeners' polls make up for it.
+      // The listeners poll anyway.
       .catch((error: unknown) => this.#log.debug({ err: error }, 'a notification was not sent'))
       .finally(() => {
         this.#isSending = false;
@@ -136,7 +136,7 @@ export class Notifications {
     }
   }
 
-  /** Of a client that has been replaced no more is heeded: its connection may end as late as it likes. */
+  /** Ignores a client that has been replaced: its connection may end at any time. */
   #lost(client: pg.Client | undefined, error: Error | undefined): void {
     if (this.#stopped || client !== this.#newest || this.#reconnect !== undefined) return;
     this.#client = undefined;

@@ -3,7 +3,7 @@ import { type DatabaseSettings, findDatabase } from './find-database.ts';
 import { migrate, requireMigrated } from './migrate.ts';
 import { type Orm, openOrm } from './orm.ts';
 
-/** What a command takes: its transaction, and a read beside it. */
+/** A command needs one connection for its transaction and one for a read beside it. */
 const POOL_SIZE = 2;
 
 export interface OpenDatabase {
@@ -11,12 +11,12 @@ export interface OpenDatabase {
   url: string;
 }
 
-/** A command that only reads finds the tables as they are, or is refused. */
+/** `read` refuses tables of another version; `change` migrates older ones. */
 export type DatabaseUse = 'read' | 'change';
 
 /**
- * The database for a command, beside whatever servers run on it, with the tables of this version. An OperatorError where
- * there is none: no command is what an installation begins with.
+ * Opens the database for a command, with the tables of this version; servers may run on it meanwhile. Throws an
+ * OperatorError if there is no installation: only a server creates one.
  */
 export async function openDatabase(
   settings: DatabaseSettings,

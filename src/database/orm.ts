@@ -8,16 +8,16 @@ import { CONNECTION, DeadPeerClient } from './dead-peer-client.ts';
 import { prepareMarked } from './prepared.ts';
 
 export const MIGRATIONS_PATH = fileURLToPath(new URL('./migrations', import.meta.url));
-/** Where the names of the applied ones are. */
+/** The table with the names of the applied migrations. */
 export const MIGRATIONS_TABLE = 'mikro_orm_migrations';
 
-// Our bigint columns are counters far below 2^53; the driver's default, text, would have to be converted at every read.
+// Our bigint columns are counters far below 2^53; the driver's default, text, would need a conversion at every read.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
-/** Connections that one process holds for its own queries; pg-boss has a small pool of its own. */
+/** The most connections of one process for its own queries; pg-boss has a small pool of its own. */
 const POOL_SIZE = 16;
 
-/** Far longer than anything that we do between two statements. */
+/** Far longer than any pause of ours between two statements. */
 const IDLE_IN_TRANSACTION_MS = 60_000;
 
 export function ormOptions(url: string, poolSize = POOL_SIZE) {
@@ -30,10 +30,10 @@ export function ormOptions(url: string, poolSize = POOL_SIZE) {
       application_name: 'slotkeeper',
       ...CONNECTION,
       Client: DeadPeerClient,
-      // For what reads often; whoever has a connection alone and awaits each statement sees no difference.
+      // For `PipelinedReads`; code that has a connection to itself and awaits each statement sees no difference.
       pipeline: true,
-      // A process that is frozen or cut off in the middle of a transaction holds its locks no longer than this. Set by a
-      // statement: poolers refuse connections that ask for it when they begin.
+      // A process that freezes or loses its network in a transaction holds its locks no longer than this. Set by a
+      // statement, because poolers refuse connections with this startup parameter.
       onConnect: (client: pg.ClientBase) =>
         client.query(`set idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_MS}`),
       onPoolCreated: (pool: pg.Pool) => {
@@ -52,15 +52,15 @@ export function ormOptions(url: string, poolSize = POOL_SIZE) {
     },
     forceUtcTimezone: true,
     findOneOrFailHandler: (entityName) => notFound(`${entityName} not found`),
-    // A forgotten fork would share one identity map among all requests.
+    // Without a fork, all requests would share one identity map.
     allowGlobalContext: false,
   });
 }
 
 /**
- * Gives a connection that ends while it is in use back to the pool, which then drops it. A transaction that loses its
- * connection fails and does not give it back by itself (MikroORM's rollback fails before Kysely releases), so each such
- * loss would take a place of the pool for good.
+ * Returns a connection that ends while it is in use to the pool, which then drops it. A transaction that loses its
+ * connection does not return it (MikroORM's rollback fails before Kysely releases), so each such loss would shrink the
+ * pool for good.
  */
 function releaseLostConnections(pool: pg.Pool): void {
   const used = new Set<pg.PoolClient>();
@@ -68,7 +68,7 @@ function releaseLostConnections(pool: pg.Pool): void {
     client.once('end', () => {
       if (!used.has(client)) return;
       const { release } = client;
-      // Its user, who may notice only now, has nothing to give back any more.
+      // Its user, which may notice only now, must not release it again.
       client.release = () => undefined;
       release(true);
     });

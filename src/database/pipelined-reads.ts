@@ -1,21 +1,23 @@
 import type pg from 'pg';
 import { isConnectionLost } from './connection-lost.ts';
 
-/** Statements that one connection may have under way before another is taken. */
+/** The most statements in flight on one connection before another connection is taken. */
 const STATEMENTS_A_LINE = 8;
-/** With as many, statements queue at the one that has fewest; half of a pool is left to whatever else there is. */
+/** The most connections in use, half of the pool; further statements queue on the one that has the fewest. */
 const MAX_LINES = 8;
-/** Far more than such a statement takes: one that has no reply by then waits for a lock, and would hold up who comes behind. */
+/**
+ * Far longer than such a statement takes: without a reply by then, it waits for a lock and would delay those behind it.
+ */
 export const HELD_UP_AFTER_MS = 25;
 
-/** More of the connections that a pool has may be gone than one. */
+/** More than one connection of a pool may be lost. */
 const ATTEMPTS = 5;
 
-/** A connection while reads share it. */
+/** A connection that reads share. */
 class Line {
   readonly client: Promise<pg.PoolClient>;
   users = 0;
-  /** When it was last seen to go on: replies come in the order of the statements. */
+  /** When a reply last arrived; replies come in the order of the statements. */
   movedAt = performance.now();
 
   constructor(pool: pg.Pool) {
@@ -28,16 +30,17 @@ class Line {
 }
 
 /**
- * Sends short statements that stand alone over few connections, each without waiting for the reply to the one before
- * (pipelining): waking one process of PostgreSQL for each costs more than such a statement does. A few share a connection,
- * and nobody gets on one that is held up. A statement that fails does not touch the others, since each is followed by a
- * Sync; those whose connection is lost are sent again, each by itself: they must not change anything.
+ * Sends short, independent statements over few connections, each without waiting for the reply to the one before
+ * (pipelining): waking a PostgreSQL process for each costs more than the statement itself. A few statements share a
+ * connection, and none is added to one that is blocked. A failed statement does not affect the others, since each is
+ * followed by a Sync. Statements whose connection is lost are sent again, each by itself, so they must not change
+ * anything.
  */
 export class PipelinedReads {
   readonly #pool: pg.Pool;
   readonly #lines = new Set<Line>();
 
-  /** `pool` is one whose clients pipeline. */
+  /** The clients of `pool` must have the option `pipeline`. */
   constructor(pool: pg.Pool) {
     this.#pool = pool;
   }
@@ -61,7 +64,7 @@ export class PipelinedReads {
       line.movedAt = performance.now();
       return rows;
     } catch (error) {
-      // Its connection may be gone: nobody else gets on.
+      // Its connection may be lost: no other statement joins it.
       this.#lines.delete(line);
       throw error;
     } finally {
@@ -70,7 +73,7 @@ export class PipelinedReads {
     }
   }
 
-  /** The first that has room, so that they do not all come to be used. */
+  /** The first line with room, so that as few lines as possible are used. */
   #choose(): Line {
     let least: Line | undefined;
     for (const line of this.#lines) {
@@ -87,7 +90,7 @@ export class PipelinedReads {
     this.#lines.delete(line);
     line.client.then(
       (client) => client.release(),
-      // Whoever asked was told.
+      // Its statements were rejected with this error.
       () => undefined,
     );
   }

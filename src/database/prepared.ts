@@ -4,26 +4,27 @@ import type pg from 'pg';
 import { PipelinedReads } from './pipelined-reads.ts';
 
 /**
- * Marks a statement, at its beginning or after its first word, that is sent so often that parsing and planning it each time would cost as much as doing it. PostgreSQL
- * does that once a connection then. Only for texts that do not vary and that find rows by their keys: the plan is kept until
- * the tables are analysed again, and one that was made for an empty queue would read a full one from end to end. Such a
- * text names its columns: a newer version that adds one beside this process would change what `*` is, and PostgreSQL then
- * refuses the statement for as long as the connection lasts. Poolers between a process and PostgreSQL must keep prepared
- * statements (PgBouncer does from 1.21 on).
+ * Marks a statement that PostgreSQL parses and plans once per connection, because it is sent so often that doing so
+ * each time would cost as much as running it. The mark is at the beginning of the statement or after its first word.
+ * Only for constant texts that find rows by their keys: the plan is kept until the tables are analysed again, and a
+ * plan that was made for an empty queue would read a full queue from end to end. Such a text names its columns: if a
+ * newer version adds a column meanwhile, `*` changes, and PostgreSQL then refuses the statement for as long as the
+ * connection lasts. Poolers between a process and PostgreSQL must support prepared statements (PgBouncer does since
+ * 1.21).
  */
 export const PREPARED_MARK = '/* prepared */';
 
-/** The mark, for a statement of Kysely's: in its text, or by `modifyFront`. */
+/** The mark for a statement of Kysely: in its text, or by `modifyFront`. */
 export const PREPARED = sql.raw(PREPARED_MARK);
 
-/** The first word and the mark are no longer. */
+/** The first word and the mark have at most this length. */
 const HEAD_LENGTH = 32;
 
 function isMarked(text: string): boolean {
   return text.slice(0, HEAD_LENGTH).includes(PREPARED_MARK);
 }
 
-/** More texts than there are marked statements; beyond it they are sent as any other. */
+/** More than there are marked statements; further ones are sent unprepared. */
 const MAX_STATEMENTS = 500;
 
 const names = new Map<string, string>();
@@ -60,8 +61,8 @@ function linesOf(pool: pg.Pool): PipelinedReads {
 }
 
 /**
- * The rows of a statement, in the transaction of `em` if it has one. Outside of it the statement shares a connection with
- * others, without what Kysely does around each, and is sent again where that is lost: for reads that are asked most often.
+ * The rows of a statement, for the most frequent reads. It runs in the transaction of `em` if there is one. Otherwise
+ * it shares a connection with other statements, without Kysely's overhead, and is sent again if the connection is lost.
  */
 export async function readOften<Row>(em: EntityManager, query: CompiledQuery<Row>): Promise<Row[]> {
   if (em.isInTransaction()) return (await em.getKysely().executeQuery(query)).rows;

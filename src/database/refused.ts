@@ -1,14 +1,14 @@
 import { codeOf } from '../lib/describe-error.ts';
 
 /**
- * What SQLSTATEs begin with that tell of the values in a statement: cardinality, data exceptions, constraints, check
- * options, limits, what a function raised, and damaged rows.
+ * The classes of SQLSTATE that depend on the values in a statement: cardinality, data exceptions, constraints, check
+ * options, limits, errors raised by a function, and damaged rows.
  */
 const OF_VALUES = ['21', '22', '23', '44', '54', 'P0', 'XX'];
 
 /**
- * PostgreSQL refused the statement for what it was given, and would refuse it again. Not so where it was away, stopped
- * or out of room, or where another transaction was in the way: that passes.
+ * Whether PostgreSQL refused the statement because of its values, and would refuse it again. False if the server was
+ * unreachable, stopped or out of space, or if another transaction was in conflict: a retry may succeed.
  */
 export function isRefused(error: unknown): boolean {
   const code = codeOf(error);

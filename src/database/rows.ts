@@ -1,11 +1,11 @@
-// What the driver really returns: the columns' types with instants as text (see timestamp.ts), for reads by Kysely.
+// The types that the driver really returns, with instants as text (see timestamp.ts), for reads with Kysely.
 import type { EntityManager, EntityName } from '@mikro-orm/postgresql';
 import type { Kysely, Selectable } from 'kysely';
 import type { Tables } from '../entities/index.ts';
 
 type AsText<Value> = Date extends Value ? string | Exclude<Value, Date> : Value;
 
-/** The tables as they are read. */
+/** The tables with the types of reads. */
 export type ReadTables = {
   [Name in keyof Tables]: { [Column in keyof Selectable<Tables[Name]>]: AsText<Selectable<Tables[Name]>[Column]> };
 };
@@ -17,7 +17,7 @@ export function readRows(em: EntityManager): Kysely<ReadTables> {
   return em.getKysely<ReadTables>();
 }
 
-/** All columns that this version knows of a table: `*` would mean others once a newer version has added some. */
+/** All columns of a table that this version knows: `*` would include those that a newer version adds. */
 export function knownColumns(em: EntityManager, entity: EntityName): string[] {
   return em.getMetadata(entity).props.flatMap(({ fieldNames }) => fieldNames ?? []);
 }

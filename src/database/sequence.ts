@@ -2,17 +2,17 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 
 /**
- * The highest id of a task or an item that is taken from elsewhere: ids that are given here come after, and the columns, like
- * that of versions, end at 2^31 - 1.
+ * The highest id of a task or an item that an import may bring: ids that are assigned here come after it, and the
+ * columns, like that of versions, end at 2^31 - 1.
  */
 export const MAX_GIVEN_ID = 2 ** 31 - 1_000_000;
 
-/** More numbers than all others draw within one statement. */
+/** More numbers than all other sessions draw during one statement. */
 const NEAR = 1_000;
 
 /**
- * Whoever adds a row to the table next gets an id after `id`. Moved at once and not with the commit, and never back:
- * ids that others take at this moment stay below.
+ * Moves the sequence so that the next row of the table gets an id after `id`. It takes effect at once, not at the
+ * commit, and never moves back: ids that others draw meanwhile are not given out again.
  */
 export async function moveSequence(
   em: EntityManager,
@@ -21,9 +21,11 @@ export async function moveSequence(
 ): Promise<void> {
   await em.transactional(async (transaction) => {
     const database = transaction.getKysely();
-    // Of two who look at once, the one with the lower id would set it last now and then, and ids be given out twice.
+    // Without the lock, of two concurrent calls the one with the lower id could set it last, and ids would be given out
+    // twice.
     await sql`select pg_advisory_xact_lock(hashtextextended(${`slotkeeper sequence ${table}`}, 0))`.execute(database);
-    // Whoever adds rows draws numbers without that lock, so a short way, which they might be over first, is drawn as well.
+    // Inserts draw numbers without this lock and could pass a near `id` first, so a short distance is drawn instead of
+    // set.
     await sql`
       select case when missing > ${NEAR} then setval(sequence, ${id})
         else (select max(id) from (select nextval(sequence) as id from generate_series(1, missing)) as drawn) end

@@ -1,10 +1,12 @@
 import { type RawBuilder, sql } from 'kysely';
 
-// The driver hands out timestamptz as PostgreSQL's own text, with microseconds, which a Date would lose.
+// The driver returns timestamptz as PostgreSQL's own text, with microseconds, which a Date would lose.
 
 const TEXT = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?([+-]\d\d)(:\d\d)?$/;
 
-/** ISO 8601 in UTC with milliseconds, from a column's text; throws for what is no such text, `infinity` included. */
+/**
+ * A column's text as ISO 8601 in UTC with milliseconds; throws a RangeError for any other text, including `infinity`.
+ */
 export function toIso(text: string): string {
   const match = TEXT.exec(text);
   if (match === null) throw new RangeError(`"${text}" is not a timestamp of the database`);
@@ -14,12 +16,12 @@ export function toIso(text: string): string {
   return new Date(`${iso}${hours}${minutes}`).toISOString();
 }
 
-/** The instant of a column's text, cut to milliseconds; throws for what is no such text. */
+/** The instant of a column's text, truncated to milliseconds; throws a RangeError for any other text. */
 export function toDate(text: string): Date {
   return new Date(toIso(text));
 }
 
-/** Since 1970, from a column's text; throws for what is no such text. */
+/** Milliseconds since 1970, from a column's text. Throws for other texts. */
 export function toMicroseconds(text: string): number {
   const beyond = TEXT.exec(text)?.[3]?.padEnd(6, '0').slice(3) ?? '0';
   return Date.parse(toIso(text)) * 1_000 + Number(beyond);
@@ -34,7 +36,7 @@ export function isTimestamp(text: string): boolean {
   return !Number.isNaN(wall.getTime()) && wall.toISOString().startsWith(`${match[1]}T${match[2]}`);
 }
 
-/** The instant as text that PostgreSQL reads in any session's time zone. */
+/** The instant as text that PostgreSQL reads in the same way in any session's time zone. */
 export function toText(date: Date): string {
   return date.toISOString();
 }

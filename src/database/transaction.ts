@@ -4,16 +4,19 @@ import { isConnectionLost } from './connection-lost.ts';
 
 const ATTEMPTS = 5;
 
-/** A deadlock (40P01) or a serialization failure (40001): the transaction did nothing and may be tried again. */
+/**
+ * Whether it is a deadlock (40P01) or a serialization failure (40001): the transaction was rolled back and may be
+ * retried.
+ */
 function isTransient(error: unknown): boolean {
   const code = codeOf(error);
   return code === '40P01' || code === '40001';
 }
 
 /**
- * Runs `work` in a transaction of its own, on a fork of `em`, and tries it again where PostgreSQL asks for that, or where
- * the connection is lost before the commit is sent: nothing of it can be stored then. `work` must therefore have no effect
- * outside the database. Of a connection that is lost later nobody knows, so that is told.
+ * Runs `work` in a transaction of its own, on a fork of `em`. It retries after a deadlock or a serialization failure,
+ * and if the connection is lost before the commit is sent, because then nothing was stored. `work` must therefore have
+ * no effect outside the database. If the connection is lost later, the outcome is unknown, so the error is thrown.
  */
 export async function inTransaction<T>(em: EntityManager, work: (em: EntityManager) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {

@@ -3,8 +3,8 @@ import { sql } from 'kysely';
 import type { Channel } from './notifications.ts';
 
 /**
- * Wakes those who listen, from a command that has no `Notifications` of its own: with the commit of the transaction of
- * `em`, or at once where it has none.
+ * Notifies the listeners, from a command without `Notifications`: at the commit of the transaction of `em`, or at once
+ * if there is none.
  */
 export async function wake(em: EntityManager, ...channels: readonly Channel[]): Promise<void> {
   await sql`select pg_notify(channel, '') from unnest(${channels}::text[]) as channel`.execute(em.getKysely());

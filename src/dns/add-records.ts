@@ -15,7 +15,7 @@ import { findRecords, shortOf, ttlOf } from './stored-records.ts';
 import { checkOwner, refuseClash, type ZoneRecord } from './zone-rules.ts';
 
 const MAX_ADDED = 1_000;
-/** As many as a push reads under the zone's lock in about a second. */
+/** The number that a push reads in about a second, under the lock of the zone. */
 const MAX_RECORDS = 50_000;
 
 /** A record as a caller gives it. Its name is whole or relative to the zone; one without a TTL gets that of the others of its name and type. */
@@ -63,7 +63,7 @@ function readRecord({ name, type, ttl, ...fields }: NewRecord, zone: string): Re
   return { name: owner, type, ttl: ttl == null ? ttl : readSeconds(ttl, ['ttl']), data: toData(type, fields, zone) };
 }
 
-/** The records as they are to be stored; CONFLICT where one cannot be beside the others or those that there are. */
+/** The records to store. CONFLICT if one cannot exist beside the others or beside existing ones. */
 async function fitRecords(em: EntityManager, zone: ZoneRow, records: readonly ReadRecord[]): Promise<ZoneRecord[]> {
   const names = records.map(({ name }) => name);
   const present = Map.groupBy<string, ZoneRecord>(await findRecords(em, zone.id, names), ({ name }) => name);
@@ -79,7 +79,10 @@ async function fitRecords(em: EntityManager, zone: ZoneRow, records: readonly Re
 async function refuseTooMany(em: EntityManager, zone: ZoneRow, more: number): Promise<void> {
   const count = await countRecords(em, zone);
   if (count + more <= MAX_RECORDS) return;
-  throw conflict(`${zone.name} has ${count} records and would get ${more}; accepted are ${MAX_RECORDS}`, 'records');
+  throw conflict(
+    `${zone.name} must have at most ${MAX_RECORDS} records; it has ${count}, and ${more} would be added`,
+    'records',
+  );
 }
 
 async function insertRecords(em: EntityManager, zoneId: number, records: readonly ZoneRecord[]): Promise<void> {
@@ -93,7 +96,7 @@ async function insertRecords(em: EntityManager, zoneId: number, records: readonl
   `.execute(em.getKysely());
 }
 
-/** The ids of records that were added to a zone, in the order given; those that are gone by now are left out. */
+/** The ids of records that were added to a zone, in the order given, without those that were deleted since. */
 export async function findAdded(em: EntityManager, zoneId: number, records: readonly NewRecord[]): Promise<number[]> {
   const zone = await readRows(em).selectFrom('dns_zone').select('name').where('id', '=', zoneId).executeTakeFirst();
   if (zone === undefined) return [];

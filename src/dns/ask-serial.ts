@@ -2,7 +2,7 @@
 import { Resolver } from 'node:dns/promises';
 import { codeOf, publicMessage } from '../lib/describe-error.ts';
 
-/** No reply came at all: the server is down, away, or somewhere else. */
+/** There was no reply: the server is down, unreachable, or at another address. */
 export class NoAnswer extends Error {}
 
 /** The codes of replies that say that the server has no such zone, or cannot serve it. */
@@ -23,7 +23,7 @@ export async function askSerial(
   zone: string,
   signal: AbortSignal,
 ): Promise<number | null> {
-  // Two tries, of which the second waits twice as long. A resolver each time: none remembers an answer.
+  // Two tries; the second waits twice as long. Each has a new resolver, so that no answer is cached.
   const resolver = new Resolver({ timeout: Math.ceil((timeoutSeconds * 1_000) / 3), tries: 2 });
   resolver.setServers([`${address.includes(':') ? `[${address}]` : address}:${port}`]);
   const stop = () => resolver.cancel();

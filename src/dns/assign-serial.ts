@@ -1,4 +1,4 @@
-// Which serial a zone's content has: each content that was pushed has one of its own.
+// The serial of a zone's content: each pushed content has its own.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { readRows } from '../database/rows.ts';
@@ -8,7 +8,7 @@ import { renderContent, renderZoneFile } from './zone-file.ts';
 import type { RenderedZone } from './zone-folder.ts';
 import { findZoneFaults, type ZoneRecord } from './zone-rules.ts';
 
-/** What a push would write for a zone that has these records. `day` is today in UTC, `YYYY-MM-DD`. */
+/** The zone file that a push would write with these records. `day` is today in UTC, `YYYY-MM-DD`. */
 export function renderZone(zone: ZoneRow, records: readonly ZoneRecord[], day: string) {
   const content = renderContent(zone, records);
   const changed = zone.serial === null || content.hash !== zone.content_hash;

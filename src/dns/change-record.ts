@@ -12,7 +12,7 @@ import { type GivenFields, toData, toGiven } from './record-data.ts';
 import { findRecords, type RecordRow, shortOf, ttlOf } from './stored-records.ts';
 import { checkOwner, refuseClash, type ZoneRecord } from './zone-rules.ts';
 
-/** The record to change, and the version that the caller has seen of its zone, where that matters. */
+/** The record to change, and optionally the expected version of its zone. */
 interface RecordChoice {
   id: number;
   expectedVersion?: number | null | undefined;
@@ -55,7 +55,7 @@ async function lockRecord(
   { id, expectedVersion }: RecordChoice,
 ): Promise<{ zone: ZoneRow; record: RecordRow }> {
   const find = () => readRows(em).selectFrom('dns_record').selectAll().where('id', '=', id).executeTakeFirst();
-  const missing = () => notFound('there is no such record', 'id');
+  const missing = () => notFound('the record does not exist', 'id');
   const found = await find();
   if (found === undefined) throw missing();
   const zone = await lockZone(em, { zone: { id: found.zone_id }, expectedVersion });
@@ -86,14 +86,14 @@ async function fitChange(
   return whole;
 }
 
-/** A text is given as a whole, in one of its two fields; of other data the fields that are given. */
+/** Text data is replaced as a whole, by one of its two fields; of other data, the given fields change. */
 function changedData({ type, data }: RecordRow, fields: GivenFields, zone: string): string {
   const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => value != null));
   const isText = type === 'TXT' && Object.keys(given).length > 0;
   return toData(type, isText ? given : { ...toGiven(type, data), ...given }, zone);
 }
 
-/** With the TTL of the record that of all records of its name and type. */
+/** Changes the TTL of all records of the name and type together with that of the record. */
 async function storeRecord(em: EntityManager, { id, zone_id }: RecordRow, record: ZoneRecord): Promise<void> {
   const { name, type, ttl, data } = record;
   await sql`

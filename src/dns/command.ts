@@ -1,4 +1,4 @@
-// Runs the command by which a name server is told to load, bounded in time and in what is kept of its output.
+// Runs the load command of a name server, with limits on its time and on its captured output.
 import { spawn } from 'node:child_process';
 import { basename } from 'node:path';
 import { publicMessage } from '../lib/describe-error.ts';
@@ -11,7 +11,7 @@ const PIPES_MILLISECONDS = 500;
 const ENVIRONMENT = { LC_ALL: 'C', PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' };
 
 export interface CommandEnd {
-  /** Null where it ended well, otherwise what became of it; names the program and no argument, which may be a secret. */
+  /** Null if it succeeded, otherwise what went wrong. Names the program but no argument, which may be a secret. */
   fault: string | null;
   /** The end of what it wrote to stdout and stderr. */
   output: string;

@@ -15,7 +15,7 @@ export interface KnownZonesOptions {
   signal: AbortSignal;
 }
 
-/** What became of the list. */
+/** The result for the list. */
 interface Listing {
   /** Whether the server has read it. */
   loaded: boolean;
@@ -35,7 +35,9 @@ export class KnownZones {
     this.#report = report;
   }
 
-  /** Zones to take off the server: they were deleted, and Slotkeeper wrote their files. Throws what the folder does. */
+  /**
+   * Zones to remove from the server: they were deleted, and Slotkeeper wrote their files. Throws errors of the folder.
+   */
   async findGone(): Promise<string[]> {
     const { knownZones, removesDeleted } = this.#options;
     const unknown = (await this.#folder.zones()).filter((zone) => !knownZones.has(zone));
@@ -44,7 +46,7 @@ export class KnownZones {
     return gone;
   }
 
-  /** Makes the list say which zones have files, and has the server read it where it changed or `needed`. */
+  /** Updates the list of zones with files, and has the server read it if it changed or if `needed`. */
   async loadList(needed: boolean): Promise<Listing> {
     const { settings, signal } = this.#options;
     if (settings.zoneList === undefined) return { loaded: false, fault: null };
@@ -55,7 +57,7 @@ export class KnownZones {
       const { fault, output } = await this.#commands.run(settings.zoneList.load);
       const did = undo === null ? 'read again' : 'changed';
       this.#report.log(`the list of zones is ${did}${fault ? `, but ${fault}` : ''}`, { output });
-      // The server must be able to start with what it has read last.
+      // The server must be able to start with the files that it read last.
       if (fault !== null) await undo?.();
       return { loaded: fault === null, fault: fault && `its list of zones was not loaded: ${fault}` };
     } catch (error) {

@@ -1,4 +1,4 @@
-// Tells one name server to load, by the commands of its settings.
+// Has one name server load zones, by the commands in its settings.
 import { type CommandEnd, runCommand } from './command.ts';
 import type { PendingZone } from './pending-zone.ts';
 import type { PushReport } from './push-report.ts';
@@ -28,7 +28,7 @@ export class LoadCommands {
     return this.#report.publicEnd(await runCommand(parts, { timeoutSeconds, signal: this.#signal }));
   }
 
-  /** Has the server load the zone's file; what is wrong with the command, or null. */
+  /** Has the server load the zone's file. Returns what is wrong with the command, or null. */
   async load({ name: zone }: RenderedZone): Promise<string | null> {
     const values = { zone, file: this.#folder.fileOf(zone) };
     const { fault, output } = await this.run(this.#settings.load.map((part) => fillIn(part, values)));

@@ -1,11 +1,11 @@
-// What every change of a zone or of its records does first and last, in the caller's transaction.
+// The first and last step of every change of a zone or of its records, in the caller's transaction.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { readRows } from '../database/rows.ts';
 import { conflict, faultsWithinSync, notFound } from '../lib/faults.ts';
 import { type ZoneBy, type ZoneRow, zoneKey } from './find-zone.ts';
 
-/** The zone to change, and the version that the caller has seen of it, where that matters. */
+/** The zone to change, and optionally its expected version. */
 export interface ZoneChoice {
   zone: ZoneBy;
   expectedVersion?: number | null | undefined;
@@ -22,7 +22,7 @@ export async function lockZone(em: EntityManager, { zone: by, expectedVersion }:
   if (zone === undefined) throw notFound(`there is no zone ${value}`, 'zone');
   if (expectedVersion != null && expectedVersion !== zone.version) {
     throw conflict(
-      `the zone has version ${zone.version}, not ${expectedVersion}: somebody changed it`,
+      `the zone has version ${zone.version}, not ${expectedVersion}: it was changed in the meantime`,
       'expectedVersion',
     );
   }

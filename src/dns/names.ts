@@ -5,12 +5,12 @@ import { domainToASCII } from 'node:url';
 import { badInput, type FieldPath } from '../lib/faults.ts';
 
 const MAX_NAME = 253;
-/** Room for what is put around a zone's name in the names of its files. */
+/** Room for the prefix and suffix of the file names of a zone. */
 const MAX_ZONE_NAME = 200;
 const MAX_LABEL = 63;
 const SHOWN = 80;
 
-/** What a label may be; a slash is what RFC 2317 puts into reverse names. */
+/** The form of a label; slashes occur in reverse names by RFC 2317. */
 const HOST_LABEL = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
 const ANY_LABEL = /^[a-z0-9_/]([a-z0-9_/-]*[a-z0-9_/])?$/;
 /** ASCII that no label may have; domainToASCII would cut the text there. */
@@ -43,19 +43,19 @@ interface Kind {
 
 /** `text` without a dot at its end, spelled and checked; `whole` makes the whole name of it. */
 function readName(text: string, path: FieldPath, kind: Kind, whole: (name: string) => string = (name) => name): string {
-  const refuse = (why: string) => badInput(path, `${shown(text)} is no name: ${why}`);
-  if (text === '') throw refuse('it is empty; accepted is a domain name');
-  if (text.length > MAX_NAME * 4) throw refuse(`it is too long; accepted are ${MAX_NAME} characters`);
+  const refuse = (why: string) => badInput(path, `${why}, got ${shown(text)}`);
+  if (text === '') throw refuse('must be a domain name');
+  if (text.length > MAX_NAME * 4) throw refuse(`must have at most ${MAX_NAME} characters`);
   const spelled = text.replace(/\.$/, '').split('.').map(spell);
   for (const [index, label] of spelled.entries()) {
     if (kind.wildcard && index === 0 && label === '*') continue;
     if (label.length > MAX_LABEL)
-      throw refuse(`a label of it has ${label.length} characters; accepted are ${MAX_LABEL}`);
-    if (!kind.label.test(label)) throw refuse(`accepted are labels of ${kind.accepted}, with a dot between them`);
+      throw refuse(`must have labels of at most ${MAX_LABEL} characters (one has ${label.length})`);
+    if (!kind.label.test(label)) throw refuse(`must be labels of ${kind.accepted}, separated by dots`);
   }
   const name = whole(spelled.join('.'));
   const most = kind.most ?? MAX_NAME;
-  if (name.length > most) throw refuse(`it has ${name.length} characters; accepted are ${most}`);
+  if (name.length > most) throw refuse(`must have at most ${most} characters (it has ${name.length})`);
   return name;
 }
 
@@ -63,10 +63,7 @@ function readName(text: string, path: FieldPath, kind: Kind, whole: (name: strin
 export function readZoneName(text: string): string {
   const name = readName(text, ['name'], { label: ANY_LABEL, accepted: ANY, most: MAX_ZONE_NAME });
   if (name.includes('/') && !ADDRESS_TREES.test(name)) {
-    throw badInput(
-      'name',
-      `${shown(text)} is no name: a slash is accepted in reverse zones (in-addr.arpa, ip6.arpa) alone`,
-    );
+    throw badInput('name', `must have no slash except in a reverse zone (in-addr.arpa, ip6.arpa), got ${shown(text)}`);
   }
   return name;
 }
@@ -83,7 +80,10 @@ export function readOwner(text: string, zone: string): string {
     absolute || isWithin(spelled, zone) ? spelled : `${spelled}.${zone}`,
   );
   if (!isWithin(name, zone)) {
-    throw badInput('name', `${shown(text)} is outside the zone; accepted are ${zone} and names that end with .${zone}`);
+    throw badInput(
+      'name',
+      `must be ${zone} or a name that ends with .${zone}, got ${shown(text)}, which is outside the zone`,
+    );
   }
   return name;
 }
@@ -93,7 +93,7 @@ export function readOwner(text: string, zone: string): string {
  * for targets that name servers take as host names alone.
  */
 export function readTarget(text: string, zone: string, path: FieldPath, { host }: { host: boolean }): string {
-  if (isIP(text) !== 0) throw badInput(path, `${shown(text)} is an address; accepted is the name of a host`);
+  if (isIP(text) !== 0) throw badInput(path, `must be the name of a host, got the address ${shown(text)}`);
   if (text === '@') return zone;
   const kind = host ? { label: HOST_LABEL, accepted: HOST } : { label: ANY_LABEL, accepted: ANY };
   return readName(text, path, kind, (name) => (text.includes('.') ? name : `${name}.${zone}`));

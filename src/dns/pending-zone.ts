@@ -3,15 +3,15 @@ import type { RenderedZone } from './zone-folder.ts';
 /** A zone on its way to one server. */
 export interface PendingZone {
   readonly zone: RenderedZone;
-  /** The serial that the server answered before the push; null where it did not serve the zone. */
+  /** The serial that the server answered before the push; null if it did not serve the zone. */
   readonly before: number | null;
-  /** What it answered last. */
+  /** The serial that it answered last. */
   answered: number | null;
   /** Whether this push changed its file. */
   written: boolean;
-  /** Of its load command. */
+  /** The error of its load command. */
   commandFault: string | null;
-  /** What keeps it from being loaded. */
+  /** Why it is not loaded. */
   fault: string | null;
 }
 

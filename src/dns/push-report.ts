@@ -28,7 +28,7 @@ export class PushReport {
     log(`${name}: ${message}`, data);
   }
 
-  /** What users are told of an error; the rest is told to the log of the process. */
+  /** The public part of an error; the rest goes to the log of the process. */
   publicMessage(error: unknown): string {
     const { name, settings, processLog } = this.#options;
     const { address, port, directory } = settings;
@@ -36,7 +36,7 @@ export class PushReport {
     return publicMessage(error);
   }
 
-  /** What users are told of a command: what a program says of itself names the directory and the address as well. */
+  /** The public part of a command's failure: output of programs names directories and addresses. */
   publicEnd({ fault, output }: CommandEnd): CommandEnd {
     const { name, settings, processLog } = this.#options;
     if (fault !== null) processLog?.warn({ server: name, fault, output }, 'a DNS server was not told to load');

@@ -6,7 +6,7 @@ import { badInput } from '../lib/faults.ts';
 import { ADDRESS_TREES, readTarget, shown } from './names.ts';
 import { quote, quoteAll, unquote } from './text-data.ts';
 
-/** What a record says. A field that its type does not have is null. */
+/** The content of a record. Fields that its type does not have are null. */
 export interface RecordFields {
   /** The address, the name without a dot at its end (`.` for none), or the text. */
   value: string | null;
@@ -52,16 +52,16 @@ export function toData(type: DnsRecordType, given: GivenFields, zone: string): s
   for (const field of FIELDS) {
     if (given[field] != null && !TYPE_FIELDS[type].includes(field)) {
       const accepted = TYPE_FIELDS[type].join(', ');
-      throw badInput(field, `it is given for a record of type ${type}; accepted are ${accepted}`);
+      throw badInput(field, `must not be given for a record of type ${type}, which takes ${accepted}`);
     }
   }
   if (type === 'TXT') return quoteAll(readBytes(given));
   const value = given.value;
-  if (value == null) throw badInput('value', `it is missing; accepted is ${ACCEPTED[type]}`);
+  if (value == null) throw badInput('value', `is required: must be ${ACCEPTED[type]}`);
   const number = (field: Numbered, most = 65_535) => readNumber(given[field], field, type, most);
   switch (type) {
     case 'A':
-      if (!isIPv4(value)) throw badInput('value', `${shown(value)} is no IPv4 address; accepted is ${ACCEPTED.A}`);
+      if (!isIPv4(value)) throw badInput('value', `must be ${ACCEPTED.A}, got ${shown(value)}`);
       return value;
     case 'AAAA':
       return readIpv6(value);
@@ -82,8 +82,8 @@ export function toData(type: DnsRecordType, given: GivenFields, zone: string): s
 }
 
 const ACCEPTED: Record<DnsRecordType, string> = {
-  A: 'an address such as 192.0.2.1',
-  AAAA: 'an address such as 2001:db8::1',
+  A: 'an IPv4 address such as 192.0.2.1',
+  AAAA: 'an IPv6 address such as 2001:db8::1',
   CAA: 'text of printable ASCII, such as letsencrypt.org',
   CNAME: 'a name',
   MX: 'the name of a host, or "." for none',
@@ -94,14 +94,14 @@ const ACCEPTED: Record<DnsRecordType, string> = {
 };
 
 function readNumber(given: number | null | undefined, field: Numbered, type: DnsRecordType, most: number): number {
-  if (given == null) throw badInput(field, `it is missing; a record of type ${type} has one from 0 to ${most}`);
-  if (given < 0 || given > most) throw badInput(field, `it is ${given}; accepted are 0 to ${most}`);
+  if (given == null) throw badInput(field, `is required for a record of type ${type}: must be 0 to ${most}`);
+  if (given < 0 || given > most) throw badInput(field, `must be 0 to ${most}, got ${given}`);
   return given;
 }
 
 function readIpv6(value: string): string {
   if (!isIPv6(value) || value.includes('%')) {
-    throw badInput('value', `${shown(value)} is no IPv6 address; accepted is ${ACCEPTED.AAAA}`);
+    throw badInput('value', `must be ${ACCEPTED.AAAA}, got ${shown(value)}`);
   }
   return new SocketAddress({ address: value, family: 'ipv6' }).address;
 }
@@ -111,30 +111,30 @@ function readHostOrNone(value: string, zone: string): string {
 }
 
 function readTag(given: string | null | undefined): string {
-  if (given == null) throw badInput('tag', 'it is missing; accepted is a tag such as issue, issuewild or iodef');
+  if (given == null) throw badInput('tag', 'is required: must be a tag such as issue, issuewild or iodef');
   if (/^[a-z0-9]{1,15}$/i.test(given)) return given.toLowerCase();
-  throw badInput('tag', `${shown(given)} is no tag; accepted are 1 to 15 letters and digits, such as issue`);
+  throw badInput('tag', `must be a tag of 1 to 15 letters and digits such as issue, got ${shown(given)}`);
 }
 
 function readCaaValue(value: string): string {
   if (value.length > MAX_CAA || !/^[\x20-\x7e]*$/.test(value)) {
-    throw badInput('value', `${shown(value)} is no value; accepted are up to ${MAX_CAA} characters of printable ASCII`);
+    throw badInput('value', `must be at most ${MAX_CAA} printable ASCII characters, got ${shown(value)}`);
   }
   return quote(Buffer.from(value));
 }
 
 function readBytes({ value, valueBase64 }: GivenFields): Buffer {
   if ((value == null) === (valueBase64 == null)) {
-    const came = value == null ? 'it is missing' : 'it came together with valueBase64';
-    throw badInput('value', `${came}; accepted is either text in value or bytes in valueBase64`);
+    const came = value == null ? 'neither' : 'both';
+    throw badInput('value', `must be given as text in value or as bytes in valueBase64, got ${came}`);
   }
   const field = value == null ? 'valueBase64' : 'value';
   const bytes = value == null ? Buffer.from(valueBase64 ?? '', 'base64') : Buffer.from(value);
   if (value == null && bytes.toString('base64').replace(/=+$/, '') !== valueBase64?.replace(/=+$/, '')) {
-    throw badInput('valueBase64', `${shown(valueBase64 ?? '')} is no base64; accepted is standard base64`);
+    throw badInput('valueBase64', `must be standard base64, got ${shown(valueBase64 ?? '')}`);
   }
   if (bytes.length > MAX_TEXT_BYTES) {
-    throw badInput(field, `it has ${bytes.length} bytes; accepted are ${MAX_TEXT_BYTES}`);
+    throw badInput(field, `must have at most ${MAX_TEXT_BYTES} bytes, got ${bytes.length}`);
   }
   return bytes;
 }
@@ -142,7 +142,7 @@ function readBytes({ value, valueBase64 }: GivenFields): Buffer {
 /** A record's data has 65535 bytes, of which each string of 255 takes one for its length. */
 const MAX_TEXT_BYTES = MAX_TEXT - Math.ceil(MAX_TEXT / 256);
 
-/** What `toData` makes the same data of. */
+/** The inverse of `toData`. */
 export function toGiven(type: DnsRecordType, data: string): GivenFields {
   const parts = data.split(' ');
   const number = (index: number) => Number(parts[index]);
@@ -160,7 +160,7 @@ export function toGiven(type: DnsRecordType, data: string): GivenFields {
   }
 }
 
-/** The fields of a record, for those who read it. */
+/** The fields of a record for readers. */
 export function fromData(type: DnsRecordType, data: string): RecordFields {
   const given = { ...NONE, ...toGiven(type, data) } as RecordFields;
   if (type === 'TXT') return { ...given, value: unquote(data).toString() };
@@ -168,7 +168,7 @@ export function fromData(type: DnsRecordType, data: string): RecordFields {
   return isName ? { ...given, value: given.value?.replace(/\.$/, '') ?? null } : given;
 }
 
-/** The host that a record of these types sends its readers to; null for none. */
+/** The host that a record of these types refers to; null for none. */
 export function hostOf(type: DnsRecordType, data: string): string | null {
   if (type !== 'NS' && type !== 'MX' && type !== 'SRV') return null;
   const { value } = fromData(type, data);

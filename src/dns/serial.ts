@@ -9,7 +9,10 @@ export function isNewerSerial(serial: number, than: number): boolean {
   return ahead > 0 && ahead < HALF;
 }
 
-/** The serial after `last`: the day's first as `YYYYMMDD00`, or the next number where that is not newer. `day` is `YYYY-MM-DD`. */
+/**
+ * The serial after `last`: the day's first as `YYYYMMDD00`, or the next number if that is not newer. `day` is `YYYY-MM-
+ * DD`.
+ */
 export function nextSerial(last: number | null, day: string): number {
   const dated = Number(`${day.replaceAll('-', '')}00`);
   if (last === null || isNewerSerial(dated, last)) return dated;

@@ -132,7 +132,7 @@ export class ServerPush {
   async #remove(gone: readonly string[]): Promise<void> {
     for (const zone of gone) {
       await this.#folder.remove(zone);
-      this.#report.log(`${zone} is removed, since there is no such zone any more`);
+      this.#report.log(`${zone} is removed, since the zone was deleted`);
     }
   }
 }

@@ -10,11 +10,11 @@ const path = z
   .string()
   .max(1_000)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is refused
-  .refine((value) => isAbsolute(value) && !/[\x00-\x1f"\\]/.test(value), 'is no absolute path without quotes');
+  .refine((value) => isAbsolute(value) && !/[\x00-\x1f"\\]/.test(value), 'must be an absolute path without quotes');
 
 const command = z
-  .array(z.string().max(1_000), 'is no list of a program and its arguments')
-  .min(1, 'is empty; accepted are a program and its arguments')
+  .array(z.string().max(1_000), 'must be a list of a program and its arguments')
+  .min(1, 'must be a list of a program and its arguments, got an empty one')
   .max(100)
   .refine(([program = '']) => program !== '' && !program.includes('{'), 'begins with no program');
 
@@ -24,7 +24,7 @@ const zoneList = z.strictObject({
     .max(200)
     .refine((name) => basename(name) === name && /^[\w.-]+$/.test(name) && !/^\.|\.zone$/.test(name), {
       error:
-        'is no file name such as zones.conf: letters, digits, dots, hyphens and underscores, not ending with .zone',
+        'must be a file name such as zones.conf: letters, digits, dots, hyphens and underscores, not ending with .zone',
     }),
   header: z.string().max(10_000).default(''),
   entry: z.string().max(10_000).includes('{zone}', 'does not hold {zone}'),
@@ -32,7 +32,7 @@ const zoneList = z.strictObject({
 });
 
 const server = z.strictObject({
-  address: z.union([z.ipv4(), z.ipv6()], 'is no IP address'),
+  address: z.union([z.ipv4(), z.ipv6()], 'must be an IP address'),
   port: z.int().min(1).max(65_535).default(53),
   directory: path,
   /** Run for each zone, or once for all where it names none. */
@@ -46,7 +46,12 @@ const servers = z.record(z.string().min(1).max(255), server).superRefine((all, c
   for (const [name, { directory }] of Object.entries(all)) {
     const owner = owners.get(resolve(directory));
     if (owner === undefined) owners.set(resolve(directory), name);
-    else context.addIssue({ code: 'custom', path: [name, 'directory'], message: `is that of ${owner} too` });
+    else
+      context.addIssue({
+        code: 'custom',
+        path: [name, 'directory'],
+        message: `must not be the directory of ${owner} too`,
+      });
   }
 });
 

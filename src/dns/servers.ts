@@ -74,7 +74,7 @@ export async function deleteServer(em: EntityManager, by: AuditedBy, { id }: { i
 }
 
 function readServerName(name: string): string {
-  if (name.trim() !== name) throw badInput('name', 'it begins or ends with a blank; accepted is a name without');
+  if (name.trim() !== name) throw badInput('name', 'must not begin or end with a space');
   return readText(name, 'name', { least: 1 });
 }
 
@@ -83,9 +83,9 @@ function readDescription(text: string): string {
 }
 
 function taken(name: string): Fault {
-  return conflict(`there is a server ${JSON.stringify(name)} already`, 'name');
+  return conflict(`server ${JSON.stringify(name)} already exists`, 'name');
 }
 
 function missing(): Fault {
-  return notFound('there is no such server', 'id');
+  return notFound('the server does not exist', 'id');
 }

@@ -56,7 +56,7 @@ export function readColumns({ soa, defaultTtl, serial }: ZoneFields, zone: strin
 function readMailbox(text: string, path: FieldPath): string {
   const [, local = '', host = ''] = /^([a-z0-9_+-][a-z0-9._+-]{0,62})@(.+)$/i.exec(text) ?? [];
   if (host === '' || !host.includes('.')) {
-    throw badInput(path, `${shown(text)} is no mailbox; accepted is one such as hostmaster@example.com`);
+    throw badInput(path, `must be a mailbox such as hostmaster@example.com, got ${shown(text)}`);
   }
   return `${local.toLowerCase()}@${readTarget(host, '', path, { host: true })}`;
 }

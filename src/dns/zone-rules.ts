@@ -18,15 +18,15 @@ const HOST_OWNERS: readonly DnsRecordType[] = ['A', 'AAAA', 'MX'];
 /** That a record may be where it is, whatever else the zone holds; BAD_USER_INPUT names the field of the record. */
 export function checkOwner({ name, type }: Pick<ZoneRecord, 'name' | 'type'>, zone: string): void {
   if (type === 'CNAME' && name === zone) {
-    throw badInput('type', `it is CNAME at ${zone} itself, which has the zone's SOA; accepted are other names`);
+    throw badInput('type', `must not be CNAME at ${zone} itself, which has the SOA of the zone`);
   }
   if (type === 'NS' && name.startsWith('*.')) {
-    throw badInput('name', `it is the wildcard ${name}; accepted for NS are names without one`);
+    throw badInput('name', `must not be a wildcard for NS, got ${name}`);
   }
   if (HOST_OWNERS.includes(type) && !isHostOwner(name)) {
     throw badInput(
       'name',
-      `${name} is no host name; accepted for ${type} are labels of letters, digits and inner hyphens`,
+      `must be a host name for ${type} (labels of letters, digits and inner hyphens), got ${name}`,
     );
   }
 }

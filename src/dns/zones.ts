@@ -21,8 +21,8 @@ export async function addZone(em: EntityManager, by: AuditedBy, zone: NewZone): 
   const name = readZoneName(zone.name);
   const given = readColumns(zone, name);
   const { primary_server, contact, serial } = given;
-  if (primary_server === undefined) throw badInput('soa.primaryServer', 'it is missing; accepted is a host name');
-  if (contact === undefined) throw badInput('soa.contact', 'it is missing; accepted is a mailbox');
+  if (primary_server === undefined) throw badInput('soa.primaryServer', 'is required: must be a host name');
+  if (contact === undefined) throw badInput('soa.contact', 'is required: must be a mailbox');
   const columns = { ...ZONE_DEFAULTS, default_ttl: ZONE_DEFAULTS.defaultTtl, ...given };
   const { refresh, retry, expire, minimum, default_ttl } = columns;
   const { rows } = await sql<{ id: number }>`
@@ -32,7 +32,7 @@ export async function addZone(em: EntityManager, by: AuditedBy, zone: NewZone): 
     on conflict (name) do nothing returning id
   `.execute(em.getKysely());
   const [row] = rows;
-  if (row === undefined) throw conflict(`there is a zone ${name} already`, 'name');
+  if (row === undefined) throw conflict(`zone ${name} already exists`, 'name');
   await recordAudit(em, by, { action: 'addDnsZone', target: name, change: asFields(columns) });
   return row.id;
 }
@@ -50,7 +50,7 @@ export async function updateZone(em: EntityManager, by: AuditedBy, change: ZoneC
 
 function refuseOlder(serial: number, present: number | null): void {
   if (present === null || serial === present || isNewerSerial(serial, present)) return;
-  throw badInput('serial', `it is ${serial}; accepted is ${present}, which the zone has, or one newer by RFC 1982`);
+  throw badInput('serial', `must be ${present}, the serial of the zone, or a newer one by RFC 1982, got ${serial}`);
 }
 
 async function storeColumns(em: EntityManager, id: number, columns: ZoneColumns): Promise<void> {

@@ -12,9 +12,9 @@ const ApiKeySchema = defineEntity({
     sealedSecret: p.blob(),
     user: () => p.manyToOne(User).ref().index(),
     createdAt: p.datetime().defaultRaw('now()'),
-    /** From then on it opens nothing; in the future for one that is being replaced. */
+    /** When the key stops working; in the future while it is being replaced. */
     revokedAt: p.datetime().nullable(),
-    /** To the minute or so. */
+    /** Accurate to about a minute. */
     lastUsedAt: p.datetime().nullable(),
   },
   checks: [{ name: 'api_key_key_length', expression: 'char_length(key) between 1 and 255' }],

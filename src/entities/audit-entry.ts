@@ -8,17 +8,17 @@ const AuditEntrySchema = defineEntity({
     id: p.bigint('number').primary().autoincrement(),
     /** The time of the transaction that made the change. */
     at: p.datetime().defaultRaw('now()'),
-    /** Who; null for whoever started a command on a machine of ours. No foreign key: users are never removed. */
+    /** Who made the change; null for a command on the server. No foreign key: users are never removed. */
     actor: () => p.manyToOne(User).ref().nullable().createForeignKeyConstraint(false),
-    /** The public half of the key that they came with. */
+    /** The public half of the API key that was used. */
     apiKey: p.text().nullable(),
-    /** From where: the address of the caller, or the name of the command. */
+    /** The address of the caller, or the name of the command. */
     origin: p.text(),
     /** The mutation, as in the schema. */
     action: p.text(),
     /** What was changed: the name of a user, secret, server or zone, a key, an address block. */
     target: p.text(),
-    /** What of it, without secrets; JSON text. */
+    /** The change, without secrets; JSON text. */
     change: p.text().nullable(),
   },
   indexes: [
@@ -28,7 +28,7 @@ const AuditEntrySchema = defineEntity({
   ],
 });
 
-/** One immutable line: a change of what belongs to all. Written in the transaction of the change. */
+/** One immutable record of a change to shared objects. Written in the transaction of the change. */
 export class AuditEntry extends AuditEntrySchema.class {}
 AuditEntrySchema.setClass(AuditEntry);
 

@@ -16,9 +16,9 @@ const DnsRecordSchema = defineEntity({
     type: p.enum(DNS_RECORD_TYPES),
     /** Seconds; null for the zone's default. The same for all records of one name and type. */
     ttl: p.integer().nullable(),
-    /** What a zone file has after the type, in one spelling for equal data: see `src/dns/record-data.ts`. */
+    /** The data as a zone file has it after the type, normalised: see `src/dns/record-data.ts`. */
     data: p.text(),
-    /** Text data may be longer than what an index holds. */
+    /** Text data may be longer than an index entry can be. */
     dataHash: p.text().generated('(md5(data)) stored'),
     createdAt: p.datetime().defaultRaw('now()'),
   },
@@ -27,9 +27,9 @@ const DnsRecordSchema = defineEntity({
     { name: 'dns_record_ttl', expression: 'ttl between 0 and 2147483647' },
   ],
   uniques: [
-    // No record twice; it also finds the records of a name.
+    // No duplicate records; also finds the records of a name.
     { name: 'dns_record_once', properties: ['zone', 'name', 'type', 'dataHash'] },
-    // Whatever races, a name has one CNAME at most.
+    // A name has at most one CNAME, also under concurrent writes.
     { name: 'dns_record_one_cname', properties: ['zone', 'name'], where: "type = 'CNAME'" },
   ],
   indexes: [{ name: 'dns_record_by_zone', properties: ['zone', 'id'] }],

@@ -5,7 +5,7 @@ const DnsServerSchema = defineEntity({
   tableName: 'dns_server',
   properties: {
     id: p.integer().primary().autoincrement(),
-    /** The key of its entry in the setting DNS_SERVERS, which alone says where it is and how it is told to load. */
+    /** The key of its entry in the setting DNS_SERVERS, which holds its address and how it is told to load zones. */
     name: p.text().unique(),
     description: p.text().nullable(),
     /** false leaves it out of pushes. */

@@ -24,11 +24,11 @@ const DnsZoneSchema = defineEntity({
     minimum: p.integer(),
     /** Seconds that records without a TTL of their own may be kept. */
     defaultTtl: p.integer(),
-    /** Of the content that was pushed last; null before the first push. */
+    /** The serial of the last pushed content; null before the first push. */
     serial: p.bigint('number').nullable(),
-    /** Of the content that `serial` stands for; null where the next push gives a new serial whatever the content is. */
+    /** The digest of the content of `serial`; null if the next push must assign a new serial in any case. */
     contentHash: p.text().nullable(),
-    /** Counts the edits of the zone and of its records. */
+    /** Incremented by each edit of the zone or of its records. */
     version: p.integer().default(1),
     createdAt: p.datetime().defaultRaw('now()'),
     updatedAt: p.datetime().defaultRaw('now()'),
@@ -41,7 +41,9 @@ const DnsZoneSchema = defineEntity({
   ],
 });
 
-/** A DNS zone: its SOA record and what its records have in common. Whoever changes it or its records locks its row. */
+/**
+ * A DNS zone: its SOA record and the defaults of its records. A change of the zone or of its records locks this row.
+ */
 export class DnsZone extends DnsZoneSchema.class {}
 DnsZoneSchema.setClass(DnsZone);
 

@@ -10,13 +10,13 @@ const EventLogSchema = defineEntity({
     logId: p.uuid(),
     /** The seq of the newest sequenced event. */
     head: p.bigint('number').default(0),
-    /** Up to here retention has removed what it does not spare (see `HISTORY_EVENT_TYPES`). */
+    /** Up to here retention has removed all events except those that it spares (see `HISTORY_EVENT_TYPES`). */
     floor: p.bigint('number').default(0),
-    /** Up to here it has removed everything. */
+    /** Up to here retention has removed every event. */
     historyFloor: p.bigint('number').default(0),
     systemIdentifier: p.text(),
     timeline: p.integer(),
-    /** PostgreSQL's number of this database; null in a log that was begun before it was kept. */
+    /** PostgreSQL's oid of this database; null in a log that is older than this column. */
     databaseOid: p.bigint('number').nullable(),
   },
   checks: [
@@ -25,7 +25,7 @@ const EventLogSchema = defineEntity({
   ],
 });
 
-/** The one row that says how far the log goes. */
+/** The single row with the end of the log. */
 export class EventLog extends EventLogSchema.class {}
 EventLogSchema.setClass(EventLog);
 

@@ -16,10 +16,10 @@ const RUN_EVENT_TYPES = [
   'SKIPPED',
 ] as const;
 
-/** A task's next slot moved and no run tells of it: many slots in a row were skipped, or the slot was on record already. */
+/** A task's next slot moved without a run event: many slots in a row were skipped, or the slot was already recorded. */
 const POINTER_EVENT_TYPES = ['TASK_RESCHEDULED'] as const;
 
-/** What somebody did to a task. */
+/** What a user did to a task. */
 export const TASK_EVENT_TYPES = ['TASK_ADDED', 'TASK_UPDATED', 'TASK_PAUSED', 'TASK_RESUMED', 'TASK_DELETED'] as const;
 
 const EVENT_TYPES = [...RUN_EVENT_TYPES, ...TASK_EVENT_TYPES, ...POINTER_EVENT_TYPES] as const;
@@ -45,7 +45,7 @@ const EventSchema = defineEntity({
      * order, so nothing reads by id.
      */
     seq: p.bigint('number').nullable(),
-    /** The time of the transaction, the same as what it wrote elsewhere. */
+    /** The time of the transaction, as in the other rows that it wrote. */
     at: p.datetime().defaultRaw('now()'),
     type: p.enum(EVENT_TYPES),
     message: p.text().nullable(),
@@ -62,14 +62,15 @@ const EventSchema = defineEntity({
     /** The run's state and attempt at that time. */
     runState: p.enum(RUN_STATES).nullable(),
     attempt: p.integer().nullable(),
-    /** Who asked; for a scheduled run, the task's owner at that time. */
+    /** The requesting user; for a scheduled run, the owner of the task at that time. */
     actor: () => p.manyToOne(User).ref().createForeignKeyConstraint(false),
   },
   checks: [
     { name: 'event_run_or_task', expression: "(run_id is null) = (type like 'TASK\\_%')" },
     { name: 'event_run_state', expression: '(run_id is null) = (run_state is null)' },
   ],
-  // All reading is by position, so an event enters these indexes once, when it is numbered, and not when it is inserted.
+  // Events are read by position only, so an event enters these indexes once, when it is sequenced, not when it is
+  // inserted.
   uniques: [{ name: 'event_seq', properties: ['seq'], where: SEQUENCED }],
   indexes: [
     { name: 'event_unsequenced', properties: ['id'], where: 'seq is null' },
@@ -80,7 +81,7 @@ const EventSchema = defineEntity({
   ],
 });
 
-/** One immutable line of the log. */
+/** One immutable event of the log. */
 export class Event extends EventSchema.class {}
 EventSchema.setClass(Event);
 

@@ -19,7 +19,7 @@ const IdempotencyKeySchema = defineEntity({
   checks: [{ name: 'idempotency_key_length', expression: 'char_length(key) between 1 and 255' }],
 });
 
-/** That a mutation was done already, so that a repeated call answers with its result. */
+/** The result of a mutation, so that a repeated call answers with the same result. */
 export class IdempotencyKey extends IdempotencyKeySchema.class {}
 IdempotencyKeySchema.setClass(IdempotencyKey);
 

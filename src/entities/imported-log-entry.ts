@@ -4,12 +4,12 @@ const ImportedLogEntrySchema = defineEntity({
   name: 'ImportedLogEntry',
   tableName: 'imported_log',
   properties: {
-    /** The task's id, here and there. No foreign key: the history comes in before its task. */
+    /** The id of the task, here and on the old server. No foreign key: the history is imported before its task. */
     taskId: p.integer().primary(),
     /** The old `log_id`. */
     id: p.bigint('number').primary().autoincrement(false),
     at: p.datetime(),
-    /** Syslog's number, and the rest as the old server tells it. */
+    /** Syslog's number, and the rest as the old server returned it. */
     level: p.text().nullable(),
     category: p.text().nullable(),
     message: p.text(),
@@ -17,7 +17,7 @@ const ImportedLogEntrySchema = defineEntity({
     username: p.text().nullable(),
     ip: p.text().nullable(),
   },
-  // What retention asks for.
+  // Read by retention.
   indexes: [{ name: 'imported_log_by_time', properties: ['at'] }],
 });
 

@@ -8,9 +8,9 @@ const InstallationSchema = defineEntity({
     id: p.integer().primary().autoincrement(false),
     /** Part of the names of its backups, and in its exports; a restored copy gets another, so that it removes no backup of the original. */
     uuid: p.uuid().defaultRaw('gen_random_uuid()'),
-    /** Since when its runners are held; null while they run. */
+    /** Since when the runners are held; null while they run. */
     heldSince: p.datetime().nullable(),
-    /** For whoever is to decide on their release. */
+    /** The reason, shown to the operator who decides whether to release them. */
     heldBecause: p.text().nullable(),
   },
   checks: [
@@ -19,7 +19,10 @@ const InstallationSchema = defineEntity({
   ],
 });
 
-/** The one row that says which installation this is, and whether it waits for the word that it is the real one. */
+/**
+ * The single row that identifies this installation, and whether its runners are held until an operator confirms that it
+ * is the real one.
+ */
 export class Installation extends InstallationSchema.class {}
 InstallationSchema.setClass(Installation);
 

@@ -16,7 +16,7 @@ const IpBlockSchema = defineEntity({
     family: p.smallint().generated('(family(cidr)) stored'),
     state: p.enum(IP_BLOCK_STATES).default('AVAILABLE'),
     assignee: p.text().nullable(),
-    /** When it went into the holding tank. */
+    /** When the block entered the holding tank. */
     heldAt: p.datetime().nullable(),
     createdAt: p.datetime().defaultRaw('now()'),
   },
@@ -28,7 +28,7 @@ const IpBlockSchema = defineEntity({
   indexes: [
     { name: 'ip_block_by_pool', properties: ['pool', 'id'] },
     { name: 'ip_block_by_family', properties: ['family', 'id'] },
-    // What the holding task moves.
+    // Read by the holding task.
     { name: 'ip_block_holding', properties: ['heldAt', 'id'], where: "state = 'HOLDING'" },
   ],
 });

@@ -10,14 +10,14 @@ const LegacyReplySchema = defineEntity({
     key: p.text().primary(),
     /** SHA-256 of the action and its parameters: another call under the same key is refused. */
     fingerprint: p.blob(),
-    /** As it was sent, to the byte. */
+    /** The exact bytes that were sent. */
     reply: p.text(),
     createdAt: p.datetime().defaultRaw('now()').index(),
   },
   checks: [{ name: 'legacy_reply_key_length', expression: 'char_length(key) between 1 and 255' }],
 });
 
-/** How a call of the old API was answered, so that its repetition is answered alike. */
+/** The reply to a call of the old API, so that a repeated call gets the same reply. */
 export class LegacyReply extends LegacyReplySchema.class {}
 LegacyReplySchema.setClass(LegacyReply);
 

@@ -16,7 +16,9 @@ const RegisteredClassSchema = defineEntity({
   },
 });
 
-/** What a runner that has the code of a class told of it, for gateways that have not. The last runner to start wins. */
+/**
+ * A class as registered by a runner that has its code, for gateways that do not have it. The last runner to start wins.
+ */
 export class RegisteredClass extends RegisteredClassSchema.class {}
 RegisteredClassSchema.setClass(RegisteredClass);
 

@@ -16,7 +16,7 @@ const RepeatItemSchema = defineEntity({
     /** First and last day, `YYYY-MM-DD` in the task's zone, both inclusive. */
     startDate: p.date().nullable(),
     endDate: p.date().nullable(),
-    /** Every so many days from `startDate`; the calendar fields below are then not looked at. */
+    /** Every this many days from `startDate`; the calendar fields below are then ignored. */
     intervalDays: p.integer().nullable(),
     year: p.integer().nullable(),
     month: p.integer().nullable(),

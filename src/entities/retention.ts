@@ -4,9 +4,9 @@ const RetentionSchema = defineEntity({
   name: 'Retention',
   tableName: 'retention',
   properties: {
-    /** Always 1: its row is the lock under which one process at a time removes. */
+    /** Always 1: the row is the lock under which one process at a time removes records. */
     id: p.integer().primary().autoincrement(false),
-    /** Of slots before it, a whole minute, the records may be gone; null while all are there. */
+    /** Records of slots before this whole minute may have been removed; null while all exist. */
     ledgerFrom: p.datetime().nullable(),
   },
   checks: [
@@ -15,7 +15,7 @@ const RetentionSchema = defineEntity({
   ],
 });
 
-/** The one row that says from when on the record of slots is whole. */
+/** The single row with the instant from which the record of slots is complete. */
 export class Retention extends RetentionSchema.class {}
 RetentionSchema.setClass(Retention);
 

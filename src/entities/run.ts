@@ -32,15 +32,17 @@ const RunSchema = defineEntity({
     retryOf: () => p.manyToOne(Run).ref().nullable(),
     /** Who asked, or for a slot the task's owner at that time. No foreign key: users are never removed, and slots are fired by the thousand. */
     actor: () => p.manyToOne(User).ref().createForeignKeyConstraint(false),
-    /** Data for this run alone instead of the task's; JSON text. */
+    /** Data for this run only, in place of the task's; JSON text. */
     data: p.text().nullable(),
-    /** The try that is under way or was the last; 0 before the first. */
+    /** The current or last attempt; 0 before the first. */
     attempt: p.integer().default(0),
-    /** The job of the present attempt; null for a run that waits for another of its task, and for a finished one. */
+    /**
+     * The job of the current attempt; null while the run waits for another run of its task, and when it is finished.
+     */
     jobId: p.uuid().nullable(),
-    /** The process that took the attempt under way, or the last. No foreign key: a process signs off, what it did stays. */
+    /** The process that took the current or last attempt. No foreign key: processes sign off, their runs remain. */
     runnerId: p.uuid().nullable(),
-    /** When the next attempt is to start, for a run that waits for its retry. */
+    /** When the next attempt starts, while the run waits for a retry. */
     nextAttemptAt: p.datetime().nullable(),
     queuedAt: p.datetime(),
     startedAt: p.datetime().nullable(),
@@ -48,12 +50,12 @@ const RunSchema = defineEntity({
     message: p.text().nullable(),
     /** 0 to 1. */
     progress: p.double().nullable(),
-    /** The class, where it must not run twice at once; written when the first attempt is taken. */
+    /** The class, if it is exclusive (one run at a time); written when the first attempt is taken. */
     exclusiveClass: p.text().nullable(),
-    /** What an attempt saved for the next one; JSON text, null once the run is finished. */
+    /** State that an attempt saved for the next one; JSON text, null once the run is finished. */
     checkpoint: p.text().nullable(),
     cancelRequestedAt: p.datetime().nullable(),
-    /** Where traces are on: what its attempts continue, the request that asked for it or else its first attempt. */
+    /** With tracing on, the parent of its attempts' spans: the request for the run, or else its first attempt. */
     traceparent: p.text().nullable(),
   },
   checks: [
@@ -70,10 +72,10 @@ const RunSchema = defineEntity({
     { name: 'run_progress', expression: 'progress between 0 and 1' },
   ],
   uniques: [
-    // The ledger: whatever races, a slot has one run.
+    // The ledger: a slot has one run, also under concurrent writes.
     { name: 'run_ledger', properties: ['task', 'slot'], where: "trigger = 'SCHEDULE'" },
     { name: 'run_job_id', properties: ['jobId'], where: 'job_id is not null' },
-    // Of an exclusive class one run is under way, whatever races.
+    // At most one run of an exclusive class is running, also under concurrent writes.
     {
       name: 'run_exclusive',
       properties: ['exclusiveClass'],
@@ -83,16 +85,17 @@ const RunSchema = defineEntity({
   indexes: [
     { name: 'run_by_task', properties: ['task', 'id'] },
     { name: 'run_by_state', properties: ['state', 'id'] },
-    // The few among the many.
+    // Partial: only the few unfinished runs.
     { name: 'run_by_skip_reason', properties: ['skipReason', 'id'], where: 'skip_reason is not null' },
     { name: 'run_by_request', properties: ['trigger', 'id'], where: "trigger <> 'SCHEDULE'" },
     { name: 'run_without_slot', properties: ['slot', 'id'], where: 'slot is null' },
-    // What became of the slots of a stretch of time. All that is counted is in it, so no row is read; equal keys are stored once.
+    // The outcomes of the slots in a range. Covers everything that is counted, so no row is read; equal keys are stored
+    // once.
     { name: 'run_by_slot', properties: ['slot', 'trigger', 'state'], where: 'slot is not null' },
     // When the executor's alarm is due.
     { name: 'run_delayed', properties: ['nextAttemptAt'], where: 'next_attempt_at is not null' },
     { name: 'run_by_retried', properties: ['retryOf', 'id'], where: 'retry_of_id is not null' },
-    // The overlap policy's question: which runs of this task are not finished?
+    // For the overlap policy: the unfinished runs of a task.
     { name: 'run_open', properties: ['task', 'id'], where: "state in ('QUEUED', 'RUNNING')" },
   ],
 });

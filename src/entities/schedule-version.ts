@@ -18,7 +18,7 @@ const ScheduleVersionSchema = defineEntity({
   checks: [{ name: 'schedule_version_order', expression: 'valid_to >= valid_from' }],
   indexes: [
     { name: 'schedule_version_task_from', properties: ['task', 'validFrom'] },
-    // What retention looks for.
+    // Read by retention.
     { name: 'schedule_version_ended', properties: ['validTo'], where: 'valid_to is not null' },
   ],
   uniques: [{ name: 'schedule_version_current', properties: ['task'], where: 'valid_to is null' }],

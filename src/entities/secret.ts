@@ -14,7 +14,7 @@ const SecretSchema = defineEntity({
     allowedHosts: p.array(),
     createdAt: p.datetime().defaultRaw('now()'),
     updatedAt: p.datetime().defaultRaw('now()'),
-    /** Who set it last. */
+    /** The user who set it last. */
     updatedBy: () => p.manyToOne(User).ref().index(),
   },
   checks: [
@@ -23,7 +23,7 @@ const SecretSchema = defineEntity({
   ],
 });
 
-/** A value that tasks send to a receiver and that nobody reads back. */
+/** A value that tasks send to a receiver; it cannot be read back. */
 export class Secret extends SecretSchema.class {}
 SecretSchema.setClass(Secret);
 

@@ -21,11 +21,11 @@ const SlotGapSchema = defineEntity({
   ],
   // The planner moves a task's pointer over a gap once; a second record of it is refused.
   uniques: [{ name: 'slot_gap_once', properties: ['task', 'fromSlot'] }],
-  // What retention looks for.
+  // Read by retention.
   indexes: [{ name: 'slot_gap_ended', properties: ['toSlot'] }],
 });
 
-/** Many slots in a row that did not run for the same reason, in one line instead of thousands. */
+/** Many consecutive slots that did not run for the same reason, in one row instead of thousands. */
 export class SlotGap extends SlotGapSchema.class {}
 SlotGapSchema.setClass(SlotGap);
 

@@ -2,7 +2,7 @@ import { defineEntity, p } from '@mikro-orm/core';
 import { RepeatItem } from './repeat-item.ts';
 import { User } from './user.ts';
 
-/** What happens when a slot comes while an earlier run of the task is not finished. */
+/** What happens when a slot is due while an earlier run of the task is unfinished. */
 export const OVERLAP_POLICIES = ['SKIP', 'QUEUE', 'ALLOW', 'CANCEL_RUNNING'] as const;
 export type OverlapPolicy = (typeof OVERLAP_POLICIES)[number];
 
@@ -10,7 +10,7 @@ export type OverlapPolicy = (typeof OVERLAP_POLICIES)[number];
 export const CATCH_UP_POLICIES = ['LATEST', 'ALL', 'NONE'] as const;
 export type CatchUpPolicy = (typeof CATCH_UP_POLICIES)[number];
 
-/** What users and classes may set of a task's policy: the least and the most. The checks of the table say the same. */
+/** The bounds of a task's policy for users and classes. The check constraints of the table are the same. */
 export const POLICY_BOUNDS = {
   queueLimit: [1, 10_000],
   misfireGraceSeconds: [1, 86_400],
@@ -22,7 +22,7 @@ export const POLICY_BOUNDS = {
   timeoutSeconds: [1, 82_800],
 } as const satisfies Record<string, readonly [number, number]>;
 
-/** The policy of a new task, where neither whoever adds it nor its class says another. */
+/** The policy of a new task, unless the user or the class sets another. */
 export const POLICY_DEFAULTS = {
   overlap: 'SKIP',
   queueLimit: 100,
@@ -45,7 +45,7 @@ const TaskSchema = defineEntity({
     name: p.text(),
     className: p.text(),
     active: p.boolean(),
-    /** The JSON object handed to the task class, as its sender wrote it: old callers read back what they sent. */
+    /** The JSON object passed to the task class, exactly as sent: old callers read back what they sent. */
     data: p.text().nullable(),
     owner: () => p.manyToOne(User).ref().index(),
     timeZone: p.text(),
@@ -55,24 +55,24 @@ const TaskSchema = defineEntity({
     /** How many runs may wait under the QUEUE policy. */
     queueLimit: p.integer().default(POLICY_DEFAULTS.queueLimit),
     catchUp: p.enum(CATCH_UP_POLICIES).default(POLICY_DEFAULTS.catchUp),
-    /** A slot is missed once it is this late. */
+    /** A slot that is later than this is missed. */
     misfireGraceSeconds: p.integer().default(POLICY_DEFAULTS.misfireGraceSeconds),
     /** A missed slot older than this is never run; null for no bound. */
     catchUpMaxAgeSeconds: p.integer().nullable(),
     /** Tries of one run, the first included. */
     retryAttempts: p.integer().default(POLICY_DEFAULTS.retryAttempts),
     retryDelaySeconds: p.integer().default(POLICY_DEFAULTS.retryDelaySeconds),
-    /** Each further delay is this many times the one before. */
+    /** The factor by which each delay grows. */
     retryBackoff: p.double().default(POLICY_DEFAULTS.retryBackoff),
-    /** Up to this part of a delay is added to it at random, so that what failed together is not tried again together. */
+    /** Up to this part of a delay is added at random, so that runs that failed together are not retried together. */
     retryJitter: p.double().default(POLICY_DEFAULTS.retryJitter),
     timeoutSeconds: p.integer().default(POLICY_DEFAULTS.timeoutSeconds),
 
     /** The next slot, or null when the task expects none. */
     nextRunAt: p.datetime().nullable(),
-    /** The slot after `followingOf`, computed beforehand so that firing does no arithmetic; null for none. */
+    /** The slot after `followingOf`, computed in advance so that firing computes nothing; null for none. */
     followingRunAt: p.datetime().nullable(),
-    /** The slot that `followingRunAt` follows; where it is not `nextRunAt`, the value is unknown. */
+    /** The slot that `followingRunAt` follows; if it is not `nextRunAt`, the following slot is unknown. */
     followingOf: p.datetime().nullable(),
     lastRunAt: p.datetime().nullable(),
 
@@ -100,7 +100,7 @@ const TaskSchema = defineEntity({
     { name: 'task_whole_minute', expression: "next_run_at = date_trunc('minute', next_run_at, 'UTC')" },
   ],
   indexes: [
-    // What is due: the planner's only read. With the id, it is also the order of a list.
+    // The planner's only read: due tasks. With the id, it is also the order of a list.
     { name: 'task_due', properties: ['nextRunAt', 'id'], where: 'next_run_at is not null' },
     // The end of that list.
     {
@@ -108,7 +108,7 @@ const TaskSchema = defineEntity({
       properties: ['nextRunAt', 'id'],
       where: 'next_run_at is null and deleted_at is null',
     },
-    // The same of a list with deleted tasks, which may be most of all.
+    // The same for lists that include deleted tasks, which may be the majority.
     { name: 'task_unplanned_or_deleted', properties: ['nextRunAt', 'id'], where: 'next_run_at is null' },
     // Paused tasks never fire, so this index costs firing nothing.
     { name: 'task_paused', properties: ['id'], where: 'not active and deleted_at is null' },
@@ -125,7 +125,7 @@ const TaskSchema = defineEntity({
   ],
 });
 
-/** What to do, for whom and when. */
+/** A scheduled task: what to run, for which owner and when. */
 export class Task extends TaskSchema.class {}
 TaskSchema.setClass(Task);
 

@@ -13,7 +13,7 @@ const UserSchema = defineEntity({
     name: p.text().unique(),
     role: p.enum(ROLES),
     createdAt: p.datetime().defaultRaw('now()'),
-    /** Since when none of their keys opens anything; their tasks go on. */
+    /** Since when the user is locked out: no key works; their tasks keep running. */
     disabledAt: p.datetime().nullable(),
   },
   checks: [{ name: 'app_user_name_length', expression: 'char_length(name) between 1 and 255' }],

@@ -23,7 +23,7 @@ export interface LogHead {
   historyFloor: number;
 }
 
-/** Beside a log's id and a position there may be the mark, and the task up to which a feed told its snapshot. */
+/** The log id and a position, optionally with a mark, and the task up to which a feed has sent its snapshot. */
 const CURSOR = /^([0-9a-f-]{36})\.(\d{1,15})(?:\.([0-9a-f]{1,16}-[0-9a-f]{1,16}))?(?:\.(\d{1,10}))?$/;
 
 /**
@@ -39,7 +39,7 @@ export function encodeCursor(logId: string, { seq, mark }: Position): string {
   return encode([logId, seq, mark]);
 }
 
-/** A position in the snapshot with which a feed begins: the tasks up to this one were told, as of it or later. */
+/** A position in the initial snapshot of a feed: tasks up to this one were sent, in this state or a later one. */
 export function encodeSnapshotCursor(logId: string, { seq, mark }: Position, taskId: number): string {
   return encode([logId, seq, mark, taskId]);
 }
@@ -48,7 +48,10 @@ function encode(parts: (string | number | null)[]): string {
   return Buffer.from(parts.filter((part) => part !== null).join('.')).toString('base64url');
 }
 
-/** Where a feed goes on: `taskId` is null once its snapshot was told to the end. Throws CURSOR_EXPIRED as decodeCursor. */
+/**
+ * Where a feed continues: `taskId` is null once its snapshot was sent in full. Throws CURSOR_EXPIRED as decodeCursor
+ * does.
+ */
 export function decodeFeedCursor(cursor: string, log: LogHead): { position: Position; taskId: number | null } {
   const [, logId, digits, mark = null, taskId] = CURSOR.exec(Buffer.from(cursor, 'base64url').toString()) ?? [];
   if (logId === undefined) throw cursorExpired(`"${cursor.slice(0, 80)}" is not a cursor of this event log`);
@@ -73,12 +76,12 @@ function checkLog(logId: string, { seq }: Position, log: LogHead): void {
   if (seq > log.head) throw cursorExpired('the cursor is ahead of the event log');
 }
 
-/** Throws CURSOR_EXPIRED where events after the position may be gone. */
+/** Throws CURSOR_EXPIRED if events after the position may have been removed. */
 export function checkNotRemoved(seq: number, floor: number): void {
   if (seq < floor) throw cursorExpired('events after the cursor have been removed by retention');
 }
 
-/** Throws CURSOR_EXPIRED where another event is at the position than the one that it was made for. */
+/** Throws CURSOR_EXPIRED if the event at the position is not the one that the cursor was made for. */
 export function checkSame(position: Position, found: Position): void {
   if (areOfOtherHistories(position, found)) throw cursorExpired('the event log has another history since the cursor');
 }
@@ -87,7 +90,7 @@ export function headOf({ head, mark }: LogHead): Position {
   return { seq: head, mark };
 }
 
-/** Whether the same place was seen with different events; where an event is gone, nobody can tell. */
+/** Whether the same position was seen with different events; unknown if an event was removed. */
 export function areOfOtherHistories(left: Position, right: Position): boolean {
   return left.seq === right.seq && left.mark !== null && right.mark !== null && left.mark !== right.mark;
 }

@@ -17,7 +17,7 @@ export class Member<Item> {
     this.#wants = wants;
   }
 
-  /** False where it has fallen behind, and gets no more. */
+  /** False if the member has fallen behind and gets nothing more. */
   offer(item: Item): boolean {
     if (this.#ended || !this.#wants(item)) return true;
     if (this.#waiting.length >= MAX_WAITING) {
@@ -29,13 +29,13 @@ export class Member<Item> {
     return true;
   }
 
-  /** No more will be offered; what waits is still handed out. */
+  /** Ends the stream; items that wait are still delivered. */
   end(): void {
     this.#ended = true;
     this.#notify?.();
   }
 
-  /** All that waits, as soon as there is any; null once there will be no more. */
+  /** All waiting items, as soon as there are any; null after the end. */
   async take(): Promise<readonly Item[] | null> {
     while (this.#waiting.length === 0) {
       if (this.#ended) return null;
@@ -57,7 +57,7 @@ export interface Joined {
   position: Position;
 }
 
-/** What hands out the live stream of items, each of which is a position too: that after it. */
+/** The source of live items. Each item is also a position: the one after it. */
 export interface Hub<Item extends Position> {
   readonly isStopped: boolean;
   join(member: Member<Item>): Promise<Joined>;
@@ -70,10 +70,10 @@ export interface Hub<Item extends Position> {
 const MAX_REFRESHES = 5;
 
 export interface Following<Item> {
-  /** Where it goes on from, in which log. */
+  /** The log and the position to continue from. */
   from: Joined;
   wants(item: Item): boolean;
-  /** The items of the log in (after, upTo], in order; throws CURSOR_EXPIRED where any may be gone. */
+  /** The items of the log in (after, upTo], in order. Throws CURSOR_EXPIRED if any may have been removed. */
   stored(after: Position, upTo: number, signal: AbortSignal): AsyncIterable<Item>;
 }
 
@@ -91,7 +91,7 @@ export async function* follow<Item extends Position>(
   // since then; later ones came from the hub.
   let isFirst = true;
   for (let refreshes = 0; !signal.aborted && !hub.isStopped; ) {
-    // Registered first, then the log is read up to where the live stream begins: no seam.
+    // Registers first, then reads the log up to the beginning of the live stream, so that there is no gap.
     const member = new Member<Item>(wants);
     const end = () => member.end();
     signal.addEventListener('abort', end);
@@ -114,7 +114,7 @@ export async function* follow<Item extends Position>(
         yield item;
       }
       position = laterOf(position, joined.position);
-      // Ends early where the member fell behind: it then reads the log at its own pace and joins again.
+      // Ends early if the member fell behind: it then reads the log at its own pace and joins again.
       for (let items = await member.take(); items !== null && !signal.aborted; items = await member.take()) {
         for (const item of items) {
           if (signal.aborted) return;

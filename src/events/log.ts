@@ -31,7 +31,7 @@ export async function appendEvents(em: EntityManager, events: readonly NewEvent[
   if (events.length > 0) await insertEvents(events).execute(em.getKysely());
 }
 
-/** What appends the events, as a statement of its own or a part of one. */
+/** The SQL that appends the events, as a statement or as part of one. */
 export function insertEvents(events: readonly NewEvent[]): RawBuilder<unknown> {
   return sql`
     insert into event (type, task_id, task_name, actor_id, message, data, run_id, run_state, attempt)

@@ -27,7 +27,7 @@ export type EventRow = Row<'event'> & { seq: number };
 interface EventSelection {
   taskId?: number;
   runId?: number;
-  /** Leaves out what was done to a task itself. */
+  /** Leaves out events of tasks, as opposed to runs. */
   runsOnly?: boolean;
   /** Leaves out events of these types. */
   without?: readonly EventType[];
@@ -57,7 +57,7 @@ export interface Watcher {
   take(event: LoggedEvent): void;
   /** All events up to here have been taken. */
   caughtUp(position: Position): void;
-  /** The stream ends: the tail stops, or cannot go on without a gap. */
+  /** The stream ends: the tail stops, or cannot continue without a gap. */
   end(): void;
 }
 
@@ -104,7 +104,7 @@ export class EventTail implements Hub<LoggedEvent> {
     return this.#members.size + this.#watchers.size;
   }
 
-  /** How many positions the live stream is behind the head of the log; nobody is behind while nobody follows it. */
+  /** How many positions the live stream is behind the head of the log; 0 without subscribers. */
   lagBehind(head: number): number {
     return this.subscriberCount === 0 ? 0 : Math.max(0, head - this.#position.seq);
   }
@@ -156,7 +156,7 @@ export class EventTail implements Hub<LoggedEvent> {
   /** From the returned position on, the member gets every new event. */
   async join(member: Member<LoggedEvent>): Promise<Joined> {
     const joined = await this.#joinAs(() => this.#members.add(member));
-    // Stopped meanwhile: nobody would end it any more.
+    // Stopped in the meantime: nothing else would end it.
     if (this.#stopped) member.end();
     return joined;
   }
@@ -179,7 +179,7 @@ export class EventTail implements Hub<LoggedEvent> {
     this.#restIfAlone();
   }
 
-  /** The selected events of the log in (from, upTo], in order; throws CURSOR_EXPIRED where retention has removed any. */
+  /** The selected events of the log in (from, upTo], in order. Throws CURSOR_EXPIRED if retention has removed any. */
   async *stored(
     selection: EventSelection,
     { logId, position }: Joined,
@@ -263,7 +263,7 @@ export class EventTail implements Hub<LoggedEvent> {
     for (const watcher of this.#watchers) watcher.end();
   }
 
-  /** Events after a position, in order, and what the position is now: read by one statement, as is the floor. */
+  /** Events after a position, in order, and the new position, read with the floor in one statement. */
   async #page({ taskId, runId, runsOnly, without }: EventSelection, { seq: after }: Position, upTo: number) {
     this.#readCount += 1;
     const conditions = [sql`seq > ${after} and seq <= ${upTo}`];

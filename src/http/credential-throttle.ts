@@ -6,21 +6,21 @@ import { type Credentials, type Identity, parseAuthorization } from '../credenti
 import type { KeyUse } from '../credentials/key-use.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 
-/** Calls with wrong credentials that an address, or a key wherever they come from, may have in a minute. */
+/** Calls with wrong credentials per minute, for one address or for one key from all addresses. */
 const REFUSALS_A_MINUTE = 30;
-/** Addresses and keys that are counted. */
+/** How many addresses and keys are counted at a time. */
 const MAX_COUNTED = 10_000;
-/** Pairs of a key and an address that have been let in. */
+/** How many accepted pairs of key and address are remembered. */
 const MAX_KNOWN = 10_000;
 
-/** Why a call is not let in. */
+/** Why a call is refused. */
 export interface Refusal {
   status: 401 | 429;
   headers: Record<string, string>;
   message: string;
 }
 
-/** One for all doors of a server. */
+/** Creates the throttle that all doors of a server share. */
 export async function createCredentialThrottle(
   app: FastifyInstance,
   metrics: Metrics,
@@ -33,10 +33,11 @@ export async function createCredentialThrottle(
 type Limit = ReturnType<FastifyInstance['createRateLimit']>;
 
 /**
- * Keeps those out who guess. After too many wrong credentials in a minute an address, or for IPv6 its network, is refused
- * unread for the rest of it, and so is a key, wherever it is sent from. A key that came in from an address before is judged
- * apart from both, by its own failures there: many may call from one address, keys are no secret, and whoever sends wrong
- * ones must not be able to lock out those who send right ones. Each process counts for itself.
+ * Stops callers that guess credentials. After too many wrong ones in a minute, an address (for IPv6 its network) is
+ * refused for the rest of that minute without a look at its credentials, and so is a key, from any address. A key that
+ * was accepted from an address before is counted separately, by its failures from that address alone: many users may
+ * share an address and keys are not secret, so wrong credentials must not lock out callers with right ones. Each
+ * process counts for itself.
  */
 export class CredentialThrottle {
   readonly #byAddress: Limit;
@@ -46,7 +47,7 @@ export class CredentialThrottle {
   readonly #known = new LRUCache<string, true>({ max: MAX_KNOWN });
   readonly #metrics: Metrics;
   readonly #keyUse: KeyUse;
-  /** While nobody was refused lately, there is nothing to look up. */
+  /** Without a refusal in the last minute the limits need no lookup. */
   #lastRefusal = Number.NEGATIVE_INFINITY;
 
   constructor(app: FastifyInstance, metrics: Metrics, keyUse: KeyUse) {
@@ -62,7 +63,7 @@ export class CredentialThrottle {
     });
   }
 
-  /** Who calls, by an Authorization header; or why they are refused. */
+  /** The caller that an Authorization header identifies, or why the call is refused. */
   checkHeader(request: FastifyRequest, credentials: Credentials, header: string | undefined) {
     const given = parseAuthorization(header);
     if (given === null) return this.check(request, null, async () => null);
@@ -70,16 +71,16 @@ export class CredentialThrottle {
   }
 
   /**
-   * The same for an old call that is signed. One that is signed rightly is let in whatever came before: its sender, who is
-   * not there to try again, must not depend on who else knows their key. Guessing gains nothing by it, since whoever has
-   * seen one signed address can try secrets on it at home.
+   * The same for a signed call of the old API. A valid signature is always accepted, whatever failed before: old
+   * callers do not retry, so others who know their key must not be able to block them. This does not help to guess a
+   * secret, since a signed URL is enough to try secrets offline.
    */
   async checkSignature(request: FastifyRequest, key: string | null, find: () => Promise<Identity | null>) {
     const identity = await find();
     return identity === null ? this.check(request, key, async () => null) : this.#letIn(request, key, identity);
   }
 
-  /** The same as `find` finds, by the key that the call names. */
+  /** The identity that `find` returns, unless the address or `key`, the key that the call names, is throttled. */
   async check(
     request: FastifyRequest,
     key: string | null,
@@ -116,7 +117,7 @@ export class CredentialThrottle {
     return Math.max(...waits);
   }
 
-  /** What a call with wrong credentials counts for, and what is looked at before they are. */
+  /** The limits that wrong credentials of this call count for, and that are checked before its credentials. */
   #limitsOf(request: FastifyRequest, key: string | null): Limit[] {
     if (key === null) return [this.#byAddress];
     this.#keys.set(request, key);
@@ -125,8 +126,8 @@ export class CredentialThrottle {
 }
 
 /**
- * The Authorization header, but for a request that a page of another site made a browser send: that would carry what the
- * browser has for this server, whatever the page's author may do here. Scripts and clients send no such mark.
+ * The Authorization header, except for a cross-site request of a browser: that would carry the credentials that the
+ * browser stores for this server on behalf of another site. Scripts and clients send no `Sec-Fetch-Site` header.
  */
 export function ownAuthorization({ headers }: Pick<FastifyRequest, 'headers'>): string | undefined {
   return headers['sec-fetch-site'] === 'cross-site' ? undefined : headers.authorization;
@@ -136,7 +137,7 @@ function placeOf(request: FastifyRequest, key: string): string {
   return `${request.ip} ${key}`;
 }
 
-/** The seconds until the limit lets anybody in again; 0 where it does. */
+/** Seconds until the limit accepts calls again; 0 if it does now. */
 async function secondsLeft(limit: Limit, request: FastifyRequest): Promise<number> {
   const found = await limit(request, { increment: false });
   return found.isAllowed || found.remaining > 0 ? 0 : Math.max(1, found.ttlInSeconds);

@@ -4,12 +4,12 @@ import fastifyCompress from '@fastify/compress';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance } from 'fastify';
 
-/** Where `npm ci` has built the page. */
+/** Where `npm ci` builds the page. */
 const BUILT = fileURLToPath(new URL('../../dist/dashboard', import.meta.url));
-/** The addresses under which the page finds its way by itself. */
+/** The paths that the page routes by itself. */
 const PAGES = ['/', '/tasks', '/tasks/*', '/runs/*', '/timeline', '/log', '/legacy-callers', '/api-keys'];
 
-/** Nothing from elsewhere, nothing inlined, in nobody's frame. */
+/** Only files of this server, nothing inline, no framing. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -22,8 +22,8 @@ const CONTENT_SECURITY_POLICY = [
 ].join('; ');
 
 /**
- * The dashboard. The page itself needs no credentials and tells nothing: whoever signs in on it asks the same GraphQL as
- * everybody else, with an API key that stays in their tab.
+ * Serves the dashboard. The page is public and contains no data: after signing in it uses the same GraphQL API as any
+ * other client, with an API key that stays in the browser tab.
  */
 export async function dashboardPlugin(app: FastifyInstance): Promise<void> {
   const isBuilt = await stat(BUILT).then(
@@ -31,14 +31,14 @@ export async function dashboardPlugin(app: FastifyInstance): Promise<void> {
     () => false,
   );
   if (!isBuilt) {
-    app.log.warn('the dashboard is not built and not served; npm run build builds it');
+    app.log.warn('the dashboard is not served: it is not built; run npm run build');
     return;
   }
   await app.register(fastifyCompress, { encodings: ['br', 'gzip'] });
   await app.register(fastifyStatic, { root: BUILT, index: false, wildcard: false, cacheControl: false });
   app.addHook('onSend', async (request, reply) => {
     reply.header('content-security-policy', CONTENT_SECURITY_POLICY);
-    // The names of all other files change with what is in them.
+    // The names of the files in assets contain a hash of their content.
     const isFile = request.url.startsWith('/assets/');
     reply.header('cache-control', isFile ? 'public, max-age=31536000, immutable' : 'no-cache');
   });

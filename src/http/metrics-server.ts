@@ -6,7 +6,7 @@ import { requestIdOf } from './request-ids.ts';
 import { securityHeaders } from './security-headers.ts';
 import type { Services } from './services.ts';
 
-/** A server that tells of the process and does nothing else: `/healthz`, `/readyz` and `/metrics`. */
+/** A server for monitoring alone: `/healthz`, `/readyz` and `/metrics`. */
 export async function createMetricsServer(
   services: Omit<MetricsServices, 'credentialThrottle'> & Pick<Services, 'orm' | 'log' | 'keyUse'>,
 ): Promise<FastifyInstance> {

@@ -11,7 +11,7 @@ export interface MetricsServices {
   credentialThrottle: CredentialThrottle;
   metrics: Metrics;
   log: Logger;
-  /** Reads what is not counted by the way. */
+  /** Updates the metrics that are read on demand rather than counted. */
   readMetrics(): Promise<void>;
 }
 
@@ -19,7 +19,7 @@ export interface MetricsServices {
 export async function metricsPlugin(app: FastifyInstance, services: MetricsServices): Promise<void> {
   const { credentials, credentialThrottle, metrics } = services;
   answerRequestIds(app);
-  const failures = new FailureLog('tell the metrics', services.log);
+  const failures = new FailureLog('collect the metrics', services.log);
   app.setErrorHandler((error: { message: string; statusCode?: number }, request, reply) => {
     const { statusCode = 500, message } = error;
     if (statusCode < 500) return reply.code(statusCode).send(message);

@@ -1,7 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import helmet from 'helmet';
 
-/** The headers that Helmet sets, with small names: the same for every reply, so they are found out once. */
+/**
+ * The headers that Helmet sets, with names in lower case. They are the same for every reply, so they are computed once.
+ */
 export function securityHeaders(): Record<string, string> {
   const headers: Record<string, string> = {};
   const reply = {

@@ -19,16 +19,16 @@ import type { Services } from './services.ts';
 import { readTls, watchTls } from './tls.ts';
 
 const TCP_KEEP_ALIVE_MS = 30_000;
-/** How long the head of a request may take, and all of it; whoever sends more slowly is answered 408 and cut off. */
+/** How long the head of a request may take, and the whole request. A slower client gets 408 and is disconnected. */
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 60_000;
 const CONNECTIONS_LOOK_MS = 5_000;
-/** How long requests that are under way may take at a stop. */
+/** How long running requests may take when the server stops. */
 const LAST_ANSWERS_MS = 3_000;
-/** How often connections are looked for whose answer has gone out meanwhile. */
+/** How often a stopping server closes connections that have become idle. */
 const LOOK_MS = 50;
 
-/** The HTTP host: each door of the product is one plugin of it. */
+/** The HTTP server: each door of the product is a plugin of it. */
 export async function createServer(services: Omit<Services, 'credentialThrottle'>): Promise<FastifyInstance> {
   const loggerInstance: FastifyBaseLogger = services.log;
   const { TLS_CERT: cert, TLS_KEY: key, TRUST_PROXY } = services.settings;
@@ -38,10 +38,10 @@ export async function createServer(services: Omit<Services, 'credentialThrottle'
     ...(TRUST_PROXY.length > 0 ? { trustProxy: TRUST_PROXY } : {}),
     requestTimeout: REQUEST_TIMEOUT_MS,
     genReqId: requestIdOf,
-    // Addresses of old calls carry keys and signatures.
+    // URLs of the old API contain keys and signatures.
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     forceCloseConnections: 'idle',
-    // The system notices a client that is gone without a word, also where nothing is to be sent to it.
+    // TCP keep-alive detects a client that vanished without closing, even on an idle connection.
     [tls === null ? 'http' : 'https']: {
       keepAlive: true,
       keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
@@ -85,15 +85,15 @@ export async function createServer(services: Omit<Services, 'credentialThrottle'
   return app;
 }
 
-/** Requests under way at a stop are answered; what takes longer is cut off, whatever it is. */
+/** Answers running requests when the server stops, and disconnects whatever is left after LAST_ANSWERS_MS. */
 function closeInTime(app: FastifyInstance): void {
-  // Node counts those no more, and one whose upgrade is refused since the server stops would be nobody's: half open for ever.
+  // Node no longer tracks upgraded sockets. One whose upgrade is refused during the stop would stay half open for ever.
   const upgraded = new Set<Socket>();
   let isClosing = false;
   app.server.on('upgrade', (_request, socket: Socket) => {
     upgraded.add(socket);
     socket.once('close', () => upgraded.delete(socket));
-    // After the refusal, which is written in this turn.
+    // After the refusal, which is written in this turn of the event loop.
     if (isClosing) setImmediate(() => socket.destroySoon());
   });
   let timer: NodeJS.Timeout | undefined;
@@ -118,19 +118,19 @@ export async function listen(app: FastifyInstance, host: string, port: number): 
     const place = `${host}:${port}`;
     switch (codeOf(error)) {
       case 'EADDRINUSE':
-        throw new OperatorError(`Another process listens on ${place} already: stop it, or set PORT to another port.`);
+        throw new OperatorError(`Another process is listening on ${place}: stop it, or set PORT to another port.`);
       case 'EACCES':
-        throw new OperatorError(`This user may not listen on ${place}: set PORT to 1024 or above.`);
+        throw new OperatorError(`This user has no permission to listen on ${place}: set PORT to 1024 or above.`);
       case 'EADDRNOTAVAIL':
       case 'ENOTFOUND':
-        throw new OperatorError(`This machine has no address ${host}: set HOST to one that it has.`);
+        throw new OperatorError(`HOST must be an address of this machine, got ${host}.`);
       default:
         throw error;
     }
   }
 }
 
-/** A process that is on its way out may hold the port a moment longer. */
+/** How long to wait for a port that a stopping process may still hold. */
 const PORT_WAIT_MS = 3_000;
 const PORT_LOOK_MS = 200;
 

@@ -14,7 +14,7 @@ import type { CredentialThrottle } from './credential-throttle.ts';
 import type { PersistedOperations } from './graphql/persisted-operations.ts';
 import type { StreamGuard } from './stream-guard.ts';
 
-/** The settings that the doors look at. */
+/** The settings that the doors read. */
 export interface HttpSettings {
   TLS_CERT?: string | undefined;
   TLS_KEY?: string | undefined;
@@ -32,24 +32,24 @@ export interface Services {
   orm: Orm;
   credentials: Credentials;
   keyUse: KeyUse;
-  /** Seals the secrets of keys that are stored. */
+  /** Encrypts stored secrets. */
   vault: Vault;
   tail: EventTail;
   taskFeed: TaskFeed;
-  /** Ends streams whose key is revoked. */
+  /** Ends the streams of revoked keys. */
   guard: StreamGuard;
   jobs: Jobs;
   notifications: Notifications;
   taskClasses: KnownClasses;
   settings: HttpSettings;
   log: Logger;
-  /** The operations that are accepted, where not all are. */
+  /** The only operations that are accepted; undefined accepts all. */
   operations: PersistedOperations | undefined;
   metrics: Metrics;
-  /** Brings those up to date that are not counted by the way. */
+  /** Updates the metrics that are read on demand rather than counted. */
   readMetrics(): Promise<void>;
-  /** Null where traces are off. */
+  /** Null if tracing is off. */
   tracing: Tracing | null;
-  /** Lets in who calls, or keeps out who guesses. */
+  /** Authenticates callers and throttles those that guess. */
   credentialThrottle: CredentialThrottle;
 }

@@ -6,17 +6,17 @@ import { createServer, listen } from './server.ts';
 import type { HttpSettings, Services } from './services.ts';
 import { StreamGuard } from './stream-guard.ts';
 
-/** The settings of a gateway, as they are described for operators. */
+/** The settings of a gateway; `docs/settings.md` describes them. */
 interface GatewaySettings extends HttpSettings {
   HOST: string;
   PORT: number;
   STREAMS_PER_KEY: number;
 }
 
-/** What a gateway is given; the rest of what its doors share it makes itself. */
+/** The services that a gateway is given; it creates the others that its doors share. */
 type GivenServices = Omit<Services, 'settings' | 'tail' | 'taskFeed' | 'guard' | 'readMetrics' | 'credentialThrottle'>;
 
-/** Starts what follows the log for live streams, and the server in front of it. */
+/** Starts the event tail and the task feed for live streams, then the server that uses them. */
 export async function startGateway(
   settings: GatewaySettings,
   services: GivenServices,

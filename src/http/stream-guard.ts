@@ -6,10 +6,10 @@ import type { Role } from '../entities/user.ts';
 import { Coalesced } from '../lib/coalesced.ts';
 import { tooMany } from '../lib/faults.ts';
 
-/** Makes up for a notification that was lost, and finds the keys whose time is over. */
+/** How often keys are checked: it covers lost notifications, and keys that expire. */
 const LOOK_MS = 4_000;
 
-/** The rights with which a stream, or the socket under it, was opened. */
+/** The rights that a stream, or its socket, was opened with. */
 interface StreamRights {
   apiKeyId: number;
   role: Role;
@@ -20,9 +20,9 @@ interface Watched extends StreamRights {
 }
 
 /**
- * Bounds how many streams a key has open, and ends those whose key was revoked, or whose user has got another role: queries are checked one by one, but a stream
- * outlives the check that it began with. One look at the database serves all that are open; while none is, there is
- * none. The HTTP host stops it.
+ * Limits how many streams a key has open, and ends streams whose key was revoked, or whose user was disabled or got
+ * another role: each query is checked when it arrives, but a stream outlives that check. One database query checks all
+ * open streams; while none is open, none is sent. The HTTP server stops it.
  */
 export class StreamGuard {
   readonly #em: EntityManager;
@@ -33,11 +33,11 @@ export class StreamGuard {
   readonly #counts = new Map<number, number>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** `perKey` is how many a key may have open at once, in this process. */
+  /** `perKey`: how many a key may have open at a time, in this process. */
   constructor(em: EntityManager, notifications: Notifications, log: Logger, perKey: number) {
     this.#em = em;
     this.#perKey = perKey;
-    this.#looking = new Coalesced('look for revoked keys', log, () => this.#look());
+    this.#looking = new Coalesced('check for revoked keys', log, () => this.#look());
     this.#unlisten = notifications.on('slotkeeper_keys', () => this.#looking.request());
   }
 
@@ -47,13 +47,13 @@ export class StreamGuard {
   }
 
   /**
-   * `end` is called once, when the rights are no more; returns what ends the watch. TOO_MANY_REQUESTS where the key has as
-   * many open as it may.
+   * Watches a stream; returns a function that stops watching. `end` is called once, when the rights no longer hold.
+   * Throws TOO_MANY_REQUESTS if the key has reached its limit.
    */
   watch(rights: StreamRights, end: () => void): () => void {
     const open = this.#counts.get(rights.apiKeyId) ?? 0;
     if (open >= this.#perKey) {
-      throw tooMany(`this key has ${open} subscriptions and WebSockets open, as many as it may; close some`);
+      throw tooMany(`a key may have at most ${this.#perKey} subscriptions and WebSockets open; close some`);
     }
     this.#counts.set(rights.apiKeyId, open + 1);
     const watched = { ...rights, end };
@@ -88,7 +88,7 @@ export class StreamGuard {
     `.execute(this.#em.fork().getKysely());
     const roles = new Map(rows.map(({ id, role }) => [id, role]));
     for (const watched of this.#watched) {
-      // One that was opened since has an id that was not asked for.
+      // A stream that was opened during the query may have a key that the query did not ask for.
       if (!ids.includes(watched.apiKeyId) || roles.get(watched.apiKeyId) === watched.role) continue;
       this.#leave(watched);
       watched.end();

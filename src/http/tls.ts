@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { reasonOf } from '../lib/describe-error.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 
-/** The paths of PEM files: the certificate with those between it and the authority, and its private key. */
+/** The paths of PEM files: the certificate with its intermediates, and its private key. */
 interface TlsFiles {
   cert: string;
   key: string;
@@ -17,14 +17,14 @@ interface Pair {
   key: Buffer;
 }
 
-/** How often the files are looked at: certificates are renewed every few weeks. */
+/** How often the files are checked for changes; certificates are renewed every few weeks. */
 const LOOK_MS = 60_000;
 
-/** Throws an OperatorError for files that are no pair. */
+/** Reads the certificate and its key. Throws an OperatorError if they cannot be used together. */
 export function readTls(files: TlsFiles): Pair {
   try {
     const pair = { cert: readFileSync(files.cert), key: readFileSync(files.key) };
-    // Both throw for what is none, and the second for a key of another certificate.
+    // Both throw for an invalid file, and the second also for the key of another certificate.
     new X509Certificate(pair.cert);
     createSecureContext(pair);
     return pair;
@@ -33,7 +33,7 @@ export function readTls(files: TlsFiles): Pair {
   }
 }
 
-/** Serves with the files as they are now: renewed ones without a restart. Returns what ends that. */
+/** Loads a renewed certificate without a restart. Returns a function that stops watching the files. */
 export function watchTls(files: TlsFiles, server: Server, log: Logger, lookMs = LOOK_MS): () => void {
   const stampOf = () => [files.cert, files.key].map((path) => statSync(path).mtimeMs).join();
   let used = stampOf();
@@ -43,10 +43,10 @@ export function watchTls(files: TlsFiles, server: Server, log: Logger, lookMs = 
       if (stamp === used) return;
       server.setSecureContext(readTls(files));
       used = stamp;
-      log.info('the renewed certificate is in use');
+      log.info('loaded the renewed certificate');
     } catch (error) {
-      // Half of a renewal, perhaps: the former pair serves on.
-      log.error({ reason: reasonOf(error) }, 'the certificate or its key has changed and cannot be used');
+      // Perhaps only one of the two files is renewed so far: the previous pair stays in use until the next check.
+      log.error({ reason: reasonOf(error) }, 'could not load the changed certificate or key; still using the old pair');
     }
   }, lookMs);
   return () => clearInterval(timer);

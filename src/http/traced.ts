@@ -1,12 +1,12 @@
-// The spans of requests. Where traces are off the handlers are those of the doors themselves, so that they cost nothing.
+// The spans of requests. If tracing is off, a handler is called directly, so that it costs nothing.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Span, Tracing } from '../tracing/tracing.ts';
 import type { OperationInfo } from './graphql/operation-names.ts';
 
-/** A handler that is told the span of its request; null where traces are off. */
+/** A handler that gets the span of its request; null if tracing is off. */
 export type SpannedHandler = (request: FastifyRequest, reply: FastifyReply, span: Span | null) => Promise<unknown>;
 
-/** `route` is the path, or what stands for its many. */
+/** Wraps a handler in a span. `route` is the path, or one name for all paths of the handler. */
 export function traced(tracing: Tracing | null, route: string, handler: SpannedHandler) {
   if (tracing === null) return (request: FastifyRequest, reply: FastifyReply) => handler(request, reply, null);
   return async (request: FastifyRequest, reply: FastifyReply) => {
@@ -23,20 +23,20 @@ export function traced(tracing: Tracing | null, route: string, handler: SpannedH
     } finally {
       span.set({ 'http.response.status_code': status });
       if (status >= 500) span.fail();
-      // Of a stream, when it begins: it lasts as long as its client likes.
+      // The span of a stream ends when the stream begins; the client decides how long the stream lasts.
       span.end();
     }
   };
 }
 
-/** Lines of the request name its trace from here on. */
+/** Starts the span; the log lines of the request carry its trace id from here on. */
 function beginRequest(tracing: Tracing, name: string, request: FastifyRequest): Span {
   const span = tracing.request(name, request.headers.traceparent, { 'slotkeeper.request.id': request.id });
   request.log = request.log.child({ traceId: span.traceId });
   return span;
 }
 
-/** What may be told of an operation: its kind, the root field that it asks for, and what its author calls it. */
+/** Sets what may be recorded of an operation: its type, its root field and its name. */
 export function setOperation(span: Span, { operation, operationName, operationType }: OperationInfo): void {
   if (operationType !== undefined) span.set({ 'graphql.operation.type': operationType });
   if (operationName !== undefined) span.set({ 'graphql.operation.name': operationName });

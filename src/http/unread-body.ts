@@ -1,13 +1,13 @@
 import { Readable } from 'node:stream';
 import type { FastifyRequest, RequestPayload } from 'fastify';
 
-/** Beginning of a body, and whether that is all of it; the rest is unread. */
+/** The first bytes of a body, and whether they are the whole body; the rest is unread. */
 interface BodyHead {
   bytes: Buffer;
   isAll: boolean;
 }
 
-/** Reads a body until it has more than `limit` bytes. */
+/** Reads a body to its end, or until more than `limit` bytes have been read. */
 export async function readHead(payload: RequestPayload, limit: number): Promise<BodyHead> {
   const chunks: Buffer[] = [];
   let length = 0;
@@ -19,7 +19,7 @@ export async function readHead(payload: RequestPayload, limit: number): Promise<
   return { bytes: Buffer.concat(chunks), isAll: true };
 }
 
-/** A body of which `head` was read. */
+/** A body whose first bytes, `head`, have already been read. */
 export function withHead(request: FastifyRequest, head: BodyHead, payload: RequestPayload): RequestPayload {
   const chunks = async function* () {
     if (head.bytes.length > 0) yield head.bytes;
@@ -29,8 +29,8 @@ export function withHead(request: FastifyRequest, head: BodyHead, payload: Reque
 }
 
 /**
- * In place of a body that is left unread, since its caller is refused: what is left of it is dropped as it comes, so that it
- * takes no memory, however long it is, and the connection can go on with its next request.
+ * An empty body in place of one whose caller is refused. The real one is discarded as it arrives: it takes no memory,
+ * whatever its length, and the connection can continue with its next request.
  */
 export function unread(request: FastifyRequest, payload: RequestPayload): RequestPayload {
   payload.resume();
@@ -39,7 +39,7 @@ export function unread(request: FastifyRequest, payload: RequestPayload): Reques
 
 function standIn(request: FastifyRequest, chunks: Iterable<Buffer> | AsyncIterable<Buffer>): RequestPayload {
   const payload: RequestPayload = Readable.from(chunks);
-  // What Fastify compares with the length that the request states; of a body without one it counts what comes.
+  // Fastify compares this with the Content-Length header; without that header it counts the bytes.
   payload.receivedEncodedLength = Number(request.headers['content-length'] ?? 0);
   return payload;
 }

@@ -51,7 +51,7 @@ function readRow(row: PhpArray): OldHistoryRow {
   const short = (name: string): string | null => {
     const value = textOf(row, name);
     if (value === null || value.length <= MAX_LENGTH) return value;
-    throw new LegacyError(`${name}: got ${value.length} characters; accepted are ${MAX_LENGTH}`);
+    throw new LegacyError(`${name}: must have at most ${MAX_LENGTH} characters, got ${value.length}`);
   };
   const user = row.get('user_id') ?? null;
   return {

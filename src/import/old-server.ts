@@ -39,7 +39,7 @@ export class OldServer {
     const url = URL.parse(address);
     if (url === null || !/^https?:$/.test(url.protocol) || url.search !== '' || url.username !== '') {
       throw new OperatorError(
-        `--from is ${JSON.stringify(address)}; accepted is the address of an api.php, such as https://old.example/api/v1/api.php`,
+        `--from must be the address of an api.php, such as https://old.example/api/v1/api.php, got ${JSON.stringify(address)}`,
       );
     }
     this.#url = url;
@@ -76,7 +76,7 @@ export class OldServer {
     const data = reply.get('data') ?? [];
     const rows = data instanceof PhpArray ? [...data.values()] : data;
     if (!Array.isArray(rows) || !rows.every((row) => row instanceof PhpArray)) {
-      throw new OperatorError(`${this.host} answers ${what} with data that is no list of rows.`);
+      throw new OperatorError(`${this.host} answers ${what} with data that is not a list of rows.`);
     }
     return rows;
   }

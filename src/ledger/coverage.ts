@@ -8,7 +8,7 @@ import { millisecondsOf } from '../database/timestamp.ts';
 import { readLedgerFrom } from './ledger-begin.ts';
 
 export interface Coverage {
-  /** Counted from here on: what was asked for, or the beginning of the ledger. */
+  /** The start of the count: the requested one, or the beginning of the ledger. */
   from: Date;
   expected: number;
   ran: number;
@@ -75,7 +75,7 @@ interface Range {
   until: Date;
 }
 
-/** The tasks that expected anything in the range, deleted ones too, in id order. */
+/** The tasks that expected slots in the range, deleted ones included, in id order. */
 async function nextTasks(database: Kysely<ReadTables>, { after, until }: Range, taskId: number | null, last: number) {
   const { rows } = await sql<{ id: number }>`
     select id from task
@@ -88,7 +88,7 @@ async function nextTasks(database: Kysely<ReadTables>, { after, until }: Range, 
   return rows.map(({ id }) => id);
 }
 
-/** Adds what the tasks have; false once there is too much of it. */
+/** Adds the slots of the tasks; false if there are too many. */
 async function addTasks(
   database: Kysely<ReadTables>,
   range: Range,
@@ -127,7 +127,7 @@ function countSlot(
   } else if (gaps.some(({ from_slot, to_slot }) => from_slot <= at && at <= to_slot)) {
     coverage.skipped += 1;
   } else if (is_current && next_run_at !== null && at >= next_run_at) {
-    // The task's pointer stands at or before it: it is to come.
+    // The task's pointer is at or before it: the slot is in the future.
     coverage.pending += 1;
   } else {
     coverage.unaccounted += 1;
@@ -135,7 +135,7 @@ function countSlot(
   }
 }
 
-/** The stretches in which the tasks were active. The milliseconds of a boundary never matter: slots are whole minutes. */
+/** The ranges in which the tasks were active. Milliseconds of a boundary do not matter: slots are whole minutes. */
 async function readVersions(database: Kysely<ReadTables>, { after, until }: Range, taskIds: readonly number[]) {
   const { rows } = await sql<VersionRow>`
     select v.task_id, v.rules, v.time_zone, v.valid_to is null as is_current, ${millisecondsOf('task.next_run_at')} as next_run_at,

@@ -1,4 +1,4 @@
-// Why a task ran, did not run or will run at an instant: told from the ledger and from the schedule that was valid then.
+// Explains why a task ran, did not run or will run at an instant, from the ledger and the schedule of that time.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type Kysely, sql } from 'kysely';
 import { findExclusion, type RuleExclusion } from '../calendar/rule-exclusion.ts';
@@ -39,9 +39,9 @@ export interface SlotExplanation {
 }
 
 type Version = Row<'schedule_version'>;
-type Told = Pick<SlotExplanation, 'verdict' | 'because'> & Partial<SlotExplanation>;
+type PartialExplanation = Pick<SlotExplanation, 'verdict' | 'because'> & Partial<SlotExplanation>;
 
-/** Expects a whole minute; null where there is no such task. */
+/** Expects a whole minute; null if the task does not exist. */
 export function explainSlot(em: EntityManager, taskId: number, at: Date): Promise<SlotExplanation | null> {
   return readSnapshot(em, async (database) => {
     const task = await database.selectFrom('task').selectAll().where('id', '=', taskId).executeTakeFirst();
@@ -68,7 +68,7 @@ async function explain(
   task: Row<'task'>,
   version: Version | undefined,
   at: Date,
-): Promise<Told> {
+): Promise<PartialExplanation> {
   const run = await database
     .selectFrom('run')
     .selectAll()
@@ -78,7 +78,7 @@ async function explain(
     .executeTakeFirst();
   if (run !== undefined) return explainRun(database, task, run, at);
   const ledgerFrom = await readLedgerFrom(database);
-  const removed: Told | null =
+  const removed: PartialExplanation | null =
     ledgerFrom === null || at >= ledgerFrom
       ? null
       : { verdict: 'REMOVED', because: `The records of slots before ${ledgerFrom.toISOString()} have been removed.` };
@@ -97,7 +97,12 @@ async function explain(
   return told.verdict === 'UNACCOUNTED' && removed !== null ? removed : told;
 }
 
-async function explainDue(database: Kysely<ReadTables>, task: Row<'task'>, version: Version, at: Date): Promise<Told> {
+async function explainDue(
+  database: Kysely<ReadTables>,
+  task: Row<'task'>,
+  version: Version,
+  at: Date,
+): Promise<PartialExplanation> {
   const gap = await database
     .selectFrom('slot_gap')
     .select(['reason', 'count', 'from_slot', 'to_slot'])
@@ -120,7 +125,12 @@ async function explainDue(database: Kysely<ReadTables>, task: Row<'task'>, versi
   return { verdict: 'PENDING', because };
 }
 
-async function explainRun(database: Kysely<ReadTables>, task: Row<'task'>, run: Row<'run'>, at: Date): Promise<Told> {
+async function explainRun(
+  database: Kysely<ReadTables>,
+  task: Row<'task'>,
+  run: Row<'run'>,
+  at: Date,
+): Promise<PartialExplanation> {
   if (run.state === 'SKIPPED') {
     const skipReason = run.skip_reason;
     return { verdict: 'SKIPPED', because: run.message ?? 'It was skipped.', run, skipReason };
@@ -142,7 +152,7 @@ async function explainRun(database: Kysely<ReadTables>, task: Row<'task'>, run: 
   };
 }
 
-/** Why a run waits that is not the runners' being busy; null for none. */
+/** Why a run waits, other than for busy runners; null if for nothing else. */
 async function explainWait(database: Kysely<ReadTables>, { class_name }: Row<'task'>): Promise<string | null> {
   if (!(await isServed(database, class_name))) return `No live runner has the class ${class_name}.`;
   const busy = await database
@@ -181,7 +191,7 @@ function secondsBetween(from: Date, to: string): number {
   return (toDate(to).getTime() - from.getTime()) / 1_000;
 }
 
-function explainNotDue(rules: readonly RepeatRule[], timeZone: string, at: Date): Told {
+function explainNotDue(rules: readonly RepeatRule[], timeZone: string, at: Date): PartialExplanation {
   if (rules.length === 0) return { verdict: 'NOT_DUE', because: 'The task has no repeat items.' };
   const exclusions = rules.flatMap((rule, index) => {
     const exclusion = findExclusion(rule, timeZone, at);

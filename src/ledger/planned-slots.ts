@@ -9,7 +9,7 @@ import type { ReadTables } from '../database/rows.ts';
 import { millisecondsOf } from '../database/timestamp.ts';
 import { SlotShares, YieldBudget } from './slot-budget.ts';
 
-/** Schedules that are computed for one question, a tenth of a millisecond each where they are not in the cache. */
+/** The most schedules computed for one query, a tenth of a millisecond each if not cached. */
 const MAX_PLANNED_SCHEDULES = 10_000;
 /** Slots that are computed for one question; a million take a quarter of a second. */
 const MAX_PLANNED_SLOTS = 3_000_000;
@@ -33,7 +33,7 @@ interface Sharers {
   time_zone: string;
   rules: RepeatRule[];
   next: number;
-  /** The slot after `next`; null where it has not been computed yet. */
+  /** The slot after `next`; null if it is not computed yet. */
   following: number | null;
   tasks: number;
 }
@@ -43,12 +43,12 @@ interface Counted {
   tasks: number;
 }
 
-/** What the database says of the slots to come. */
+/** The future slots as the database has them. */
 interface PlannedRows {
   /** Tasks with one slot in the range at most, by that slot. */
   single: Counted[];
   computed: Sharers[];
-  /** Of those whose schedules are too many to compute, no more than the next two slots are known. */
+  /** If there are too many schedules to compute, only the next two slots of the rest are known. */
   rest: Omit<Sharers, 'time_zone' | 'rules'>[];
 }
 
@@ -60,7 +60,7 @@ export async function readPlanned(database: Kysely<ReadTables>, range: SlotRange
     where ${isDue} and ${isKnown} and (task.following_run_at is null or task.following_run_at >= ${to})
     group by task.next_run_at
   `.execute(database);
-  // Those with the earliest following slots come first: of what is left out as much as possible is known.
+  // Those with the earliest following slots come first, so that as much as possible is known of the rest.
   const sharers = sql`
     select min(v.id) as version_id, task.next_run_at, count(*)::int as tasks,
       case when bool_and(${isKnown}) then min(task.following_run_at) end as following_run_at
@@ -103,7 +103,7 @@ export async function countPlanned(
   }
   const turns = new YieldBudget();
   const shares = new SlotShares(MAX_PLANNED_SLOTS, computed.length);
-  // From the rarest to the most frequent, which get what the others leave.
+  // From the rarest to the most frequent, which get the remainder.
   for (const { time_zone, rules, next, tasks } of computed.toReversed()) {
     await turns.pass();
     const share = shares.next();

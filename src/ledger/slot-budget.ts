@@ -1,4 +1,4 @@
-// How much work one question about many slots may be: what is left out is told, and other requests get their turn.
+// Limits the work of one query about many slots: omissions are reported, and other requests get their turn.
 import { setImmediate as otherWork } from 'node:timers/promises';
 
 /** Milliseconds of computing before other requests get their turn. */
@@ -15,7 +15,7 @@ export class YieldBudget {
   }
 }
 
-/** Shares a number of slots out fairly among many schedules: what one of them leaves, those after it get. */
+/** Shares a number of slots fairly among schedules: the unused part of one goes to those after it. */
 export class SlotShares {
   #left: number;
   #takers: number;

@@ -1,4 +1,4 @@
-// The tasks that have slots in a short stretch of time, each with those slots and what became of them.
+// The tasks with slots in a short range, each with those slots and their outcomes.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type Kysely, sql } from 'kysely';
 import { compileSchedule, type RepeatRule } from '../calendar/schedule.ts';
@@ -15,7 +15,7 @@ export interface LaneSlot {
   at: Date;
   state: SlotState;
   skipReason: SkipReason | null;
-  /** None of what is to come, nor of what was skipped in a gap. */
+  /** Without future slots and without slots that were skipped in a gap. */
   runId: number | null;
 }
 
@@ -25,7 +25,7 @@ export interface SlotLane {
   slots: LaneSlot[];
 }
 
-/** Which of the tasks: those whose ids lie between, so many of them, read in descending order where it is backward. */
+/** The page of tasks: the id range, the size, and the direction. */
 interface LanePage {
   after: number | null;
   before: number | null;
@@ -107,7 +107,7 @@ const gapsOf = sql`slot_gap as gap join schedule_version v on v.task_id = gap.ta
   and v.valid_from < gap.from_slot and (v.valid_to is null or v.valid_to >= gap.from_slot)`;
 const isIn = ({ from, to }: Range) => sql`gap.to_slot >= ${from} and gap.from_slot < ${to}`;
 
-/** Tasks that have something recorded or to come; some of those with a gap may have nothing. */
+/** Tasks with recorded or future slots; some of those with a gap may have none. */
 async function nextTasks(
   database: Kysely<ReadTables>,
   { from, to }: Range,
@@ -131,7 +131,7 @@ async function nextTasks(
   return rows.map(({ id }) => id);
 }
 
-/** In the order of the ids, without those that have no slot. */
+/** In id order, without tasks that have no slot. */
 async function lanesOf(database: Kysely<ReadTables>, range: Range, ids: readonly number[]): Promise<SlotLane[]> {
   if (ids.length === 0) return [];
   const lanes = new Map(ids.map((id) => [id, { id, slots: [] as LaneSlot[] }]));

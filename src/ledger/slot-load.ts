@@ -13,7 +13,7 @@ import { readLedgerFrom } from './ledger-begin.ts';
 import { countPlanned, readPlanned, type SlotRange, scheduleHash } from './planned-slots.ts';
 import { YieldBudget } from './slot-budget.ts';
 
-/** What may become of a slot: the states of its run, or that it has none yet. */
+/** The outcomes of a slot: the states of its run, or no run yet. */
 export const SLOT_STATES = [
   'SUCCEEDED',
   'FAILED',
@@ -50,13 +50,13 @@ export interface SlotGap {
 export interface SlotLoad {
   /** The database's clock. */
   now: Date;
-  /** Counted from here on: what was asked for, or the beginning of the ledger. */
+  /** The start of the count: the requested one, or the beginning of the ledger. */
   from: Date;
-  /** Before this instant all slots to come are counted; later ones may not be. */
+  /** All future slots before this instant are counted; later ones may be missing. */
   plannedUntil: Date;
   /** Those with a slot, in order. */
   buckets: SlotBucket[];
-  /** The minutes with the most slots, those first. */
+  /** The minutes with the most slots, in descending order. */
   busiest: BusyMinute[];
   /** The newest of those that touch the range. */
   gaps: SlotGap[];
@@ -186,7 +186,7 @@ function sum(counts: Float64Array): number {
   return counts.reduce((total, count) => total + count, 0);
 }
 
-/** The slots of each minute of a range, by what became of them. */
+/** The slots of each minute of a range, by outcome. */
 class Minutes {
   readonly #first: number;
   readonly #counts: Record<SlotState, Float64Array>;
@@ -220,7 +220,7 @@ class Minutes {
     return { buckets, busiest: this.#busiest() };
   }
 
-  /** Of minutes with as many slots the earlier first. */
+  /** For equal numbers of slots, the earlier minute first. */
   #busiest(): BusyMinute[] {
     const minutes = [...this.#totals.keys()].filter((minute) => this.#totals[minute] !== 0);
     return minutes

@@ -1,4 +1,4 @@
-// The slots to come, of all tasks together.
+// The future slots of all tasks together.
 import { setImmediate as otherWork } from 'node:timers/promises';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type Kysely, sql } from 'kysely';
@@ -49,7 +49,7 @@ export function readUpcoming(em: EntityManager, from: Date, to: Date, count: num
   });
 }
 
-/** False where there are too many schedules. */
+/** False if there are too many schedules. */
 async function addDueBefore(database: Kysely<ReadTables>, from: Date, found: Upcoming): Promise<boolean> {
   const { rows } = await sql<Sharers>`
     select v.time_zone, v.rules, (array_agg(task.id order by task.id))[1:${found.count}] as ids
@@ -74,7 +74,7 @@ async function addDueFrom(database: Kysely<ReadTables>, from: Date, to: Date, fo
       order by next_run_at, task.id limit ${TASKS_AT_ONCE}
     `.execute(database);
     for (const row of rows) {
-      // Tasks come in the order of their next slots: those that follow have no earlier one.
+      // Tasks come in the order of their next slots, so no later task has an earlier one.
       if (found.isFullBefore(row.next)) return;
       found.add(row, new Date(row.next));
     }
@@ -100,7 +100,7 @@ class Upcoming {
     return this.#slots.length >= this.count && last !== undefined && instant > last.at.getTime();
   }
 
-  /** The slots at `from` or later. What is due already is being fired, and not to come. */
+  /** The slots at `from` or later. Slots that are already due are being fired and do not count. */
   add({ ids, time_zone, rules }: Sharers, from: Date): void {
     const schedule = compileSchedule(rules, time_zone);
     const last = this.#slots.length < this.count ? undefined : this.#slots.at(-1)?.at;

@@ -52,9 +52,7 @@ export async function handleLegacyCall(call: ParsedCall, host: CallHost): Promis
     const parameters = await call.parameters();
     action = findAction(parameters);
     if (!action.methods.includes(call.method)) {
-      throw new LegacyError(
-        `${action.name}: got the method ${call.method}; accepted is ${action.methods.join(' or ')}`,
-      );
+      throw new LegacyError(`${action.name}: the method must be ${action.methods.join(' or ')}, got ${call.method}`);
     }
     const { body, isSuccess } = await answerOnce(host, action, parameters, readInput(action, parameters));
     return { body, action: action.name, isSuccess };
@@ -91,7 +89,7 @@ const MAX_KEY_LENGTH = 200;
 function readIdempotencyKey(key: string | undefined): string | null {
   if (key === undefined || key === '') return null;
   if (key.length <= MAX_KEY_LENGTH) return key;
-  throw new LegacyError(`Idempotency-Key: got ${key.length} characters; accepted are up to ${MAX_KEY_LENGTH}`);
+  throw new LegacyError(`Idempotency-Key: must have at most ${MAX_KEY_LENGTH} characters, got ${key.length}`);
 }
 
 function answer(host: CallHost, action: LegacyAction, parameters: PhpArray, input: LegacyInput): Promise<string> {

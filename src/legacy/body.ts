@@ -8,7 +8,7 @@ import { PhpArray } from './php/value.ts';
 const FORM = 'application/x-www-form-urlencoded';
 const MULTIPART = 'multipart/form-data';
 const JSON_TYPE = 'application/json';
-const NO_JSON_OBJECT = 'the body is no JSON object; accepted is a single JSON object';
+const NO_JSON_OBJECT = 'the body must be a single JSON object';
 const ACCEPTED = `${JSON_TYPE}, ${FORM} or ${MULTIPART}`;
 
 /** A body whose kind is known and which is not read yet. */
@@ -30,7 +30,7 @@ export function classifyBody(bytes: Buffer | null, contentType: string | undefin
   if (type === FORM) return { kind: 'form', bytes };
   if (type === MULTIPART) return { kind: 'multipart', bytes, contentType: contentType ?? '' };
   if (type.endsWith('json')) return { kind: 'unreadable', reason: NO_JSON_OBJECT };
-  return { kind: 'unreadable', reason: `the body is of type ${JSON.stringify(type)}; accepted is ${ACCEPTED}` };
+  return { kind: 'unreadable', reason: `the type of the body must be ${ACCEPTED}, got ${JSON.stringify(type)}` };
 }
 
 /** The parameters of a body. Throws a LegacyError for one that cannot be read. */
@@ -57,7 +57,7 @@ function readJsonObject(body: Buffer): PhpArray {
     if (object instanceof JsonObject) return object;
   } catch (error) {
     const fault = error instanceof SyntaxError ? error.message : 'bytes that are not UTF-8';
-    throw new LegacyError(`the body is no JSON object: ${fault}; accepted is a single JSON object`);
+    throw new LegacyError(`the body must be a single JSON object: ${fault}`);
   }
   throw new LegacyError(NO_JSON_OBJECT);
 }

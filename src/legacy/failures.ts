@@ -8,6 +8,8 @@ import { REPEAT_FIELDS, repeatFieldName } from './repeat-items.ts';
 export interface GraphQLErrorLike {
   readonly message: string;
   readonly extensions?: Readonly<Record<string, unknown>> | undefined;
+  /** What is wrong, where the message may begin with the path of the field. */
+  readonly reason?: string | undefined;
 }
 
 /** The codes whose message a caller is meant to see; see `src/lib/faults.ts`. */
@@ -24,23 +26,17 @@ export function toLegacyError(
     const texts = errors.map(({ message }) => message).join('; ');
     return new Error(`the document of ${action.name} failed: ${texts}`, { cause: errors[0] });
   }
-  const { message, extensions } = error;
+  const { message, extensions, reason = message } = error;
   const field = typeof extensions?.field === 'string' ? extensions.field : '';
   const path = field === '' ? [] : field.split('.');
-  if (path.includes('idempotencyKey')) return wrongKey(message, field);
+  if (path.includes('idempotencyKey')) return wrongKey(extensions?.code, reason);
   if (extensions?.code === 'NOT_FOUND') return notFound(message, path, action, parameters);
   if (path.length === 0) return new LegacyError(message);
-  return wrongValue(withoutField(message, field), path, action, parameters);
+  return wrongValue(reason, path, action, parameters);
 }
 
-/** Most messages about a field begin with its path. */
-function withoutField(message: string, field: string): string {
-  return message.startsWith(`${field}: `) ? message.slice(field.length + 2) : message;
-}
-
-function wrongKey(message: string, field: string): LegacyError {
-  const reason = withoutField(message, field);
-  return new LegacyError(reason === message ? message : `Idempotency-Key: ${reason}`);
+function wrongKey(code: unknown, reason: string): LegacyError {
+  return new LegacyError(code === 'CONFLICT' ? reason : `Idempotency-Key: ${reason}`);
 }
 
 function notFound(message: string, path: string[], action: LegacyAction, parameters: PhpArray): LegacyError {
@@ -58,8 +54,14 @@ function idOf(parameters: PhpArray, name: string): number {
 function wrongValue(reason: string, path: string[], action: LegacyAction, parameters: PhpArray): LegacyError {
   const { name, value } = findParameter(path, action, parameters);
   const fault = spellOldNames(reason, path);
-  const got = value === undefined || fault.includes(show(value)) ? '' : `got ${show(value)}; `;
-  return new LegacyError(`${name}: ${got}${fault}`);
+  return new LegacyError(
+    `${name}: ${fault}${value === undefined || isShown(value, fault) ? '' : `; sent ${show(value)}`}`,
+  );
+}
+
+/** Whether a message already has the value, as text or as a number. */
+function isShown(value: PhpValue, message: string): boolean {
+  return message.includes(show(value)) || (typeof value === 'string' && value !== '' && message.includes(value));
 }
 
 /** The arguments of our documents that hold what the caller sent. */

@@ -5,7 +5,7 @@ export class LegacyError extends Error {
 
 export function usedForAnotherCall(key: string): LegacyError {
   return new LegacyError(
-    `Idempotency-Key: ${JSON.stringify(key)} was used for another call; accepted is the same call again, or a new key`,
+    `Idempotency-Key: must be a new key for a new call, got ${JSON.stringify(key)}, which was used for another call`,
   );
 }
 

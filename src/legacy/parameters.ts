@@ -9,7 +9,7 @@ import { InvalidText, PhpArray, type PhpValue } from './php/value.ts';
 export type Schema = Readonly<Record<string, unknown>>;
 
 export interface ParameterType<Value> {
-  /** Follows "accepted is". */
+  /** Follows "must be". */
   accepted: string;
   /** The same for machines; JSON bodies may be stricter than forms, where all is text. */
   schema: Schema;
@@ -139,7 +139,7 @@ export function readAs<Value>(type: ParameterType<Value>, path: string, value: P
 }
 
 export function refusal(path: string, value: PhpValue | undefined, accepted: string): LegacyError {
-  return new LegacyError(`${path}: got ${show(value)}; accepted is ${accepted}`);
+  return new LegacyError(`${path}: must be ${accepted}, got ${show(value)}`);
 }
 
 /** A value as an error message quotes it, cut to a readable length. */

@@ -108,12 +108,12 @@ const DEEDS: Readonly<Record<string, Deed>> = {
   TASK_RESUMED: 'updated',
   TASK_DELETED: 'deleted',
 };
-const ACTIONS: Readonly<Record<string, string>> = {
+const RUN_ENDINGS: Readonly<Record<string, string>> = {
   SUCCEEDED: 'finished',
   FAILED: 'failed',
   CANCELLED: 'cancelled',
 };
-export const HISTORY_TYPES = [...Object.keys(DEEDS), ...Object.keys(ACTIONS)];
+export const HISTORY_TYPES = [...Object.keys(DEEDS), ...Object.keys(RUN_ENDINGS)];
 
 /** Syslog's numbers. */
 const INFO = '6';
@@ -150,7 +150,7 @@ export function importedRow(entry: ImportedRow, timeZone: string): string {
 function historyMessage({ type, taskName, message }: EventRow, taskId: number): string {
   const deed = DEEDS[type];
   if (deed !== undefined) return taskMessage({ name: taskName, legacyId: taskId }, deed);
-  return `task_id=${taskId} task=${taskName} action=${ACTIONS[type]} message=${(message ?? '').trimEnd()}`;
+  return `task_id=${taskId} task=${taskName} action=${RUN_ENDINGS[type]} message=${(message ?? '').trimEnd()}`;
 }
 
 function textOrNull(value: string | number | null | undefined): string | null {

@@ -1,7 +1,10 @@
 const LEAST_MS = 100;
 const MOST_MS = 5_000;
 
-/** Pauses between tries: each twice the one before, up to five seconds, and at random up to half as long again, so that many processes do not come back at once. */
+/**
+ * Exponential backoff: each pause doubles, up to five seconds, plus up to half of it at random, so that processes do
+ * not return all at once.
+ */
 export class Backoff {
   #next = LEAST_MS;
 

@@ -3,8 +3,9 @@ import { Backoff } from './backoff.ts';
 import { FailureLog } from './failure-log.ts';
 
 /**
- * Work that many ask for and one does at a time: asked while it runs, it runs once more afterwards. Where it fails, since
- * the database is away, it is tried again by itself after pauses that grow. Whoever made it stops it.
+ * Work that is requested by many and runs once at a time: a request while it runs makes it run once more. If it fails,
+ * for
+ * example because the database is away, it is retried with backoff. The creator stops it.
  */
 export class Coalesced {
   readonly #work: () => Promise<void>;
@@ -32,7 +33,7 @@ export class Coalesced {
     while (this.#running !== undefined) await this.#running;
   }
 
-  /** Does what was asked for to its end, or to its first failure, and nothing more. */
+  /** Runs what was requested, until it is done or fails for the first time, without a retry. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#retry);
@@ -52,7 +53,7 @@ export class Coalesced {
       this.#failures.failed(error);
       if (!this.#stopped) this.#retry = setTimeout(() => this.request(), this.#backoff.next());
     } finally {
-      // In the same turn as the last look at #again: no request falls between.
+      // In the same turn as the last check of #again, so that no request is lost.
       this.#running = undefined;
     }
   }

@@ -1,19 +1,20 @@
 import { getSystemErrorMap } from 'node:util';
 
-/** What an unknown thrown value has to say. */
+/** The message of a thrown value of unknown type. */
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The system's or PostgreSQL's code of an error: `ENOENT`, `57P03`. */
+/** The error code of the system or of PostgreSQL: `ENOENT`, `57P03`. */
 export function codeOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
 /**
- * What users are told of an error: of one of the system its code and words alone, as in `ECONNREFUSED (connection refused)`,
- * since its message names addresses and paths that settings keep from them; of any other its message.
+ * The part of an error that users may see. For a system error, its code and description alone, as in
+ * `ECONNREFUSED (connection refused)`: its message names addresses and paths that users must not see. For others, the
+ * message.
  */
 export function publicMessage(error: unknown): string {
   if (!(error instanceof Error && 'syscall' in error && 'code' in error)) return reasonOf(error);
@@ -24,7 +25,7 @@ export function publicMessage(error: unknown): string {
   return words === undefined ? String(code) : `${code} (${words})`;
 }
 
-/** What `publicMessage` leaves out of an error of the system, for the log of the process. */
+/** The details of a system error that `publicMessage` leaves out, for the log of the process. */
 export function detailsOf(error: unknown): object {
   if (!(error instanceof Error && 'syscall' in error)) return {};
   const { code, syscall, address, port, path } = error as NodeJS.ErrnoException & { address?: string; port?: number };

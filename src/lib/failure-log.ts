@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 
 const AGAIN_MS = 60_000;
 
-/** Tells of work that fails again and again: of the first failure in a row, then once a minute, and of the recovery. */
+/** Logs work that fails repeatedly: the first failure in a row, then once a minute, then the recovery. */
 export class FailureLog {
   readonly #what: string;
   readonly #log: Logger;
@@ -15,7 +15,7 @@ export class FailureLog {
     this.#log = log;
   }
 
-  /** `labels` say on whose behalf it was tried. */
+  /** `labels` name the run or request that it was tried for. */
   failed(error: unknown, labels: object = {}): void {
     const now = performance.now();
     this.#since ??= now;

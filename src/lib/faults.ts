@@ -1,4 +1,4 @@
-// What a caller may be told of: a `Fault` is shown, with its code; every other error is masked and logged.
+// Errors that a caller may see: a `Fault` is shown, with its code; every other error is masked and logged.
 
 export type FaultCode =
   | 'BAD_USER_INPUT'
@@ -10,22 +10,26 @@ export type FaultCode =
   | 'TOO_COMPLEX'
   | 'TOO_MANY_REQUESTS';
 
-/** Where a value lies in what a caller gave: `['repeatItems', 0, 'hour']`. */
+/** The path of a value in the caller's input: `['repeatItems', 0, 'hour']`. */
 export type FieldPath = readonly (string | number)[];
 
 /**
- * Something that a caller did wrong, asked for in vain or may not do. It knows no transport: GraphQL makes an error with
- * extensions of it, the old API a failed reply, a command one line.
+ * An error that the caller caused: bad input, a missing object, a right that they lack. It knows no transport: GraphQL
+ * makes
+ * an error with extensions of it, the old API an error reply, a command one line.
  */
 export class Fault extends Error {
   override readonly name = 'Fault';
   readonly code: FaultCode;
-  /** The value at fault, relative to what the function that threw was given; empty where no single value is. */
+  /**
+   * The path of the value at fault, relative to the input of the function that threw; empty if no single value is at
+   * fault.
+   */
   readonly field: FieldPath;
-  /** What is wrong with it, without its name. */
+  /** What is wrong with the value, without the path. */
   readonly reason: string;
 
-  /** A path in one text, such as `repeatItems.0.hour`, has no part with a point in it. */
+  /** A path given as one text, such as `repeatItems.0.hour`, is split at its dots. */
   constructor(code: FaultCode, reason: string, field: string | FieldPath = []) {
     const path = typeof field === 'string' ? field.split('.') : field;
     super(code === 'BAD_USER_INPUT' && path.length > 0 ? `${path.join('.')}: ${reason}` : reason);
@@ -34,7 +38,7 @@ export class Fault extends Error {
     this.reason = reason;
   }
 
-  /** The same fault, of a caller that gave the value as part of something larger: `prefix` is where. */
+  /** The same fault with `prefix` before its path, for a value that was part of a larger input. */
   within(...prefix: FieldPath): Fault {
     if (this.field.length === 0) return this;
     return new Fault(this.code, this.reason, [...prefix, ...this.field]);
@@ -61,22 +65,22 @@ export function unauthenticated(reason: string): Fault {
   return new Fault('UNAUTHENTICATED', reason);
 }
 
-/** More is asked for than one operation may. */
+/** The operation asks for more than one operation may. */
 export function tooComplex(reason: string): Fault {
   return new Fault('TOO_COMPLEX', reason);
 }
 
-/** As many as may be are open or were asked for already. */
+/** The limit of open or requested items is reached. */
 export function tooMany(reason: string): Fault {
   return new Fault('TOO_MANY_REQUESTS', reason);
 }
 
-/** The cursor cannot be resumed from: another log, a position the log does not have, or one that retention removed. */
+/** The cursor cannot be resumed: it is of another log, or its position does not exist or was removed by retention. */
 export function cursorExpired(reason: string): Fault {
   return new Fault('CURSOR_EXPIRED', reason);
 }
 
-/** Does `work` on a value that the caller gave at `prefix` of something larger; its faults say so. */
+/** Runs `work` on the value at `prefix` of a larger input: its faults get that prefix. */
 export async function faultsWithin<Result>(prefix: string | FieldPath, work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
@@ -85,7 +89,7 @@ export async function faultsWithin<Result>(prefix: string | FieldPath, work: () 
   }
 }
 
-/** The same for work that is done at once. */
+/** The same for synchronous work. */
 export function faultsWithinSync<Result>(prefix: string | FieldPath, work: () => Result): Result {
   try {
     return work();

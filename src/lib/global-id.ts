@@ -4,10 +4,10 @@ import { badInput } from './faults.ts';
 const NODE_TYPES = ['Task', 'RepeatItem', 'Run', 'User', 'IpBlock', 'DnsZone', 'DnsRecord', 'DnsServer'] as const;
 export type NodeType = (typeof NODE_TYPES)[number];
 
-// No more digits than a number holds exactly.
+// At most as many digits as a number holds exactly.
 const GLOBAL_ID = /^([A-Za-z]+):([1-9]\d{0,14})$/;
 const SHOWN = 80;
-/** The ids of all others are 32 bits wide in the database, which refuses to compare them with larger ones. */
+/** All other ids have 32 bits in the database, which refuses to compare them with larger ones. */
 const WIDE: readonly string[] = ['Run'] satisfies NodeType[];
 const MAX_NARROW_ID = 2_147_483_647;
 
@@ -15,13 +15,13 @@ export function toGlobalId(type: NodeType, id: number): string {
   return Buffer.from(`${type}:${id}`).toString('base64');
 }
 
-/** The type and database id of a global id; `path` is where it came, for the BAD_USER_INPUT of one that is none. */
+/** The type and database id of a global id. BAD_USER_INPUT at `path` if it is not one. */
 export function parseGlobalId(globalId: string, path: string): { type: NodeType; id: number } {
   const [, name, digits] = GLOBAL_ID.exec(Buffer.from(globalId, 'base64').toString('latin1')) ?? [];
   const type = NODE_TYPES.find((known) => known === name);
   const id = Number(digits);
   if (type === undefined || (id > MAX_NARROW_ID && !WIDE.includes(type))) {
-    throw badInput(path, `"${globalId.slice(0, SHOWN)}" is not the id of anything`);
+    throw badInput(path, `must be an id, got "${globalId.slice(0, SHOWN)}"`);
   }
   return { type, id };
 }
@@ -30,5 +30,5 @@ export function parseGlobalId(globalId: string, path: string): { type: NodeType;
 export function readGlobalId(type: NodeType, globalId: string, path: string): number {
   const found = parseGlobalId(globalId, path);
   if (found.type === type) return found.id;
-  throw badInput(path, `"${globalId}" is the id of a ${found.type}; accepted is the id of a ${type}`);
+  throw badInput(path, `must be the id of a ${type}, got "${globalId}", the id of a ${found.type}`);
 }

@@ -2,15 +2,18 @@
 import { isIPv6 } from 'node:net';
 
 const MAX_LENGTH = 253;
-/** Nothing that would make of the text more than a host: no port, path, user or query. */
+/** Characters that would make the text more than a host: a port, path, user or query. */
 const HOST_CHARACTERS = /^(?:[^\s/?#@\\:%*[\]]+|\[[0-9a-f:.]+\])$/i;
 
-/** The host of a URL as it is compared: without the brackets of an IPv6 address and the dot of a rooted name. */
+/** The host of a URL for comparison: without the brackets of an IPv6 address and the final dot of a rooted name. */
 export function hostOf(url: URL): string {
   return url.hostname.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');
 }
 
-/** The pattern in the spelling in which a URL's host comes: lower case, ASCII, an address in its short form. Null for no pattern. */
+/**
+ * The pattern, normalised as the host of a URL is: lower case, ASCII, addresses in their short form. Null if it is not
+ * a pattern.
+ */
 export function parseHostPattern(text: string): string | null {
   if (text.startsWith('*.')) {
     const parent = parseHost(text.slice(2));

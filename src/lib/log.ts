@@ -1,4 +1,4 @@
-// The log: pino, one line of JSON each, which names the request or the attempt on whose behalf it was written.
+// The log: pino, one JSON object a line, labelled with the request or the attempt that it belongs to.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type DestinationStream, type LevelWithSilent, type Logger, pino } from 'pino';
 import { toGlobalId } from './global-id.ts';
@@ -12,12 +12,12 @@ interface LoggedAttempt {
 
 const attempts = new AsyncLocalStorage<{ attempt: LoggedAttempt; traceId: string | undefined }>();
 
-/** What lines of an attempt carry: ids as `run(id:)` and `node(id:)` take them. */
+/** The labels of an attempt's lines: ids as `run(id:)` and `node(id:)` take them. */
 export function labelsOf({ runId, taskId, attempt }: LoggedAttempt) {
   return { runId: toGlobalId('Run', runId), taskId: toGlobalId('Task', taskId), attempt };
 }
 
-/** Whatever `work` logs, however late, carries the labels of its attempt. */
+/** Everything that `work` logs, even after it returned, has the labels of its attempt. */
 export function withinAttempt<Result>(attempt: LoggedAttempt, traceId: string | undefined, work: () => Result): Result {
   return attempts.run({ attempt, traceId }, work);
 }

@@ -1,4 +1,4 @@
-/** A failure that an operator can act on: commands print it as one sentence, without a stack. */
+/** A failure that an operator can fix: commands print it as one sentence, without a stack. */
 export class OperatorError extends Error {
   override readonly name = 'OperatorError';
 }

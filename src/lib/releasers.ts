@@ -1,6 +1,6 @@
 type Release = () => Promise<unknown>;
 
-/** What was acquired, to be released in reverse order. All of it is released; the first error is the one kept. */
+/** Acquired resources, released in reverse order. All are released; the first error is kept. */
 export class Releasers {
   readonly #stack: Release[] = [];
 

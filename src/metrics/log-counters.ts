@@ -45,7 +45,7 @@ export class LogCounters {
     this.#head = metrics.gaugeOf('event_log_head', 'The position of the newest event.');
     this.#lag = metrics.gaugeOf(
       'event_tail_lag_events',
-      'How many positions the live stream is behind; 0 while nobody follows it.',
+      'How many positions the live stream is behind; 0 without subscribers.',
     );
     this.#finished = metrics.counterOf('runs_finished_total', 'Runs that ended, by how.', ['class', 'state']);
     this.#skipped = metrics.counterOf('slots_skipped_total', 'Slots that were skipped, by why.', ['class', 'reason']);
@@ -83,7 +83,7 @@ export class LogCounters {
       select event.type, of_task.class_name, of_run.skip_reason, of_run.seconds,
         case when event.type = 'TASK_RESCHEDULED' then event.data end as data
       from event
-        -- One by one, or the planner may read all tasks and runs.
+        -- One by one; otherwise the query planner may read all tasks and runs.
         cross join lateral (select class_name from task where id = event.task_id limit 1) as of_task
         left join lateral (
           select skip_reason, extract(epoch from case

@@ -4,7 +4,7 @@ import type { StopReason } from './attempt-body.ts';
 export interface ActiveAttempt {
   attempt: Attempt;
   controller: AbortController;
-  /** When it was last known to be ours, by performance.now(). */
+  /** When this process last held the attempt for certain, by performance.now(). */
   heldAt: number;
 }
 
@@ -36,7 +36,7 @@ export class ActiveAttempts {
     this.#byJob.delete(job.id);
   }
 
-  /** Tells the code of an attempt to end; nothing where the attempt is no longer ours. */
+  /** Signals the code of an attempt to stop. Does nothing if this process no longer holds the attempt. */
   stop(jobId: string, reason: StopReason): void {
     this.#byJob.get(jobId)?.controller.abort(reason);
   }

@@ -11,7 +11,7 @@ import { type AttemptLog, storable, textOf } from './attempt-log.ts';
 /** Why an attempt is to stop; the reason with which its signal aborts. */
 export type StopReason = 'CANCELLED' | 'TIMEOUT' | 'LOST' | 'STOPPING';
 
-/** Code that ignores its signal for so long is left behind. */
+/** Code that ignores its signal for this long is abandoned. */
 export const ABANDON_MS = 5_000;
 const MAX_MESSAGE_LENGTH = 8_192;
 const MAX_CHECKPOINT_LENGTH = 65_536;
@@ -155,7 +155,7 @@ function parseData(taskClass: TaskClass, text: string | null, log: AttemptLog): 
   throw new PermanentError(`The data does not fit the class: ${z.prettifyError(parsed.error)}`);
 }
 
-/** Old tasks may carry keys that a class does not know; they are kept and ignored, and the log says so. */
+/** Data of old tasks may have keys that the class does not know; they are kept, ignored and logged. */
 function unknownKeys({ data: schema }: TaskClass, data: unknown): string[] {
   if (!(schema instanceof z.ZodObject) || typeof data !== 'object' || data === null) return [];
   return Object.keys(data).filter((key) => !Object.hasOwn(schema.shape, key));

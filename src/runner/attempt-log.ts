@@ -14,7 +14,10 @@ const MAX_LINES = 1_000;
 const MAX_LINE_LENGTH = 8_192;
 const CUT = ' [cut]';
 
-/** Whatever code that is not ours returned, threw or logged, as text: what cannot be one must not end the process. */
+/**
+ * Any value that task code returned, threw or logged, as text. A value that cannot be converted must not end the
+ * process.
+ */
 export function textOf(value: unknown): string {
   try {
     return String(value);
@@ -47,7 +50,7 @@ function bounded(text: string): string {
 function dataText(data: unknown): string {
   try {
     const text = JSON.stringify(data) ?? 'null';
-    // NUL as an escape is what PostgreSQL's JSON functions refuse.
+    // PostgreSQL's JSON functions refuse an escaped NUL.
     const storableText = storable(text).replaceAll('\\u0000', '\\ufffd');
     if (storableText.length <= MAX_LINE_LENGTH) return storableText;
     return JSON.stringify({
@@ -90,7 +93,7 @@ export class AttemptLog {
       });
   }
 
-  /** `done` of `total`; of 1 unless given. What is no number is left out. */
+  /** `done` of `total`, which is 1 by default. Values that are not numbers are ignored. */
   progress(done: number, total = 1): void {
     const fraction = done / total;
     if (this.#closed || Number.isNaN(fraction)) return;
@@ -98,7 +101,7 @@ export class AttemptLog {
     this.#flushWithin(FLUSH_MS);
   }
 
-  /** No more is taken; returns what has not been written yet, for the transaction that settles the attempt. */
+  /** Closes the log, and returns the lines that are not written yet, for the transaction that settles the attempt. */
   async close(): Promise<UnwrittenLog> {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -137,7 +140,7 @@ export class AttemptLog {
     this.#writing = this.#writing.then(() => this.#writeWaiting());
   }
 
-  /** One at a time, so that what is put back is in front of what came later. A log line must never break a run. */
+  /** One at a time, so that lines that are put back stay in front of later ones. A log line must never break a run. */
   async #writeWaiting(): Promise<void> {
     const progress = this.#progress;
     const events = this.#take(false);

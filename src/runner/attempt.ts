@@ -20,7 +20,7 @@ export interface Attempt {
   timeoutSeconds: number;
   /** Where traces are on: its own place in its trace. */
   traceparent?: string;
-  /** What all attempts of its run continue. */
+  /** The trace that all attempts of the run continue. */
   runTraceparent: string | null;
 }
 

@@ -9,9 +9,9 @@ type Job = Awaited<ReturnType<Jobs['fetch']>>[number];
 
 /** Undoes the transaction that fetched jobs which cannot be taken now. */
 export class RetryWithFewer extends Error {
-  /** The next one fetches so many at most. */
+  /** The most that the next fetch takes. */
   readonly count: number;
-  /** And none of these classes. */
+  /** The classes that the next fetch leaves out. */
   readonly without: readonly string[];
 
   constructor(count: number, without: readonly string[] = []) {
@@ -21,7 +21,7 @@ export class RetryWithFewer extends Error {
   }
 }
 
-/** The exclusive classes of this process, and which of them are known to have a run under way somewhere. */
+/** The exclusive classes of this process, and those that are known to have a run in progress. */
 export class ExclusiveClasses {
   readonly names: readonly string[];
   #busy: string[] = [];
@@ -30,7 +30,7 @@ export class ExclusiveClasses {
     this.names = names;
   }
 
-  /** The classes whose jobs are left where they are; asks the database only where some were busy when last looked at. */
+  /** The classes whose jobs are not fetched. Queries the database only if some were busy at the last check. */
   async busy(em: EntityManager): Promise<readonly string[]> {
     if (this.#busy.length > 0) this.#busy = (await this.#claim(em, this.#busy)).busy;
     return this.#busy;

@@ -23,29 +23,29 @@ import { UnsupportedClasses } from './unsupported-classes.ts';
 import { doneWithin } from './within.ts';
 
 interface ExecutorOptions {
-  /** As it is registered. */
+  /** The id of this runner's registration. */
   runnerId: string;
   em: EntityManager;
   jobs: Jobs;
   notifications: Notifications;
   log: Logger;
   taskClasses: TaskClasses;
-  /** Null where traces are off. */
+  /** Null if tracing is off. */
   tracing: Tracing | null;
-  /** Attempts under way at once. */
+  /** The most attempts that run at once. */
   concurrency: number;
-  /** For so long an attempt is ours without a heartbeat. */
+  /** For how long an attempt is held without a heartbeat. */
   leaseSeconds: number;
 }
 
 /** Makes up for wake-ups that were lost. */
 const POLL_MS = 2_000;
 const RECOVER_MS = 5_000;
-/** Attempts whose code has ended and that are not settled yet; where there are so many, no more are taken. */
+/** The most attempts that have ended but are not settled; at this limit no more are taken. */
 const MAX_ENDED = 500;
-/** What cannot be settled so long after the last code was stopped is left to the other runners to recover. */
+/** How long after the last code was stopped settling goes on; the rest is left to other runners to recover. */
 const LAST_SETTLE_MS = 4_000;
-/** The same for other work that is under way then. */
+/** The same for other work in progress. */
 const LAST_WORK_MS = 1_000;
 
 /**
@@ -55,7 +55,7 @@ const LAST_WORK_MS = 1_000;
 export class Executor {
   readonly #options: ExecutorOptions;
   readonly #active = new ActiveAttempts();
-  /** Attempts whose code is under way. */
+  /** Attempts whose code is running. */
   #busy = 0;
   readonly #running = new Set<Promise<void>>();
   readonly #timers: NodeJS.Timeout[] = [];
@@ -66,9 +66,9 @@ export class Executor {
   readonly #retryAlarm: RetryAlarm;
   readonly #taker: Taker;
   #unlisten: (() => void) | undefined;
-  /** Takes no more attempts. */
+  /** Stops taking attempts. */
   #draining = false;
-  /** Stops the code of its attempts. */
+  /** Stops the code of all attempts. */
   #handingBack = false;
 
   constructor(options: ExecutorOptions) {
@@ -143,7 +143,7 @@ export class Executor {
     for (;;) {
       // Places that become free in the same turn are filled together.
       await nextTurn();
-      // An attempt has its place until its code ends; that its end is written takes none.
+      // An attempt holds its place until its code ends; settling takes no place.
       const free = Math.min(concurrency - this.#busy, concurrency + MAX_ENDED - this.#active.size);
       if (free <= 0 || this.#draining) return;
       const { attempts, more } = await takeAttempts(em, jobs, free, this.#taker);
@@ -183,7 +183,7 @@ export class Executor {
     const { taskClasses, notifications, concurrency } = this.#options;
     const wasFull = this.#active.size >= concurrency + MAX_ENDED;
     for (const { attempt } of batch) this.#active.delete(attempt);
-    // Jobs can be taken now that could not before: new ones, or those of a class of which one runs at a time.
+    // More jobs may be available: new ones, or those of an exclusive class that became free.
     const freed = batch.some(({ attempt }) => taskClasses.named(attempt.className)?.exclusive);
     if (sent || freed) this.#announce();
     else notifications.notify('slotkeeper_events');

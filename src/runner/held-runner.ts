@@ -63,7 +63,7 @@ export class HeldRunner {
     this.#ignore();
   }
 
-  /** A part that cannot start takes down those before it, and the next look tries again. */
+  /** If a part cannot start, the parts before it are stopped, and the next check tries again. */
   async #begin(): Promise<void> {
     try {
       await this.#startParts(this.#parts);

@@ -7,7 +7,7 @@ import { Coalesced } from '../lib/coalesced.ts';
 import { type RetentionRule, removeOld } from './retention.ts';
 
 const EVERY_MS = 3_600_000;
-/** Readers number the events that they are about to read; where there are none, that of so long is left to the first. */
+/** Readers sequence the events that they are about to read. Without readers, housekeeping does it after this time. */
 const NUMBER_EVERY_MS = 5_000;
 const BATCH = 1_000;
 
@@ -17,8 +17,8 @@ const OUT_OF_DATE: Readonly<Record<string, RawBuilder<boolean>>> = {
   legacy_reply: sql`created_at < now() - ${CALLS_KEPT_FOR}::interval`,
   // Runners that did not sign off.
   runner: sql`lives_until < now() - interval '1 day'`,
-  // Classes that nobody has and no task needs; a runner that comes back with one tells of it again.
-  // Not "exists", for which all tasks would be read.
+  // Classes without a runner and without a task; a runner that returns with one registers it again.
+  // Not "exists", which would read all tasks.
   registered_class: sql`registered_at < now() - interval '1 day'
     and (select id from task where class_name = registered_class.name and deleted_at is null limit 1) is null
     and name not in (select unnest(class_names) from runner)`,
@@ -69,7 +69,7 @@ export class Housekeeping {
   }
 }
 
-/** In small batches, so that nobody waits long for a lock. Returns how many rows it removed. */
+/** In small batches, so that no process waits long for a lock. Returns how many rows were removed. */
 async function removeBatch(em: EntityManager, table: string, condition: RawBuilder<boolean>): Promise<number> {
   const { rows } = await sql`
     delete from ${sql.table(table)} where ctid = any(array(

@@ -17,7 +17,7 @@ interface LeaseOptions {
   jobs: Jobs;
   notifications: Notifications;
   log: Logger;
-  /** For so long an attempt is ours without a heartbeat. */
+  /** For how long an attempt is held without a heartbeat. */
   leaseSeconds: number;
 }
 
@@ -59,7 +59,7 @@ export class Leases {
     for (const each of active) {
       const { id } = each.attempt.job;
       if (held.has(id)) each.heldAt = sentAt;
-      // One that was settled while the heartbeat was under way is no longer active, and not lost.
+      // An attempt that was settled during the heartbeat is no longer active, but not lost.
       else if (this.#active.has(id)) this.#active.stop(id, 'LOST');
     }
     await this.#stopCancelled();
@@ -74,7 +74,7 @@ export class Leases {
       this.#stopLapsed();
       throw error;
     }
-    // It may hang for as long as the network likes; what becomes of it is of no use any more.
+    // It may hang for as long as the network does; its result is no longer needed.
     touched.catch(() => undefined);
     this.#stopLapsed();
     throw new Error(`no answer within ${HEARTBEAT_TIMEOUT_MS} ms`);

@@ -15,11 +15,11 @@ const HORIZON_SECONDS = 300;
 const MAX_ALARMS = 10;
 /** Makes up for alarms that a clock change or a sleeping machine upset, and for lost wake-ups. */
 const SWEEP_MS = 15_000;
-/** Batches that are fired at once, where the first, a small one, was not all. */
+/** Batches that are fired in parallel if the first, small one did not cover all due tasks. */
 const LANES = 2;
 const FIRST_BATCH = 100;
 const FOLLOWING_PAUSE_MS = 50;
-/** Due tasks that another process holds locked are looked at again after so long. */
+/** When due tasks that another process has locked are checked again. */
 export const LOCKED_RETRY_MS = 50;
 
 /**
@@ -109,7 +109,7 @@ export class PlannerLoop {
     }
   }
 
-  /** One alarm per distinct due minute, found by one index look-up each, however many tasks are due then. */
+  /** One alarm per distinct due minute, found by one index look-up each, for any number of due tasks. */
   async #arm(): Promise<void> {
     const { rows } = await sql<{ delay: number }>`
       with recursive due as (

@@ -10,23 +10,23 @@ import { sequenceEvents } from '../events/log.ts';
 export interface RetentionRule {
   /** Runs that ended, and events, older than this are removed; 0 keeps them for ever. */
   days: number;
-  /** The same for what the history of the old API shows. */
+  /** The same for events that the history of the old API shows. */
   historyDays: number;
 }
 
 const BATCH = 1_000;
 
-/** What a batch answers when there was no more to do, or another process is at it. */
+/** The result of a batch if nothing is left to do, or another process is doing it. */
 const DONE = null;
 
-/** Removes all that is past its age; returns early once `isStopped`, or where another process is doing it. */
+/** Removes everything past its retention. Returns early once `isStopped`, or if another process is doing it. */
 export async function removeOld(em: EntityManager, rule: RetentionRule, isStopped: () => boolean): Promise<void> {
   if (rule.days === 0) return;
   const ledgerFrom = await moveLedger(em, rule.days);
   if (ledgerFrom === DONE) return;
   for (let last: number | null = 0; last !== DONE && !isStopped(); ) last = await removeRuns(em, ledgerFrom, last);
   while (!isStopped() && (await removeOfSchedules(em, ledgerFrom)) !== DONE);
-  // Events go in the order of the log, in which those that nobody has asked for have no place yet.
+  // Events are removed in the order of the log; unsequenced events have no position yet.
   if (!isStopped()) await sequenceEvents(em);
   while (!isStopped() && (await removeEvents(em, rule.days)) !== DONE);
   if (rule.historyDays === 0) return;
@@ -45,7 +45,7 @@ function alone<Result>(
   });
 }
 
-/** From here on nobody expects records of slots before the returned instant. It never moves back. */
+/** Records of slots before the returned instant are no longer expected from now on. It never moves back. */
 function moveLedger(em: EntityManager, days: number): Promise<string | typeof DONE> {
   return alone(em, async (transaction) => {
     const { rows } = await sql<{ ledger_from: string }>`
@@ -102,12 +102,12 @@ function removeEvents(em: EntityManager, days: number): Promise<number | typeof 
   return alone(em, (transaction) => raiseFloor(transaction, 'floor', sql`log.head`, days, isRemoved));
 }
 
-/** The same for those that were spared. */
+/** The same for events that were spared. */
 function removeHistory(em: EntityManager, days: number): Promise<number | typeof DONE> {
   return alone(em, (transaction) => raiseFloor(transaction, 'history_floor', sql`log.floor`, days, sql`true`));
 }
 
-/** What came in with imported tasks is history too. */
+/** The imported history of tasks. */
 function removeImported(em: EntityManager, days: number): Promise<number | typeof DONE> {
   return alone(em, async (transaction) => {
     const { rows } = await sql`
@@ -127,7 +127,8 @@ async function raiseFloor(
   isRemoved: ReturnType<typeof sql>,
 ): Promise<number | typeof DONE> {
   const database = em.getKysely();
-  // Readers check the floor in the statement that reads the events or in a later one: none misses events unannounced.
+  // Readers check the floor in the statement that reads the events or in a later one, so no reader misses events
+  // unnoticed.
   const { rows } = await sql<{ passed: number }>`
     with page as (
       select event.id, event.seq, event.at, event.type from event_log as log

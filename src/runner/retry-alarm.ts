@@ -2,7 +2,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import nodeSchedule from 'node-schedule';
 
-/** Wakes whoever takes jobs when the next delayed attempt may begin: pg-boss announces nothing then. */
+/** Wakes the executor when the next delayed attempt may start: pg-boss sends no notification then. */
 export class RetryAlarm {
   readonly #em: EntityManager;
   readonly #wake: () => void;
@@ -14,7 +14,7 @@ export class RetryAlarm {
     this.#wake = wake;
   }
 
-  /** Sets the alarm anew, by the delay that the database returns. */
+  /** Sets the alarm again, by the delay that the database returns. */
   async arm(): Promise<void> {
     const { rows } = await sql<{ delay: number | null }>`
       select extract(epoch from min(next_attempt_at) - clock_timestamp())::float8 * 1000 as delay

@@ -27,7 +27,7 @@ interface TaskPolicy {
 
 const MAX_RETRY_DELAY_SECONDS = 86_400;
 
-/** Locks the tasks in id order, so that whether a waiting run goes next is decided by one process at a time. */
+/** Locks the tasks in id order, so that one process at a time decides whether a waiting run is next. */
 export async function lockTasks(em: EntityManager, taskIds: readonly number[]): Promise<Map<number, TaskPolicy>> {
   const { rows } = await sql<TaskPolicy>`${PREPARED}
     select id, retry_attempts, retry_delay_seconds, retry_backoff, retry_jitter, timeout_seconds, class_name,
@@ -37,7 +37,7 @@ export async function lockTasks(em: EntityManager, taskIds: readonly number[]): 
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-/** What an attempt that ended makes of its run: finished in a state, or to be tried with the next job. */
+/** The outcome of an ended attempt for its run: finished in a state, or retried with the next job. */
 type Settlement =
   | { state: Extract<RunState, 'SUCCEEDED' | 'FAILED' | 'CANCELLED'>; message: string; next: null }
   | { state: 'FAILED' | 'HANDED_BACK'; message: string; next: NewJob };
@@ -62,7 +62,9 @@ function nextJob({ runId, attempt }: Attempt, state: 'FAILED' | 'HANDED_BACK', p
   return { ...job, attempt: attempt + 1, delaySeconds: Math.round(Math.min(delay, MAX_RETRY_DELAY_SECONDS)) };
 }
 
-/** The runs among those of `ended` that somebody has asked to cancel; who asks holds the task's row lock, as the caller does. */
+/**
+ * The runs of `ended` with a cancellation request; requests are made under the task's row lock, which the caller holds.
+ */
 async function findCancelled(em: EntityManager, ended: readonly EndedAttempt[]): Promise<Set<number>> {
   const runIds = ended.filter(({ outcome }) => outcome.state !== 'SUCCEEDED').map(({ attempt }) => attempt.runId);
   if (runIds.length === 0) return new Set();

@@ -36,14 +36,14 @@ export class Settler {
     this.#onSettled = onSettled;
   }
 
-  /** Resolves when the attempt, and what ended beside it, is settled, or given up after `stop`. */
+  /** Resolves when the attempt, and those that ended with it, are settled, or given up after `stop`. */
   async settle(ended: EndedAttempt): Promise<void> {
     this.#ended.push(ended);
     this.#settling ??= this.#settleAll();
     await this.#settling;
   }
 
-  /** Writes nothing more; what is not settled is left to other runners to recover. */
+  /** Stops writing; unsettled attempts are left to other runners to recover. */
   stop(): void {
     this.#stopped = true;
   }
@@ -68,7 +68,7 @@ export class Settler {
     this.#settling = undefined;
   }
 
-  /** Null where it failed; the database will come back. */
+  /** Null if it failed because the database is away. */
   async #try(batch: readonly EndedAttempt[]): Promise<Settled | null> {
     try {
       const settled = await settleAttempts(this.#em, this.#jobs, batch);

@@ -26,7 +26,7 @@ interface RunnerParts {
   jobs: Jobs;
   notifications: Notifications;
   taskClasses: TaskClasses;
-  /** Null where traces are off. */
+  /** Null if tracing is off. */
   tracing: Tracing | null;
 }
 

@@ -17,9 +17,9 @@ export interface Taken {
   more: boolean;
 }
 
-/** Who takes jobs, and what decides which. */
+/** The process that takes jobs, and the rules for which. */
 export interface Taker {
-  /** As it is registered; null for one that is not. */
+  /** The id of its registration; null if it is not registered. */
   runnerId: string | null;
   unsupported: UnsupportedClasses;
   exclusive: ExclusiveClasses;
@@ -49,7 +49,7 @@ export async function takeAttempts(em: EntityManager, jobs: Jobs, count: number,
   }
 }
 
-/** The same once, in the transaction of `em`; throws for what undoes it. */
+/** One try, in the transaction of `em`; throws if the transaction must be rolled back. */
 export async function takeIn(
   em: EntityManager,
   jobs: Jobs,
@@ -77,7 +77,7 @@ export async function takeIn(
   return { fetched: fetched.length, attempts };
 }
 
-/** Those of the jobs' runs that are still QUEUED for them, RUNNING now and told of, by their jobs' ids. */
+/** The runs that were still QUEUED for these jobs, by job id: they are RUNNING now, with an event. */
 async function startRuns(
   em: EntityManager,
   jobs: readonly Job<AttemptJob>[],

@@ -1,4 +1,4 @@
-// What a trace shows of an attempt: which it is and how it ended, nothing of its data, its log or its message.
+// The span of an attempt: its identity and outcome, without its data, log or message.
 
 import { toGlobalId } from '../lib/global-id.ts';
 import type { Span, Tracing } from '../tracing/tracing.ts';
@@ -22,7 +22,7 @@ export function beginAttempt(tracing: Tracing, attempt: Attempt): Span {
   return span;
 }
 
-/** FAILED and HANDED_BACK are what the attempt came to; the run may be tried again. */
+/** FAILED and HANDED_BACK are outcomes of the attempt; the run may be retried. */
 export function endAttempt(span: Span, { state }: Outcome): void {
   span.set({ 'slotkeeper.state': state });
   if (state === 'FAILED') span.fail();

@@ -21,7 +21,7 @@ export class UnsupportedClasses {
     return [...this.#names];
   }
 
-  /** Throws UnsupportedJobs where one of the jobs is for a class that was not known to be unsupported. */
+  /** Throws UnsupportedJobs if a job is for a class that was not known to be unsupported. */
   refuse(jobs: readonly Job[]): void {
     const found = jobs.flatMap((job) => classOf(job) ?? []).filter((name) => !this.#has(name));
     if (found.length === 0) return;

@@ -6,11 +6,11 @@ import type { CatchUpPolicy } from '../entities/task.ts';
 
 interface CatchUpRule {
   policy: CatchUpPolicy;
-  /** A slot is missed once it is this late. */
+  /** A slot that is later than this is missed. */
   misfireGraceSeconds: number;
   /** A missed slot older than this is never run; null for no bound. */
   maxAgeSeconds: number | null;
-  /** Why nobody fired in time. */
+  /** Why the slot was not fired in time. */
   missedBecause: Extract<SkipReason, 'MISSED' | 'NO_RUNNER'>;
 }
 
@@ -37,7 +37,7 @@ export interface DuePlan {
   fire: DueSlot[];
   skip: SkippedSlot[];
   gaps: Gap[];
-  /** The first slot that the plan does not cover, or null when none ever comes. */
+  /** The first slot that the plan does not cover, or null if there are no more slots. */
   next: Date | null;
 }
 
@@ -66,7 +66,7 @@ export function planDueSlots(schedule: Schedule, rule: CatchUpRule, first: Date,
   return plan;
 }
 
-/** The plan without what it would run: the first slot of that stays due, and with it those that follow. */
+/** The plan with its skips only: the first slot to run stays due, and so do those that follow. */
 export function withoutFiring(plan: DuePlan): DuePlan {
   return { ...plan, fire: [], next: plan.fire[0]?.slot ?? plan.next };
 }

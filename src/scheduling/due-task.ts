@@ -13,7 +13,7 @@ export interface DueTask {
   misfire_grace_seconds: number;
   catch_up_max_age_seconds: number | null;
   timeout_seconds: number;
-  /** Whether somebody alive has its class. */
+  /** Whether a live runner has its class. */
   has_runner: boolean;
   next_run_at: number;
   following_run_at: number | null;

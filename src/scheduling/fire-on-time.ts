@@ -8,7 +8,7 @@ import type { DueTask } from './due-task.ts';
 import type { Jobs } from './jobs.ts';
 import { releaseWaiting } from './release.ts';
 
-/** That the task's next slot moved, and no run tells of it. */
+/** The task's next slot moved without a run event. */
 export function rescheduled(task: DueTask, message: string, data?: object): NewEvent {
   const { id: taskId, name: taskName, owner_id: actorId } = task;
   const event: NewEvent = { type: 'TASK_RESCHEDULED', taskId, taskName, actorId, message };

@@ -14,7 +14,7 @@ export interface AttemptJob {
 export type HeldJob = Pick<Job, 'id' | 'retryCount'>;
 
 export interface NewJob extends AttemptJob {
-  /** Chosen by the caller, so that the run can carry it: a lost or doubled job is then told by its id. */
+  /** Chosen by the caller and stored with the run, so that a lost or duplicate job is recognised by its id. */
   id: string;
   timeoutSeconds: number;
   /** Only executors that have the class take the job. */
@@ -26,7 +26,7 @@ export interface NewJob extends AttemptJob {
 /** The one queue. */
 export const ATTEMPTS_QUEUE = 'attempt';
 
-/** A worker that has not touched its job for so long is taken for dead. Below the least, pg-boss has no such thing. */
+/** A worker without a heartbeat for this long is considered dead. pg-boss has no heartbeats below the minimum. */
 export const LEASE_SECONDS = { least: 10, most: 3_600, default: 15 };
 /** How often pg-boss looks for dead workers and expired jobs; it fails their jobs, and the runs are then recovered. */
 const MONITOR_SECONDS = 5;
@@ -129,7 +129,7 @@ export class Jobs {
     return settledIds(await this.#boss.touch(ATTEMPTS_QUEUE, [...jobs]));
   }
 
-  /** Leaves jobs that nobody has taken to the executors that have another class, in the transaction of `em`. */
+  /** Moves jobs that are not taken to another class, in the transaction of `em`. */
   async moveToClass(em: EntityManager, ids: readonly string[], className: string): Promise<void> {
     const db = transactionOf(em);
     for (const id of ids) {
@@ -137,7 +137,7 @@ export class Jobs {
     }
   }
 
-  /** Removes jobs that nobody has taken, or that the caller hands back, in the transaction of `em`. */
+  /** Removes jobs that are not taken, or that the caller hands back, in the transaction of `em`. */
   async remove(em: EntityManager, ids: readonly string[]): Promise<void> {
     if (ids.length > 0) await this.#boss.deleteJob(ATTEMPTS_QUEUE, [...ids], { db: transactionOf(em) });
   }

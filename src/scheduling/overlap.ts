@@ -57,7 +57,7 @@ export async function cancelOpenRuns(em: EntityManager, taskIds: readonly number
   `.execute(em.getKysely());
 }
 
-/** Ends the queued runs of tasks whose row locks the caller holds. The actor is who asked for the run unless given. */
+/** Ends the queued runs of tasks whose row locks the caller holds. The actor is the run's requester by default. */
 export async function cancelQueuedRuns(
   em: EntityManager,
   taskIds: readonly number[],

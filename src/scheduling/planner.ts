@@ -12,16 +12,16 @@ import { hasRunner } from './live-runners.ts';
 import type { ScheduleFaults } from './schedule-faults.ts';
 import { type SettleOptions, settleDueSlots } from './settle-slots.ts';
 
-/** Tasks that one transaction fires at most. */
+/** The most tasks that one transaction fires. */
 export const BATCH = 1_000;
-/** Tasks whose next slots are computed at once: for some 20 ms nothing else is done by the process. */
+/** Tasks whose next slots are computed in one batch, which blocks the event loop for some 20 ms. */
 const FOLLOWING_BATCH = 250;
 
 /** Who fires. */
 export interface Planner {
   /** The classes that this process runs; those of other live runners are in the database. */
   ownClasses: readonly string[];
-  /** Tasks that this process leaves out. */
+  /** Tasks that this process skips. */
   faults: ScheduleFaults;
 }
 
@@ -120,10 +120,10 @@ export async function skipUnserved(em: EntityManager, jobs: Jobs, { ownClasses, 
  */
 export async function lockAndSettle(em: EntityManager, jobs: Jobs, taskId: number): Promise<Date> {
   await sql`select from task where id = ${taskId} for no key update`.execute(em.getKysely());
-  // The clock is read after the lock is held: what became due while waiting for it is due under the old schedule.
+  // The clock is read after the lock is taken: slots that became due while waiting for it belong to the old schedule.
   const first = await readDueTask(em, taskId, null);
   const now = new Date(first.clock);
-  // A plan has a limit; where more is due, the pointer stands at the rest of it.
+  // A plan has a limit; if more is due, the pointer stays at the rest.
   for (let row = first; row.id !== null; row = await readDueTask(em, taskId, now))
     await settleDueSlots(em, jobs, [row]);
   return now;
@@ -163,7 +163,7 @@ export async function computeFollowing(em: EntityManager, faults: ScheduleFaults
       where next_run_at is not null and following_of is distinct from next_run_at and id <> all(${faults.taskIds})
       order by id limit ${FOLLOWING_BATCH}
     ) as task
-    -- One by one, or the planner may read all versions there ever were.
+    -- One by one; otherwise the query planner may read all versions.
     cross join lateral (
       select * from schedule_version where task_id = task.id and valid_to is null limit 1
     ) as v

@@ -33,7 +33,7 @@ export interface QueuedRun {
   class_name: string;
 }
 
-/** Gives each run a job for its next attempt, in place of one that it may have had. */
+/** Gives each run a job for its next attempt, in place of any former job. */
 export async function sendNextAttempts(em: EntityManager, jobs: Jobs, runs: readonly QueuedRun[]): Promise<void> {
   if (runs.length === 0) return;
   const sent = runs.map((run) => ({

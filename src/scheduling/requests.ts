@@ -1,4 +1,4 @@
-// Runs that somebody asks for, and their cancellation. All of it under the task's row lock, which the caller holds.
+// Runs on request, and cancellation. All of it under the task's row lock, which the caller holds.
 import { randomUUID } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
@@ -12,7 +12,7 @@ import type { Jobs } from './jobs.ts';
 import { cancelOpenRuns, countOpenRuns, decideOverlap, NONE_OPEN } from './overlap.ts';
 import { releaseWaiting } from './release.ts';
 
-/** The user who asks. */
+/** The requesting user. */
 type Asking = { id: number };
 
 interface RunRequest {
@@ -23,7 +23,7 @@ interface RunRequest {
   /** The slot and the run that a retry repeats. */
   slot?: string | null;
   retryOf?: number | null;
-  /** Of the request; null where traces are off. */
+  /** The span of the request; null if tracing is off. */
   span?: Span | null;
 }
 
@@ -35,7 +35,7 @@ export async function requestRun(em: EntityManager, jobs: Jobs, task: Task, requ
   if (task.overlap === 'CANCEL_RUNNING') await cancelOpenRuns(em, [task.id]);
   const open = task.overlap === 'ALLOW' ? undefined : (await countOpenRuns(em, [task.id])).get(task.id);
   const decision = decideOverlap(task.overlap, open ?? NONE_OPEN, task.queueLimit, true);
-  if (decision === 'SKIP') throw conflict(`${open?.waiting} runs of the task are waiting already, as many as may`);
+  if (decision === 'SKIP') throw conflict(`the task already has ${open?.waiting} waiting runs, the most allowed`);
   const jobId = decision === 'SEND' ? randomUUID() : null;
   const put = request.span?.put('queue run', traced(task, request.trigger));
   const { rows } = await sql<{ id: number }>`
@@ -70,10 +70,10 @@ function traced(task: Task, trigger: Trigger): Attributes {
   };
 }
 
-/** Whoever asks for slots of the past to be run. */
+/** The requester of a backfill. */
 interface BackfillRequest {
   actor: Asking;
-  /** Of the request; null where traces are off. */
+  /** The span of the request; null if tracing is off. */
   span: Span | null;
 }
 
@@ -139,5 +139,5 @@ export async function cancelRun(
     update run set cancel_requested_at = case when state = 'RUNNING' then coalesce(cancel_requested_at, now()) end
     where id = ${runId} returning state
   `.execute(database);
-  if (rows[0]?.state !== 'RUNNING') throw conflict(`the run is ${rows[0]?.state} already`, 'run');
+  if (rows[0]?.state !== 'RUNNING') throw conflict(`the run is already ${rows[0]?.state}`, 'run');
 }

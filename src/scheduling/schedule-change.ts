@@ -4,7 +4,7 @@ import type { NewSchedule } from '../calendar/repeat-rule.ts';
 import { compileSchedule, type RepeatRule } from '../calendar/schedule.ts';
 import { ScheduleVersion, type Task } from '../entities/index.ts';
 
-/** Where a task's pointers stand that is due by `rules` from `now` on; nowhere, where it expects no slots. */
+/** The pointers of a task that is due by `rules` from `now` on; null if it expects no slots. */
 export function pointersAt({ rules, timeZone, active }: NewSchedule, now: Date) {
   const compiled = compileSchedule(rules, timeZone);
   const nextRunAt = active ? compiled.next(now) : null;

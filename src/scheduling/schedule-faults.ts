@@ -16,12 +16,12 @@ export class ScheduleFaults {
     this.#log = log;
   }
 
-  /** The tasks that are left out until `forget`. */
+  /** The tasks that are skipped until `forget`. */
   get taskIds(): number[] {
     return [...this.#left];
   }
 
-  /** What `compute` returns; undefined where it throws, and the task is then left out. */
+  /** The result of `compute`; undefined if it throws, and the task is then skipped. */
   try<Result>(taskId: number, compute: () => Result): Result | undefined {
     try {
       return compute();
@@ -52,7 +52,7 @@ export class ScheduleFaults {
     }
   }
 
-  /** Lets the tasks be tried again. */
+  /** Allows the tasks to be tried again. */
   forget(): void {
     this.#left.clear();
   }

@@ -1,4 +1,4 @@
-// YieldBudget the due slots of locked tasks into runs, jobs and events, and moves the tasks' pointers.
+// Turns the due slots of locked tasks into runs, jobs and events, and moves the tasks' pointers.
 import { randomUUID } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type Kysely, sql } from 'kysely';
@@ -23,13 +23,16 @@ interface NewRun {
   jobId: string | null;
 }
 
-/** So many slots planned, the other tasks are left to the next transaction: one must not hold locks and memory for long. */
+/**
+ * At this number of planned slots the rest is left to the next transaction: one must not hold locks and memory for
+ * long.
+ */
 const MAX_PLANNED = 10_000;
 
 export interface SettleOptions {
-  /** Takes the tasks whose schedule cannot be computed, which stay due; without it, they are an error. */
+  /** Collects tasks whose schedule cannot be computed; they stay due. Without it, they are an error. */
   faults?: ScheduleFaults;
-  /** Only records what is skipped: the slots that are to run stay due. */
+  /** Records skips only: the slots that are to run stay due. */
   hold?: boolean;
 }
 
@@ -44,7 +47,7 @@ export async function settleDueSlots(
   options: SettleOptions = {},
 ): Promise<number> {
   const [onTime, others] = options.hold ? [[], due] : split(due, isOnTime);
-  // Those that have missed little do not wait for those that have missed much.
+  // Tasks with few missed slots do not wait for those with many.
   const late = options.hold ? others : others.toSorted((left, right) => right.next_run_at - left.next_run_at);
   const { plans, left } = await planTasks(em, late, options);
   const planned = late.filter(({ id }) => plans.has(id));
@@ -167,7 +170,7 @@ interface InsertedRun {
   job_id: string | null;
 }
 
-/** Only the rows that the ledger's unique index let in get a job and events; returns the tasks that they are of. */
+/** Only rows that the unique index of the ledger accepted get a job and events. Returns their tasks. */
 async function insertRuns(
   em: EntityManager,
   jobs: Jobs,

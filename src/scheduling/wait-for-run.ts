@@ -24,7 +24,7 @@ export async function waitForRun(
     for (;;) {
       if (await isFinished(em, runId)) return true;
       const left = deadline - Date.now();
-      // Whoever stops answers at once; the run goes on elsewhere.
+      // A process that stops answers at once; the run continues elsewhere.
       if (left <= 0 || tail.isStopped) return false;
       const woken = await wakeOrTimeout(next, Math.min(left, POLL_MS));
       if (woken) next = nextEvent(events, tail);
@@ -36,7 +36,7 @@ export async function waitForRun(
 
 const NEVER: AsyncIterator<unknown> = { next: () => new Promise(() => undefined) };
 
-/** Resolves with the next event, or when the tail stops; never where the log failed, and the polls remain. */
+/** Resolves with the next event, or when the tail stops. If the log fails it never resolves, and polling remains. */
 function nextEvent(events: AsyncIterator<unknown>, tail: EventTail): Promise<void> {
   return new Promise((resolve) => {
     events.next().then(

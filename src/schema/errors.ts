@@ -2,10 +2,21 @@ import { defaultFieldResolver, GraphQLError, type GraphQLSchema } from 'graphql'
 import { Fault } from '../lib/faults.ts';
 
 /** What a GraphQL client sees of a fault: `extensions.code`, and `extensions.field` as one text (`input.repeatItems.0.hour`). */
-export function toGraphQLError({ code, field, message }: Fault, located?: GraphQLError): GraphQLError {
+export function toGraphQLError(fault: Fault, located?: GraphQLError): GraphQLError {
+  const { code, field, message } = fault;
   const place = located === undefined ? {} : { nodes: located.nodes ?? null, path: located.path };
   const extensions = field.length === 0 ? { code } : { code, field: field.join('.') };
-  return new GraphQLError(message, { ...place, extensions });
+  const error = new GraphQLError(message, { ...place, extensions });
+  faults.set(error, fault);
+  return error;
+}
+
+/** Not `originalError`, which Yoga takes for a failure of the server. */
+const faults = new WeakMap<object, Fault>();
+
+/** The fault that an error was made of, for a caller with another way to word it, such as the old API. */
+export function faultOf(error: object): Fault | undefined {
+  return faults.get(error);
 }
 
 /**

@@ -9,7 +9,7 @@ const SHOWN = 80;
 
 function refuse(scalar: string, value: unknown, accepted: string): GraphQLError {
   const came = (JSON.stringify(value) ?? String(value)).slice(0, SHOWN);
-  return new GraphQLError(`${came} is no ${scalar}; accepted is ${accepted}`, {
+  return new GraphQLError(`a ${scalar} must be ${accepted}, got ${came}`, {
     extensions: { code: 'BAD_USER_INPUT' },
   });
 }

@@ -167,8 +167,8 @@ function faultOfJsonSchema(validate: ValidateFunction): DataFault {
   const path = pointer.map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
   const { missingProperty } = error.params as { missingProperty?: string };
   if (missingProperty !== undefined) {
-    return { path: [...path, missingProperty], message: 'it is missing; accepted is what the class takes' };
+    return { path: [...path, missingProperty], message: 'is required by the class' };
   }
   const came = JSON.stringify(error.data).slice(0, SHOWN_LENGTH);
-  return { path, message: `it is ${came}; accepted is what the class takes: ${error.message}` };
+  return { path, message: `must be what the class takes (${error.message}), got ${came}` };
 }

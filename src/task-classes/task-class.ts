@@ -87,11 +87,11 @@ export function defineTaskClass<Schema extends z.ZodType>(taskClass: TaskClass<S
   const { name, title, defaults = {} } = taskClass;
   if (!NAME.test(name) || name.length > MAX_NAME_LENGTH) {
     throw new TypeError(
-      `a task class cannot be named "${name}"; accepted is a PHP name with its namespace, such as \\scheduler\\Tasks\\GreetTask`,
+      `the name of a task class must be a PHP name with its namespace, such as \\scheduler\\Tasks\\GreetTask, got "${name}"`,
     );
   }
   if (title.length < 1 || title.length > MAX_TITLE_LENGTH) {
-    throw new TypeError(`the title of ${name} has ${title.length} characters; accepted are 1 to ${MAX_TITLE_LENGTH}`);
+    throw new TypeError(`the title of ${name} must have 1 to ${MAX_TITLE_LENGTH} characters, got ${title.length}`);
   }
   checkDefaults(name, defaults);
   checkSchema(name, taskClass.data);
@@ -127,8 +127,8 @@ function checkDefaults(name: string, { timeoutSeconds, overlap, retry = {} }: Ta
     const isWhole = Number.isInteger(value) || !WHOLE.has(field);
     if (value === undefined || (value >= least && value <= most && isWhole)) continue;
     const kind = WHOLE.has(field) ? 'a whole number from ' : '';
-    throw new TypeError(`defaults.${field} of ${name} is ${value}; accepted is ${kind}${least} to ${most}`);
+    throw new TypeError(`defaults.${field} of ${name} must be ${kind}${least} to ${most}, got ${value}`);
   }
   if (overlap === undefined || OVERLAP_POLICIES.includes(overlap)) return;
-  throw new TypeError(`defaults.overlap of ${name} is ${overlap}; accepted is one of ${OVERLAP_POLICIES.join(', ')}`);
+  throw new TypeError(`defaults.overlap of ${name} must be one of ${OVERLAP_POLICIES.join(', ')}, got ${overlap}`);
 }

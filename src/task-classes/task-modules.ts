@@ -35,9 +35,7 @@ async function loadModule(name: string): Promise<TaskClass[]> {
   });
   const classes = [...new Set(Object.values(exported).flat())].filter(isTaskClass);
   if (classes.length > 0) return classes;
-  throw new OperatorError(
-    `TASK_MODULES: ${name} exports no task class; accepted is a module that exports what defineTaskClass returns`,
-  );
+  throw new OperatorError(`TASK_MODULES: ${name} must export a task class that defineTaskClass returned, got none`);
 }
 
 async function importModule(name: string): Promise<Record<string, unknown>> {

@@ -41,7 +41,7 @@ export async function findPlanFaults(
   for (const each of checked) {
     const { file } = each;
     if (file.owner !== undefined && !owners.has(file.owner)) {
-      faults.push(`${file.path}.owner is ${shorten(file.owner)}; accepted is the name of a user who is here`);
+      faults.push(`${file.path}.owner must be the name of an existing user, got ${shorten(file.owner)}`);
     }
     faults.push(...neverDue(each), ...(await faultsOfClass(classes, each)));
   }
@@ -70,7 +70,7 @@ async function faultsOfClass(classes: FileClasses, checked: Checked): Promise<st
   const found = await classes.named(file.className);
   if (found === null) {
     if (!isNew('className')) return [];
-    return [`${file.path}.className is ${shorten(file.className)}; accepted is one of ${await classes.names()}`];
+    return [`${file.path}.className must be one of ${await classes.names()}, got ${shorten(file.className)}`];
   }
   const fault = found.findFault(JSON.parse(data ?? '{}'));
   return fault === null

@@ -15,7 +15,7 @@ export function shorten(value: unknown): string {
 }
 
 const refused = (value: unknown, accepted: string) =>
-  `${value === undefined ? 'is missing' : `is ${shorten(value)}`}; accepted is ${accepted}`;
+  `must be ${accepted}, got ${value === undefined ? 'nothing' : shorten(value)}`;
 
 function accepting<Value>(accepted: string, check: (value: unknown) => boolean) {
   return z.custom<Value>(check, { error: ({ input }) => refused(input, accepted) });
@@ -92,15 +92,15 @@ export const taskSchema = objectOf({
   timeZone: accepting<string>('an IANA time zone such as Europe/Berlin', isTimeZoneName).exactOptional(),
   repeatItems: z
     .array(ruleSchema, { error: ({ input }) => refused(input, 'a list of rules') })
-    .max(MAX_ITEMS, `has more than ${MAX_ITEMS} rules`)
+    .max(MAX_ITEMS, `must have at most ${MAX_ITEMS} rules`)
     .exactOptional(),
   policy: policySchema.exactOptional(),
   data: z.unknown().exactOptional(),
   dataText: text.exactOptional(),
 }).superRefine(({ id, version }, context) => {
   if ((id === undefined) === (version === undefined)) return;
-  const missing = id === undefined ? 'id' : 'version';
-  const message = refused(undefined, 'both id and version as they were exported, or neither for a new task');
+  const [missing, given] = id === undefined ? ['id', 'version'] : ['version', 'id'];
+  const message = `must be given, as ${given} is: both as they were exported, or neither for a new task`;
   context.addIssue({ code: 'custom', path: [missing], message });
 });
 

@@ -77,7 +77,7 @@ function withoutRepeated(tasks: readonly FileTask[], faults: string[]): FileTask
   return tasks.filter(({ id, path }) => {
     if (id === undefined) return true;
     const first = paths.get(id);
-    if (first !== undefined) faults.push(`${path}.id is ${id}, as ${first}.id is; accepted is each id once`);
+    if (first !== undefined) faults.push(`${path}.id must not repeat ${first}.id, got ${id}`);
     else paths.set(id, path);
     return first === undefined;
   });
@@ -98,7 +98,7 @@ function readTask(value: unknown, path: string, faults: string[]): FileTask[] {
     const fault = findFieldFault(rule);
     if (fault !== null) faults.push(`${path}.repeatItems[${index}].${fault.message}`);
   }
-  return faults.length === before ? [{ ...task, path, data }] : [];
+  return faults.length === before ? [{ ...task, path, data: data === null ? null : data?.text }] : [];
 }
 
 /** What `read` returns of the task at `path`; what it refuses as a mutation would is one more fault. */
@@ -116,7 +116,7 @@ function faultsOf(error: z.ZodError, path: string): string[] {
   return error.issues.flatMap((issue) => {
     const at = pathOf(path, issue.path);
     if (issue.code === 'unrecognized_keys')
-      return issue.keys.map((key) => `${pathOf(at, [key])} is unknown; accepted are the fields of an export`);
+      return issue.keys.map((key) => `${pathOf(at, [key])} is unknown: it must be a field that an export has`);
     return [`${at === '' ? 'it' : at} ${issue.message}`];
   });
 }

@@ -37,7 +37,7 @@ export async function* readStoredTasks(database: Kysely<ReadTables>): AsyncGener
         data, overlap, queue_limit, catch_up, misfire_grace_seconds, catch_up_max_age_seconds, retry_attempts,
         retry_delay_seconds, retry_backoff, retry_jitter, timeout_seconds
       from task join app_user on app_user.id = owner_id
-        -- One by one, or the planner may read all versions there ever were.
+        -- One by one; otherwise the query planner may read all versions.
         cross join lateral (
           select rules from schedule_version where task_id = task.id and valid_to is null limit 1) as current
       where task.id > ${last} and deleted_at is null order by task.id limit ${PAGE}

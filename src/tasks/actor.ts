@@ -2,7 +2,7 @@ import type { Role } from '../entities/user.ts';
 import type { Jobs } from '../scheduling/jobs.ts';
 import type { KnownClasses } from '../task-classes/known-classes.ts';
 
-/** Who acts on tasks, and what that takes of the process. */
+/** The acting user, with the services that changes of tasks need. */
 export interface Actor {
   /** The user who acts, and is named in the log. */
   viewer: { id: number; role: Role };

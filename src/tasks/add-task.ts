@@ -14,13 +14,13 @@ export interface NewTask extends GivenData {
   className: string;
   /** false adds it paused. */
   active: boolean;
-  /** Without any it runs on request alone. */
+  /** Without rules the task runs on request only. */
   repeatItems: readonly GivenRule[];
   /** The actor's unless given. */
   timeZone?: string | null | undefined;
   /** The viewer unless given; only an admin may name another. */
   ownerId?: number | null | undefined;
-  /** What it leaves out is its class' to say. */
+  /** Fields left out come from the class. */
   policy?: PolicyChange | null | undefined;
 }
 
@@ -35,7 +35,7 @@ export async function addTask(
   const timeZone = readTimeZone(given.timeZone ?? actor.timeZone);
   const taskClass = await readClass(em, actor.taskClasses, given.className);
   const data = readData(given) ?? null;
-  checkData(taskClass, data);
+  checkData(taskClass, data?.value ?? {});
   const rules = readRepeatItems(given.repeatItems, timeZone);
   const ownerId = given.ownerId ?? viewer.id;
   // The viewer exists: users are never removed.
@@ -43,7 +43,7 @@ export async function addTask(
   const name = readName(given.name);
   const policy = { ...policyOfClass(taskClass.defaults), ...readPolicy(given.policy ?? {}) };
   const { active } = given;
-  const task = { name, className: taskClass.name, data, active, ownerId, timeZone, rules, policy };
+  const task = { name, className: taskClass.name, data: data?.text ?? null, active, ownerId, timeZone, rules, policy };
   const id = await insertTask(em, task, await readClock(em), known);
   await appendEvents(em, [{ type: 'TASK_ADDED', taskId: id, taskName: name, actorId: viewer.id }]);
   return id;

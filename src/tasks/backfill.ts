@@ -1,4 +1,4 @@
-// Slots of the past that users ask for.
+// Backfills: runs of past slots on request.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { compileSchedule } from '../calendar/schedule.ts';
@@ -14,10 +14,10 @@ import type { Actor } from './actor.ts';
 import { lockForChange } from './lock-task.ts';
 import type { Requester } from './run-requests.ts';
 
-/** Of one backfill. */
+/** Slots of one backfill at most. */
 export const MAX_SLOTS = 500;
 
-/** Which slots: those of the task in [from, to), which is not to come. */
+/** The slots of the task in [from, to); `to` is not in the future. */
 interface BackfillRange {
   from: Date;
   to: Date;
@@ -76,24 +76,24 @@ async function findSlots(
 ): Promise<{ task: Task; slots: Date[] }> {
   const { task, now } = await lockForChange(actor, em, taskId);
   checkRange(from, to);
-  if (to > now) throw badInput('to', `it is ${to.toISOString()}, which is to come; accepted is up to now`);
+  if (to > now) throw badInput('to', `must not be in the future, got ${to.toISOString()}`);
   const schedule = compileSchedule(await currentRules(em, task), task.timeZone);
   const [after, until] = [new Date(from.getTime() - 1), new Date(to.getTime() - 1)];
   const slots = schedule.slots(after, until, MAX_SLOTS + 1);
   if (slots.length > MAX_SLOTS) {
-    throw badInput('to', `there are more than ${MAX_SLOTS} slots; accepted is a shorter range`);
+    throw badInput('to', `must leave at most ${MAX_SLOTS} slots in the range: ask for a shorter range`);
   }
   if (includeSucceeded) return { task, slots };
   await checkKnown(em, from);
   return { task, slots: await withoutDone(em, task.id, slots) };
 }
 
-/** That records of the slots from then on are still there. */
+/** Checks that the records of slots since `from` still exist. */
 async function checkKnown(em: EntityManager, from: Date): Promise<void> {
   const ledgerFrom = await readLedgerFrom(readRows(em));
   if (ledgerFrom === null || from >= ledgerFrom) return;
-  const accepted = `accepted is ${ledgerFrom.toISOString()} or later, or includeSucceeded`;
-  throw badInput('from', `which slots before ${ledgerFrom.toISOString()} succeeded is no longer known; ${accepted}`);
+  const accepted = `must be ${ledgerFrom.toISOString()} or later without includeSucceeded, got ${from.toISOString()}`;
+  throw badInput('from', `${accepted}: which earlier slots succeeded is no longer known`);
 }
 
 async function withoutDone(em: EntityManager, taskId: number, slots: readonly Date[]): Promise<Date[]> {

@@ -7,7 +7,10 @@ import { recordChange } from './record-change.ts';
 
 const DELETED = 'Cancelled: the task was deleted.';
 
-/** Deletes a task, whose row, history and ids stay. What runs may end; what has not begun never will. Returns its id. */
+/**
+ * Deletes a task and returns its id. Its row, history and ids remain. Running runs may end; runs that have not started
+ * never do.
+ */
 export async function deleteTask(
   actor: Actor,
   em: EntityManager,

@@ -1,4 +1,4 @@
-// What a user changed of a task, for the log: what was and what is, of each field that differs, by the names of the API.
+// The changes of a task for the log: each changed field, by its name in the API, with its old and new value.
 import { isDeepStrictEqual } from 'node:util';
 import type { Task } from '../entities/index.ts';
 
@@ -41,7 +41,7 @@ export function describeTask(task: Task): TaskDescription {
   };
 }
 
-/** JSON text of `{ field: { from, to } }`; null where nothing differs. */
+/** JSON text of `{ field: { from, to } }`; null if nothing differs. */
 export function differencesOf(before: TaskDescription, after: TaskDescription): string | null {
   const changed = Object.keys(after).filter((field) => !isDeepStrictEqual(before[field], after[field]));
   if (changed.length === 0) return null;

@@ -9,13 +9,13 @@ import type { Actor } from './actor.ts';
 
 /** Any well-formed text of 1 to 255 characters without NUL, newlines too, as in the old API. */
 export function readName(name: string): string {
-  if (!name.isWellFormed()) throw badInput('name', 'it is not well-formed Unicode; accepted is well-formed text');
+  if (!name.isWellFormed()) throw badInput('name', 'must be well-formed Unicode text');
   return readText(name, 'name', { least: 1 });
 }
 
 export function readTimeZone(timeZone: string): string {
   if (isTimeZone(timeZone)) return timeZone;
-  throw badInput('timeZone', `it is "${timeZone.slice(0, 80)}"; accepted is an IANA time zone such as Europe/Berlin`);
+  throw badInput('timeZone', `must be an IANA time zone such as Europe/Berlin, got "${timeZone.slice(0, 80)}"`);
 }
 
 /** A class that this process or a runner has; the message lists them, as the old page does. */
@@ -23,16 +23,16 @@ export async function readClass(em: EntityManager, taskClasses: KnownClasses, cl
   const found = await taskClasses.named(em, className);
   if (found !== null) return found;
   const available = (await taskClasses.all(em)).map(({ name }) => name).join(', ');
-  throw badInput('className', `there is no task class "${className.slice(0, 200)}"; available: ${available}`);
+  throw badInput('className', `must be an available task class (${available}), got "${className.slice(0, 200)}"`);
 }
 
-/** The user who is to own a task: one who exists, and another than the viewer only for an admin. */
+/** The new owner of a task: an existing user; only admins may name another than themselves. */
 export async function readOwner(em: EntityManager, viewer: Actor['viewer'], ownerId: number): Promise<User> {
   if (ownerId !== viewer.id && viewer.role !== 'ADMIN') {
-    const reason = `it is ${ownerId}; only an admin may name another user than themselves (${viewer.id})`;
+    const reason = `only an admin may name an owner other than themselves (${viewer.id}), got ${ownerId}`;
     throw forbidden(reason, 'ownerId');
   }
   const owner = await em.findOne(User, { id: ownerId });
   if (owner !== null) return owner;
-  throw badInput('ownerId', `there is no user ${ownerId}; accepted is the id of an existing user`);
+  throw badInput('ownerId', `must be the id of an existing user, got ${ownerId}`);
 }

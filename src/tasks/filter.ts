@@ -13,7 +13,7 @@ export interface TaskFilter {
   className?: string | null | undefined;
   active?: boolean | null | undefined;
   ownerId?: number | null | undefined;
-  /** As it was given to the task. */
+  /** The time zone as the task has it. */
   timeZone?: string | null | undefined;
   /** Its next slot is earlier. */
   dueBefore?: Date | null | undefined;

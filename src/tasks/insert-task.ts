@@ -5,7 +5,7 @@ import { columnsOfRule } from '../entities/repeat-item.ts';
 import { pointersAt } from '../scheduling/schedule-change.ts';
 import type { PolicyColumns } from './policy.ts';
 
-/** A task whose every value has been checked. */
+/** A task with checked values. */
 interface CheckedTask {
   name: string;
   className: string;
@@ -18,7 +18,7 @@ interface CheckedTask {
   policy: PolicyColumns;
 }
 
-/** What the task has already where it comes from: ids that were never used here, and a version. */
+/** What an imported task brings along: ids that were never used here, and a version. */
 export interface KnownTask {
   id?: number;
   version?: number;

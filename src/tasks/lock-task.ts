@@ -31,7 +31,7 @@ export async function lockForChange(
     throw forbidden(`task ${taskId} belongs to another user; an operator may change their own tasks`);
   }
   if (expectedVersion !== null && expectedVersion !== undefined && expectedVersion !== task.version) {
-    const reason = `the task has version ${task.version}, not ${expectedVersion}: somebody changed it`;
+    const reason = `the task has version ${task.version}, not ${expectedVersion}: it was changed in the meantime`;
     throw conflict(reason, 'expectedVersion');
   }
   return { task, now };

@@ -1,4 +1,4 @@
-// What happens to a task's runs when things do not go to plan: as users say it, and as the table has it.
+// The policy of a task (overlap, catch-up, retries): as users give it, and as the table stores it.
 import { type CatchUpPolicy, type OverlapPolicy, POLICY_BOUNDS } from '../entities/task.ts';
 import { badInput } from '../lib/faults.ts';
 import type { TaskDefaults } from '../task-classes/task-class.ts';
@@ -7,7 +7,7 @@ export interface RetryPolicy {
   /** Tries of one run, the first included. */
   attempts: number;
   delaySeconds: number;
-  /** Each further delay is this many times the one before. */
+  /** The factor by which each delay grows. */
   backoff: number;
   /** Up to this part of a delay is added to it at random, 0 to 1. */
   jitter: number;
@@ -27,7 +27,7 @@ export interface TaskPolicy {
 /** Fields that may be left out; null says the same, but where null is a value. */
 type Optional<Fields> = { [Field in keyof Fields]?: Fields[Field] | null | undefined };
 
-/** What somebody says of a policy. A field that is left out stays as it is. */
+/** A policy as given. A field that is left out keeps its value. */
 export interface PolicyChange extends Optional<Omit<TaskPolicy, 'retry'>> {
   retry?: Optional<RetryPolicy> | null | undefined;
 }
@@ -46,13 +46,13 @@ export interface PolicyColumns {
   timeoutSeconds?: number;
 }
 
-/** The columns that a change sets: those that it names. BAD_USER_INPUT for `policy.retry.attempts` and its like. */
+/** The columns that a change sets. BAD_USER_INPUT at paths such as `policy.retry.attempts`. */
 export function readPolicy(policy: PolicyChange): PolicyColumns {
   const bound = (column: keyof typeof POLICY_BOUNDS, value: number | null | undefined, ...inner: string[]) => {
     const [least, most] = POLICY_BOUNDS[column];
     if (value === null || value === undefined || (value >= least && value <= most)) return value ?? undefined;
     const path = inner.length === 0 ? [column] : inner;
-    throw badInput(['policy', ...path], `it is ${value}; accepted is ${least} to ${most}`);
+    throw badInput(['policy', ...path], `must be ${least} to ${most}, got ${value}`);
   };
   const { retry, catchUpMaxAgeSeconds } = policy;
   return withoutUndefined({
@@ -69,7 +69,7 @@ export function readPolicy(policy: PolicyChange): PolicyColumns {
   });
 }
 
-/** The columns that a class sets for a new task, where whoever adds it does not. */
+/** The columns that a class sets for a new task, unless the user sets them. */
 export function policyOfClass({ timeoutSeconds, overlap, retry }: TaskDefaults): PolicyColumns {
   return withoutUndefined({
     timeoutSeconds,

@@ -11,7 +11,7 @@ export interface Change {
   data?: string | null;
 }
 
-/** Stores what was changed of a locked task, as its next version, and tells the log. Returns the task's id. */
+/** Stores the changes of a locked task as its next version, and logs them. Returns the id of the task. */
 export async function recordChange(
   em: EntityManager,
   viewer: Actor['viewer'],

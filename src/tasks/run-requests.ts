@@ -1,4 +1,4 @@
-// Runs that users ask for: now, or once more; and those that they call off.
+// Requests for runs: run now, retry, cancel.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { RunState } from '../entities/run.ts';
@@ -9,7 +9,7 @@ import type { Actor } from './actor.ts';
 import { checkData, type GivenData, readData } from './data.ts';
 import { lockForChange } from './lock-task.ts';
 
-/** Who asks for runs. */
+/** The user who requests runs, with the services that it needs. */
 export interface Requester extends Actor {
   /** Of the request; null where traces are off. */
   span: Span | null;
@@ -28,16 +28,16 @@ export async function executeTask(
   const { jobs, taskClasses, viewer, span } = requester;
   const { task } = await lockForChange(requester, em, taskId);
   const data = readData(given) ?? null;
-  if (data !== null) checkData(await taskClasses.named(em, task.className), data);
-  return requestRun(em, jobs, task, { trigger: 'MANUAL', actor: viewer, data, span });
+  if (data !== null) checkData(await taskClasses.named(em, task.className), data.value);
+  return requestRun(em, jobs, task, { trigger: 'MANUAL', actor: viewer, data: data?.text ?? null, span });
 }
 
-/** Does a finished run again, with its data and its slot, and returns the id of the new run. A fault names `run`. */
+/** Retries a finished run with its data and its slot, and returns the id of the new run. A fault names `run`. */
 export async function retryRun(requester: Requester, em: EntityManager, runId: number): Promise<number> {
   const { jobs, viewer, span } = requester;
   const { task_id } = await findRun(em, runId);
   const { task } = await lockForChange(requester, em, task_id);
-  // Only under the lock it is known how far the run is.
+  // The state of the run is known only under the lock.
   const { state, slot, data } = await findRun(em, runId);
   if (state === 'QUEUED' || state === 'RUNNING') throw conflict(`the run is ${state}`, 'run');
   return requestRun(em, jobs, task, { trigger: 'RETRY', actor: viewer, data, slot, retryOf: runId, span });
@@ -46,7 +46,7 @@ export async function retryRun(requester: Requester, em: EntityManager, runId: n
 /** Cancels a run: at once while it is queued, by asking its runner while it is running. Returns its id. A fault names `run`. */
 export async function cancelRun(actor: Actor, em: EntityManager, runId: number): Promise<number> {
   const { task_id } = await findRun(em, runId);
-  // What a deleted task still runs can be cancelled too.
+  // Runs of a deleted task can be cancelled too.
   const { task } = await lockForChange(actor, em, task_id, { orDeleted: true });
   await cancelLockedRun(em, actor.jobs, task, runId, actor.viewer);
   return runId;

@@ -13,7 +13,7 @@ import { readPolicy } from './policy.ts';
 import { recordChange } from './record-change.ts';
 import { readRepeatItems } from './repeat-items.ts';
 
-/** What is to be another of a task. A field that is left out stays as it is, and so does one that is null but for the data. */
+/** Changes of a task. A field that is left out or null keeps its value, except that null removes the data. */
 export type TaskChanges = { [Field in keyof NewTask]?: NewTask[Field] | null | undefined };
 
 /**
@@ -36,12 +36,12 @@ export async function updateTask(
   await updateSchedule(em, task, changes, now);
   const data = differencesOf(before, describeTask(task));
   const id = await recordChange(em, actor.viewer, task, { type: 'TASK_UPDATED', now, data });
-  // A policy that now allows overlap lets the waiting runs go.
+  // If the policy now allows overlap, waiting runs are released.
   await releaseWaiting(em, actor.jobs, [id]);
   return id;
 }
 
-/** Its class and its data, which must fit each other where either is another. */
+/** Updates the class and the data, which must fit each other if either changes. */
 async function updateWork(
   { jobs, taskClasses }: Actor,
   em: EntityManager,
@@ -54,11 +54,13 @@ async function updateWork(
     task.className = name;
   }
   const data = readData(given);
-  if (data !== undefined) task.data = data;
-  if (data !== undefined || className) checkData(await taskClasses.named(em, task.className), task.data ?? null);
+  if (data === undefined && !className) return;
+  const value = data === undefined ? JSON.parse(task.data ?? '{}') : (data?.value ?? {});
+  if (data !== undefined) task.data = data?.text ?? null;
+  checkData(await taskClasses.named(em, task.className), value);
 }
 
-/** Runs that are queued are for the class that the task has when they begin; those of the former one may have no runner. */
+/** Queued runs run with the class that the task has when they start; the former class may have no runner. */
 async function moveQueuedRuns(
   jobs: Actor['jobs'],
   em: EntityManager,

@@ -1,5 +1,5 @@
-// A backup is made by its task, checked and restored by the commands; the restored installation waits for the word that it
-// is the real one.
+// A task makes a backup, the commands check and restore it, and the runners of the restored installation are held until
+// it is resumed.
 import { createHash } from 'node:crypto';
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -17,11 +17,11 @@ import { startProcess } from '../support/process.ts';
 import { addTasks, everyHourAt, rows } from '../support/races.ts';
 import { heldClass } from '../support/test-classes.ts';
 
-/** A class whose task is due, and which no runner of the original has. */
+/** A class that no runner of the original has; a task of it is due. */
 const ELSEWHERE = '\\test\\Elsewhere';
 const HELD = '\\test\\Held';
 const DUE_SINCE_MINUTES = 5;
-/** What COPY text must escape, and what it must not. */
+/** Characters that COPY text must escape, and some that it must not. */
 const AWKWARD = 'tab\t, line\nfeed, return\r, back\\slash, \\N, \\., "quotes", e\u0301 and \u{1f570}';
 
 const held = heldClass(HELD);
@@ -36,14 +36,14 @@ const elsewhere = defineTaskClass({
 let folder: string;
 let original: TestDatabase;
 let app: TestApp;
-/** The task that makes backups, and its run that made the one which is restored. */
+/** The backup task, and its run that made the restored backup. */
 let backupTask: string;
 let backupRun: number;
-/** The backup. */
+/** The path of the backup. */
 let path: string;
-/** How far a client of the original has come. */
+/** The cursor of a client of the original. */
 let cursor: string;
-/** An id that was given to a task which is not there. */
+/** The id of a task that was deleted. */
 let burnedId: number;
 
 beforeAll(async () => {
@@ -79,7 +79,7 @@ async function first<Row>(database: TestDatabase, text: string): Promise<Row> {
   return (await rows<Row>(database.orm.em, text))[0] as Row;
 }
 
-/** Something in every table, so that none is compared with an empty one. */
+/** Puts rows into every table, so that no comparison is of empty tables. */
 async function useEverything(): Promise<void> {
   const { em } = original.orm;
   const from = new Date(Date.now() - DUE_SINCE_MINUTES * 60_000);
@@ -118,7 +118,9 @@ async function useEverything(): Promise<void> {
   await vi.waitFor(async () => expect(await rows(em, 'select from legacy_usage')).not.toEqual([]), { timeout: 20_000 });
 }
 
-/** A run that has succeeded, one that waits for its second try, one under way, and one that waits for that. */
+/**
+ * A run that has succeeded, one that waits for its second attempt, one that is running, and one that waits for that.
+ */
 async function useRuns(): Promise<void> {
   const { addTask } = await app.query<{ addTask: { task: { id: string } } }>(
     `mutation ($name: String!) { addTask(input: { name: "Held", className: $name,
@@ -159,7 +161,7 @@ async function restoreInto(database: TestDatabase, file = path) {
   return command('restore', [file], { DATABASE_URL: database.url });
 }
 
-/** Every row of a table as text, but for what the run that made the backup has changed since. */
+/** Every row of a table as text, without what the backup's own run has changed since. */
 function textsOf({ orm }: TestDatabase, table: string): Promise<{ text: string }[]> {
   const isOfBackup: Record<string, string> = {
     task: `class_name = '${BACKUP}'`,
@@ -175,7 +177,7 @@ function textsOf({ orm }: TestDatabase, table: string): Promise<{ text: string }
 
 describe('a backup that is restored', () => {
   let copy: TestDatabase;
-  /** As it was restored, too. */
+  /** A clone of `copy`, made right after the restore. */
   let second: TestDatabase;
 
   beforeAll(async () => {
@@ -203,7 +205,7 @@ describe('a backup that is restored', () => {
     });
   });
 
-  test('fires nothing, takes changes, and tells old cursors that they are over, until it is resumed', async () => {
+  test('fires nothing, accepts changes and refuses old cursors until it is resumed', async () => {
     const log: string[] = [];
     const held = await startTestApp(copy.url, {
       settings: { BACKUP_LOCATIONS: locations(), LOG_LEVEL: 'info', GRACE_SECONDS: 0 },
@@ -221,7 +223,7 @@ describe('a backup that is restored', () => {
       expect((await fetch(`${held.address}/readyz`)).status).toBe(200);
       const task = await addBackupTask(held, { location: 'share' });
       expect(Buffer.from(task, 'base64').toString()).toBe(`Task:${burnedId + 1}`);
-      // Longer than a runner needs for what is due.
+      // Longer than a runner needs to fire what is due.
       const asked = await held.query<{ executeTask: { run: { id: string; state: string } } }>(
         'mutation ($task: ID!) { executeTask(input: { task: { id: $task }, waitSeconds: 3 }) { run { id state } } }',
         { task },
@@ -264,7 +266,7 @@ describe('a backup that is restored', () => {
     expect((await filesIn(join(folder, 'share'))).others).toEqual(['made-before.zip']);
   });
 
-  /** What was under way in the original is settled, what was due meanwhile is run, and no slot is without a record. */
+  /** What was running in the original is settled, what was due meanwhile is run, and every slot has a record. */
   async function accountsForEverything(held: TestApp): Promise<void> {
     const read = () =>
       rows<{ class_name: string; state: string; message: string }>(
@@ -275,7 +277,8 @@ describe('a backup that is restored', () => {
     await expect
       .poll(async () => (await byClass(ELSEWHERE)).filter(({ state }) => state === 'SUCCEEDED').length)
       .toBeGreaterThanOrEqual(DUE_SINCE_MINUTES);
-    // The lost attempt is the first of two, so its run waits for an hour; the one that waits for its second try is sent.
+    // The lost attempt is the first of two, so its run waits for an hour; the run that waited for its second attempt is
+    // sent.
     await expect
       .poll(async () => (await byClass(BACKUP)).map(({ message }) => message))
       .toEqual([expect.stringContaining('lost'), expect.stringContaining('made-before.zip made')]);
@@ -318,7 +321,7 @@ describe('a backup that is restored', () => {
 });
 
 describe('the task', () => {
-  test('refuses a location that is none, and a number to keep that is none, and names what it accepts', async () => {
+  test('refuses an unknown location and an invalid number to keep, and names what it accepts', async () => {
     const add = (data: object) =>
       app.post(
         'mutation ($c: String!, $data: JSON) { addTask(input: {name: "n", className: $c, data: $data}) { task { id } } }',
@@ -331,13 +334,13 @@ describe('the task', () => {
       const { errors } = await add({ location });
       expect(errors?.[0]?.extensions).toEqual({ code: 'BAD_USER_INPUT', field: 'input.data.location' });
       expect(errors?.[0]?.message).toContain(
-        `is ${JSON.stringify(location)}; accepted is one of disk, share, kept, broken`,
+        `must be one of disk, share, kept, broken, got ${JSON.stringify(location)}`,
       );
     }
     for (const keep of [0, -1, 1.5, '0', '1e3', 'all', 10_001, '10001', [], true]) {
       const { errors } = await add({ keep });
       expect(errors?.[0]?.extensions, String(keep)).toEqual({ code: 'BAD_USER_INPUT', field: 'input.data.keep' });
-      expect(errors?.[0]?.message).toContain(`is ${JSON.stringify(keep)}; accepted is a whole number from 1 to 10000`);
+      expect(errors?.[0]?.message).toContain(`must be a whole number from 1 to 10000, got ${JSON.stringify(keep)}`);
     }
     const reply = await app.legacy('target=scheduler&action=addTask', {
       method: 'POST',
@@ -351,10 +354,10 @@ describe('the task', () => {
         data: { location: 'tape' },
       }),
     });
-    expect(reply).toMatch(/"success":0.*location.*accepted is one of disk, share, kept, broken/);
+    expect(reply).toMatch(/"success":0.*location.*must be one of disk, share, kept, broken/);
   });
 
-  test('keeps so many of its own backups, and touches no file that is not its own', async () => {
+  test('keeps the given number of its own backups, and touches no other file', async () => {
     const kept = join(folder, 'kept');
     const uuid = (await first<{ uuid: string }>(original, 'select uuid from installation')).uuid.slice(0, 8);
     const running = await first<{ id: number }>(original, "select id from run where state = 'RUNNING'");
@@ -381,7 +384,7 @@ describe('the task', () => {
     expect((await stat(join(folder, 'disk'))).mode & 0o777).toBe(0o700);
   });
 
-  test('says which location it cannot use, and no path', async () => {
+  test('names the location that it cannot use, without its path', async () => {
     await writeFile(join(folder, 'broken'), '');
     const run = await runTask(app, backupTask, { location: 'broken' });
     expect(run.message).toBe('The location broken cannot be used: file already exists.');
@@ -422,11 +425,11 @@ describe('the task', () => {
 describe('a file', () => {
   const verify = (file: string) => command('verify-backup', [file]);
 
-  test('that is whole is told of, table by table', async () => {
+  test('that is intact is described, table by table', async () => {
     const { code, output } = await verify(path);
     expect(code).toBe(0);
     expect(output).toMatch(/^app_user: 2 rows$/m);
-    expect(output).toContain('is whole: made at 20');
+    expect(output).toContain('is intact: made at 20');
     const { tables } = JSON.parse((await command('verify-backup', [path, '--json'])).output);
     expect(tables).toContainEqual({ name: 'app_user', rows: 2 });
     expect(output.split('\n').filter((line) => line.endsWith(' rows'))).toHaveLength(
@@ -434,15 +437,15 @@ describe('a file', () => {
     );
   });
 
-  test('that is none, is cut off, was added to or changed, is refused in words', async () => {
+  test('that is no backup, truncated, extended or changed is refused with the reason', async () => {
     const bad = join(folder, 'bad.zip');
     const whole = await readFile(path);
     const flipped = Buffer.from(whole);
     flipped[whole.length >> 1] = (whole[whole.length >> 1] ?? 0) ^ 1;
     const contents: [Buffer, string][] = [
-      [Buffer.alloc(0), 'bad.zip is no backup of Slotkeeper'],
-      [Buffer.from('a text'.repeat(100)), 'bad.zip is no backup of Slotkeeper'],
-      [whole.subarray(0, whole.length - 1), 'bad.zip is damaged: it does not end in its checksum'],
+      [Buffer.alloc(0), 'bad.zip is not a Slotkeeper backup'],
+      [Buffer.from('a text'.repeat(100)), 'bad.zip is not a Slotkeeper backup'],
+      [whole.subarray(0, whole.length - 1), 'bad.zip is damaged: it does not end with its checksum'],
       [whole.subarray(0, 10), 'bad.zip is damaged'],
       [Buffer.concat([whole, Buffer.from('0')]), 'bad.zip is damaged: its content does not match its checksum'],
       [flipped, 'bad.zip is damaged: its content does not match its checksum'],
@@ -456,16 +459,16 @@ describe('a file', () => {
     expect(await command('verify-backup', [])).toMatchObject({ code: 2 });
   });
 
-  test('whose manifest does not fit its content, or is of a newer format, is refused in words', async () => {
+  test('whose manifest does not match its content, or is of a newer format, is refused with the reason', async () => {
     const bad = join(folder, 'rewritten.zip');
     await rewrite(path, bad, (manifest) => {
       manifest.format = 2;
     });
     await expect(verifyBackup(bad)).rejects.toThrow('was written by a newer version of Slotkeeper (format 2');
     await rewrite(path, bad, ({ tables }) => tables.pop());
-    await expect(verifyBackup(bad)).rejects.toThrow('its manifest names other tables');
+    await expect(verifyBackup(bad)).rejects.toThrow('its tables are not those in its manifest');
     await rewrite(path, bad, (_manifest, tables) => tables.set('task', Buffer.from('')));
-    await expect(verifyBackup(bad)).rejects.toThrow('the rows of task are not those');
+    await expect(verifyBackup(bad)).rejects.toThrow('the rows of task do not match its manifest');
   });
 });
 
@@ -491,7 +494,7 @@ describe('npm run restore', () => {
           /^future.zip was made by a newer version of Slotkeeper.*Migration29990101000000.*\n$/,
         ),
       });
-      // Sealed as it should be, with a row that the database refuses half way.
+      // With a correct seal, and a row halfway through that the database refuses.
       await rewrite(path, bad, (_manifest, content) => {
         content.set('retention', Buffer.from('2\t\\N\n'));
         const table = _manifest.tables.find(({ name }) => name === 'retention');
@@ -506,12 +509,12 @@ describe('npm run restore', () => {
     }
   });
 
-  test('takes a database that was migrated and never used, and says where the master key is another', async () => {
+  test('takes a database that was migrated and never used, and says if the master key is another', async () => {
     const migrated = await testDatabase();
     try {
       const settings = { DATABASE_URL: migrated.url, MASTER_KEY: Buffer.alloc(32, 1).toString('hex') };
       const { code, output } = await command('restore', [path], settings);
-      expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('sealed with the master key') });
+      expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('encrypted with the master key') });
       expect(await textsOf(migrated, 'task')).toEqual(await textsOf(original, 'task'));
     } finally {
       await migrated.close();
@@ -542,11 +545,11 @@ test('BACKUP_LOCATIONS is a list of different names with absolute paths, or ends
   const { code, output } = await command('restore', [path], settings);
   expect({ code, output }).toEqual({
     code: 1,
-    output: expect.stringMatching(/^The settings are at fault: BACKUP_LOCATIONS is no list such as .+\n$/),
+    output: expect.stringMatching(/^Invalid settings: BACKUP_LOCATIONS must be a list such as .+\n$/),
   });
 });
 
-test('each table comes after those that it refers to', async () => {
+test('each table comes after those that it references', async () => {
   const order = tablesInBackup(original.orm.em);
   const references = await rows<{ from: string; to: string }>(
     original.orm.em,

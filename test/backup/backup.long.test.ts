@@ -1,4 +1,4 @@
-// Backups and restores that are killed, files of which a byte is another, a million rows, and older versions.
+// Backups and restores that are killed, files with a changed byte, a million rows, and older versions.
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -30,12 +30,12 @@ import { inSoak } from '../support/soak.ts';
 const KILLS = inSoak(25, 8);
 const RESTORE_KILLS = inSoak(15, 5);
 const RACES = inSoak(12, 5);
-/** A start migrates within so long; a restore that begins meanwhile meets it at any step. */
+/** A start migrates within this time; a restore that begins meanwhile meets it at any step. */
 const RACE_WITHIN_MS = 1_500;
 const FLIPS = inSoak(1_500, 500);
 const CUTS = inSoak(300, 150);
 const EVENTS = inSoak(1_000_000, 400_000);
-/** What the process may take more for a million rows, of about 200 MB, than for a fifth of them. */
+/** How much more memory the process may take for a million rows, of about 200 MB, than for a fifth of them. */
 const MOST_MEGABYTES_MORE = 50;
 
 let folder: string;
@@ -65,7 +65,7 @@ async function start(url: string, settings: Record<string, string> = {}): Promis
   return started;
 }
 
-/** Events of task 1, numbered, as many as asked for. They leave out some numbers for those that are being numbered now. */
+/** Inserts numbered events of task 1. They skip some numbers, which events that are being numbered now may take. */
 async function addEvents(orm: MikroORM, count: number): Promise<void> {
   await rows(
     orm.em,
@@ -77,7 +77,7 @@ async function addEvents(orm: MikroORM, count: number): Promise<void> {
   await rows(orm.em, 'update event_log set head = head + 1000 + ?', [count]);
 }
 
-/** Tells databases apart that differ in a row of the big table. */
+/** Differs if a row of the big table differs. */
 async function digestOf(orm: MikroORM): Promise<unknown> {
   return rows(
     orm.em,
@@ -86,14 +86,14 @@ async function digestOf(orm: MikroORM): Promise<unknown> {
 }
 
 describe('a runner that is killed while it makes a backup', () => {
-  test(`${KILLS} times, at random, leaves no file under a final name that is not whole; the next removes the others`, async () => {
+  test(`${KILLS} times, at random, leaves no damaged file under a final name; the next run removes the others`, async () => {
     const { url, orm } = await database();
     const location = join(folder, 'killed');
     const settings = { BACKUP_LOCATIONS: `disk=${location}`, LEASE_SECONDS: '10' };
     let runner = await start(url, settings);
     const task = await addBackupTask(runner, { keep: 10_000 });
     await addEvents(orm, 300_000);
-    // The first one finds nothing in the caches.
+    // The first run has cold caches.
     fileOf(await runTask(runner, task));
     const begun = performance.now();
     fileOf(await runTask(runner, task));
@@ -142,10 +142,10 @@ describe('a file', () => {
   async function isRefused(content: Buffer): Promise<void> {
     const bad = join(folder, 'bad.zip');
     await writeFile(bad, content);
-    await expect(verifyBackup(bad)).rejects.toThrow(/^bad.zip (is damaged|is no backup of Slotkeeper)/);
+    await expect(verifyBackup(bad)).rejects.toThrow(/^bad.zip (is damaged|is not a Slotkeeper backup)/);
   }
 
-  test('is refused with any one bit another', async () => {
+  test('is refused if any bit has changed', async () => {
     const flip = fc.record({ at: fc.nat(whole.length - 1), bit: fc.nat(7) });
     await fc.assert(
       fc.asyncProperty(flip, async ({ at, bit }) => {
@@ -155,7 +155,7 @@ describe('a file', () => {
       }),
       { numRuns: FLIPS },
     );
-    // The seal and what comes just before it, all of it.
+    // The whole seal and the bytes just before it.
     for (let at = whole.length - 100; at < whole.length; at += 1) {
       const flipped = Buffer.from(whole);
       flipped[at] = (whole[at] ?? 0) ^ 0x20;
@@ -163,7 +163,7 @@ describe('a file', () => {
     }
   });
 
-  test('is refused cut off anywhere, and with anything after it', async () => {
+  test('is refused if it is truncated anywhere or extended', async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(whole.length - 1), async (length) => isRefused(whole.subarray(0, length))),
       { numRuns: CUTS },
@@ -188,7 +188,7 @@ describe('hundreds of thousands of events', () => {
       const location = join(folder, 'big');
       const runner = await start(url, { ...settings, BACKUP_LOCATIONS: `disk=${location}` });
       const task = await addBackupTask(runner);
-      // What a process takes by and by whatever it does is not counted.
+      // What any process takes over time is not counted.
       await addEvents(orm, EVENTS / 5);
       fileOf(await runTask(runner, task));
       const before = await peakMegabytes(runner.child.pid);
@@ -239,7 +239,7 @@ describe('hundreds of thousands of events', () => {
   test('take no more memory than a fifth of them, on the embedded server', async () => {
     const from = { DATABASE_URL: '', DATA_DIR: join(folder, 'from') };
     const to = { DATABASE_URL: '', DATA_DIR: join(folder, 'to') };
-    // This process shares the server, so that it can fill it.
+    // This process takes a share in the server to fill the database.
     const server = await startEmbedded({ dataDir: from.DATA_DIR, log: () => undefined, settings: { fsync: 'off' } });
     const digest = await roundTrip(server.url, from, to);
     await server.release();
@@ -255,7 +255,7 @@ describe('hundreds of thousands of events', () => {
 });
 
 describe('a restore', () => {
-  test(`that is killed ${RESTORE_KILLS} times, at random, leaves a database that the next one takes, or a whole one`, async () => {
+  test(`that is killed ${RESTORE_KILLS} times, at random, leaves a database that is complete or that the next restore takes`, async () => {
     const from = await database();
     const location = join(folder, 'restored');
     const app = await startTestApp(from.url, {
@@ -298,7 +298,7 @@ describe('a restore', () => {
     process.stdout.write(`a restore takes ${Math.round(takes)} ms; of ${RESTORE_KILLS} kills ${whole} came too late\n`);
   });
 
-  test('and a start at the same time make an installation of the one or of the other, whole', async () => {
+  test('and a start at the same time leave one complete installation, of either of them', async () => {
     const from = await database();
     const location = join(folder, 'raced');
     const app = await startTestApp(from.url, {
@@ -333,7 +333,7 @@ describe('a restore', () => {
     process.stdout.write(`of ${RACES} races the restore won ${won.restore}, the start ${won.start}\n`);
   });
 
-  test('of a backup of an older schema version ends at the present one', async () => {
+  test('of a backup of an older schema version migrates to the current one', async () => {
     const older = await database(EMPTY);
     const migrations = await readMigrationsInCode();
     const before = migrations.at(-2);

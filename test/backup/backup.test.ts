@@ -1,4 +1,4 @@
-// The way of a backup, from the task to a copy that runs; what may go wrong on it is in backup-restore.long.test.ts.
+// A backup from the task to a copy that runs; failures are in backup-restore.long.test.ts.
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -58,7 +58,7 @@ test('a location keeps at least as many backups as its setting says, whatever a 
   const files = runs.map(({ message }) => message.split(' ')[1]);
   expect(runs.map(({ message }) => /(\d+) older/.exec(message)?.[1])).toEqual(['0', '0', '1']);
   expect((await readdir(join(folder, 'safe'))).sort()).toEqual(files.slice(1).sort());
-  const told = '2 backups are kept, not 1: the location keeps at least so many';
+  const told = '2 backups are kept, not 1: the minimum of the location';
   expect(runs.map(({ events }) => events.edges.map(({ node }) => node.message))).toEqual([[], [told], [told]]);
 });
 
@@ -80,7 +80,7 @@ test('a backup is made, checked and restored; the copy is held until it is resum
   expect(await command('verify-backup', [changed])).toMatchObject({ code: 1 });
   expect(await command('verify-backup', [path])).toMatchObject({
     code: 0,
-    output: expect.stringContaining('is whole'),
+    output: expect.stringContaining('is intact'),
   });
 
   expect(await command('restore', [path], { DATABASE_URL: copy.url })).toMatchObject({ code: 0 });

@@ -227,16 +227,26 @@ describe('changes of the clock', () => {
 
 describe('faults', () => {
   const faults: [string, Differing, keyof RepeatRule, RegExp][] = [
-    ['an hour of 24', { hour: 24 }, 'hour', /hour is 24; accepted are whole numbers from 0 to 23/],
+    ['an hour of 24', { hour: 24 }, 'hour', /hour must be a whole number from 0 to 23 or null, got 24/],
     ['half a minute', { minute: 0.5 }, 'minute', /0\.5/],
     ['a weekday of 7', { dayOfWeek: 7 }, 'dayOfWeek', /0 to 6/],
     ['a year of three digits', { year: 999 }, 'year', /1000 to 9999/],
     ['a week of 6', { weekOfMonth: 6 }, 'weekOfMonth', /1 to 5/],
     ['an interval of no days', { intervalDays: 0, start: '2024-01-01' }, 'intervalDays', /1 to 36500/],
     ['an interval without a start', { intervalDays: 2 }, 'intervalDays', /needs a start date/],
-    ['a date that does not exist', { start: '2015-02-30' }, 'start', /"2015-02-30".*YYYY-MM-DD/],
+    [
+      'a date that does not exist',
+      { start: '2015-02-30' },
+      'start',
+      /must be a date that exists, as YYYY-MM-DD, .*, got "2015-02-30"/,
+    ],
     ['a date in another form', { end: '2015-2-3' }, 'end', /"2015-2-3"/],
-    ['an end before the start', { start: '2024-02-01', end: '2024-01-31' }, 'end', /before start 2024-02-01/],
+    [
+      'an end before the start',
+      { start: '2024-02-01', end: '2024-01-31' },
+      'end',
+      /must not be before start \(2024-02-01\), got 2024-01-31/,
+    ],
     ['30 February', { month: 2, dayOfMonth: 30 }, 'dayOfMonth', /30; no date has it together with month 2/],
     ['the 1st in week 2', { weekOfMonth: 2, dayOfMonth: 1 }, 'weekOfMonth', /dayOfMonth 1/],
     ['29 February 2023', { year: 2023, month: 2, dayOfMonth: 29 }, 'dayOfMonth', /month 2, year 2023/],

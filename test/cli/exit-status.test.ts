@@ -18,5 +18,5 @@ test('wrong use ends with 2, and one line that says where to look', async () => 
 test('a failure ends with 1 and a sentence', async () => {
   const { code, out, errors } = await slotkeeper(['export'], { settings: { PORT: 'x' } });
   expect({ code, out }).toEqual({ code: 1, out: '' });
-  expect(errors).toMatch(/^The settings are at fault: PORT .*\n$/);
+  expect(errors).toMatch(/^Invalid settings: PORT .*\n$/);
 });

@@ -1,4 +1,5 @@
-// The server under bin/slotkeeper.js and npx: signals reach it once, its exit status comes back, and nothing is left behind.
+// The server under bin/slotkeeper.js and npx: signals reach it once, its exit status is passed on, and no process is
+// left behind.
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type StartCommand, startsIn } from '../support/npm-start.ts';

@@ -1,4 +1,4 @@
-// The command line as people and scripts meet it: help, wrong use, failures, and what is for machines.
+// The command line as people and scripts use it: help, misuse, failures, and output for machines.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
@@ -48,8 +48,13 @@ test('a group without a command shows its help as an error', async () => {
 
 test.each<[string, string[], Record<string, string>, RegExp]>([
   ['a file that is not there', ['backup', 'verify', '/none.zip'], {}, /^\/none\.zip cannot be read: ENOENT/],
-  ['settings at fault at a start', ['start'], { PORT: 'x' }, /^The settings are at fault: PORT /],
-  ['a key that is nowhere', ['sign', 'target=docs'], {}, /^Set ADMIN_API_KEY and ADMIN_API_SECRET, or /],
+  ['settings at fault at a start', ['start'], { PORT: 'x' }, /^Invalid settings: PORT /],
+  [
+    'a key that is nowhere',
+    ['sign', 'target=docs'],
+    {},
+    /^To sign a call, set ADMIN_API_KEY and ADMIN_API_SECRET, or /,
+  ],
   [
     'no database',
     ['resume'],
@@ -70,14 +75,14 @@ test('help and wrong use do not wait for the modules of the database', async () 
   expect(loaded.errors).not.toMatch(/mikro-orm|pg-boss|graphql/);
 });
 
-/** Writes the address of each module that is loaded. */
+/** Prints the URL of each module that is loaded. */
 const LOADED = `data:text/javascript,${encodeURIComponent(
   `import { registerHooks } from 'node:module';
   registerHooks({ load: (url, context, next) => { process.stderr.write(url + '\\n'); return next(url, context); } });`,
 )}`;
 
 describe('bin/slotkeeper.js under the Node that is installed', () => {
-  /** Another one than that of the tests, which comes with the packages. */
+  /** A Node other than that of the tests, which comes with the packages. */
   const launch = (args: string[], settings: Record<string, string> = {}) =>
     endOf(
       spawn('node', ['bin/slotkeeper.js', ...args], {
@@ -87,7 +92,7 @@ describe('bin/slotkeeper.js under the Node that is installed', () => {
       }),
     );
 
-  test('passes on what was written and how it ended', async () => {
+  test('passes on the output and the exit status', async () => {
     const direct = await slotkeeper(SIGN);
     expect(direct).toMatchObject({
       code: 0,
@@ -117,7 +122,7 @@ describe('bin/slotkeeper.js where no Node came with the packages, as in the imag
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  test('goes on in its own process', async () => {
+  test('runs in its own process', async () => {
     const child = spawn(process.execPath, [join(folder, 'slotkeeper'), '!'], { stdio: ['ignore', 'pipe', 'pipe'] });
     expect(await endOf(child)).toEqual({ code: 0, out: `${child.pid}!`, errors: '' });
   });
@@ -128,7 +133,7 @@ describe('bin/slotkeeper.js where no Node came with the packages, as in the imag
     )}`;
     const args = ['--import', older, join(folder, 'slotkeeper')];
     const ended = await endOf(spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] }));
-    const sentence = 'Node 24 is needed, got 20.19.0; it comes with the packages: run npm ci.\n';
+    const sentence = 'Node must be 24 or newer, got 20.19.0: run npm ci to install the packaged one.\n';
     expect(ended).toEqual({ code: 1, out: '', errors: sentence });
   });
 });

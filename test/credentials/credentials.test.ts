@@ -283,12 +283,15 @@ describe('a role', () => {
   });
 
   test('of an admin alone names another owner', async () => {
-    expect(codes(await addTask(OPERATOR, 'for the admin', { ownerLegacyId: 1 }))).toEqual(['FORBIDDEN']);
+    const refused = await addTask(OPERATOR, 'for the admin', { ownerLegacyId: 1 });
+    expect(refused.errors?.map(({ extensions }) => extensions)).toEqual([
+      { code: 'FORBIDDEN', field: 'input.ownerLegacyId' },
+    ]);
     const give = { query: 'mutation { updateTask(input: {task: {legacyId: 2}, ownerLegacyId: 1}) { task { id } } }' };
     expect(codes(await overHttp(app.address, give, basicOf(OPERATOR)))).toEqual(['FORBIDDEN']);
     const old = 'updateTask&id=2&user_id=1&name=n&class_name=%5Cscheduler%5CTasks%5CProcessHoldingTask&active=1';
     const { reply } = await overLegacy(app.address, signedCall(old, OPERATOR));
-    expect(reply.message).toBe('user_id: got "1"; it is 1; only an admin may name another user than themselves (1001)');
+    expect(reply.message).toBe('user_id: only an admin may name an owner other than themselves (1001), got 1');
     expect(await tasks()).toEqual(before);
     expect(await addTask(OPERATOR, 'my own', { ownerLegacyId: 1001 })).not.toHaveProperty('errors');
     const { data } = await addTask(ADMIN, 'for the operator', { ownerLegacyId: 1001 });
@@ -302,7 +305,7 @@ test('the old door is closed to a page of another site, whose browser would send
   const { status, reply } = await overLegacy(app.address, signedCall('deleteTask&taskId=1'), { headers });
   expect({ status, reply }).toEqual({
     status: 200,
-    reply: { success: 0, message: expect.stringContaining('other sites') },
+    reply: { success: 0, message: expect.stringContaining('Cross-site calls') },
   });
   expect(await sql('select deleted_at from task where id = 1')).toEqual([{ deleted_at: null }]);
   expect((await legacyWith({ 'sec-fetch-site': 'same-origin', authorization: basicOf(ADMIN) })).status).toBe(200);

@@ -150,7 +150,13 @@ describe('npm run import-key', () => {
       2,
       /'KING' is invalid\. .+ OPERATOR, /,
     ],
-    ['an unknown user', ['--key', 'k', '--user-id', '999'], 's', 1, /^userName: there is no user 999 yet/],
+    [
+      'an unknown user',
+      ['--key', 'k', '--user-id', '999'],
+      's',
+      1,
+      /^userName: is required, since user 999 does not exist yet/,
+    ],
     ['a secret as an argument', ['--key', 'k', '--user-id', '5', '--secret', 'x'], 's', 2, /Unknown option '--secret'/],
   ])('says in one sentence what is wrong with %s', async (_what, args, secret, expected, message) => {
     const { code, output } = await command(args, secret);

@@ -44,7 +44,7 @@ describe.skipIf(!hasBrowser)('the dashboard of an admin', () => {
     await byRole('button', 'Add user').click();
     await dialog().getByLabel('Name').fill('admin');
     await inDialog('Add').click();
-    await dialog().getByText('is that of user 1 already').waitFor();
+    await dialog().getByText('is already taken by user 1').waitFor();
     expect(await dialog().getByLabel('Name').getAttribute('aria-invalid')).toBe('true');
     await dialog().getByLabel('Name').fill('Zoe');
     await dialog().getByLabel('Role').selectOption('VIEWER');
@@ -165,7 +165,7 @@ describe.skipIf(!hasBrowser)('the dashboard of an admin', () => {
     await dialog().getByLabel('I have another key').check();
     expect(await violations()).toEqual([]);
     await inDialog('Revoke').click();
-    await dialog().getByText('it would leave no admin with a key').waitFor();
+    await dialog().getByText('this would leave no admin with a key').waitFor();
     await page.keyboard.press('Escape');
     await closed();
 
@@ -193,7 +193,7 @@ describe.skipIf(!hasBrowser)('the dashboard of an admin', () => {
     await dialog().getByText('printable ASCII').waitFor();
     await dialog().getByLabel('Secret').fill('their-old-secret');
     await inDialog('Import').click();
-    await dialog().getByText('there is no user 31 yet').waitFor();
+    await dialog().getByText('is required, since user 31 does not exist yet').waitFor();
     expect(await dialog().getByLabel('Name').getAttribute('aria-invalid')).toBe('true');
     expect(await violations()).toEqual([]);
     await dialog().getByLabel('Name').fill('usernamehere');

@@ -1,5 +1,4 @@
-// The task editor of the dashboard: what is typed is what a task becomes, and two people who change one task lose nothing
-// of each other.
+// The task editor of the dashboard: it saves what is typed, and two users who change the same task lose nothing.
 import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { TestApp } from '../support/app.ts';
@@ -18,9 +17,9 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
     ({ app, dashboard, page, faults } = parts());
   });
 
-  test('adds what its form says: a rule for each weekday, data by the schema of the class, and the policy', async () => {
+  test('adds a task as typed: a rule for each weekday, data by the schema of the class, and the policy', async () => {
     await page.goto(`${app.address}/tasks`);
-    await page.getByText('There is no task yet.').waitFor();
+    await page.getByText('No tasks yet.').waitFor();
     expect(await byRole('link', 'Add task').count()).toBe(2);
     await byRole('link', 'Add task').last().click();
     await page.getByLabel('Name', { exact: true }).fill('Report');
@@ -28,10 +27,10 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
     await page.getByLabel('Time zone').fill('Europe/Berlin');
     await byRole('button', 'Add a rule').click();
     await page.getByLabel('Repeats').selectOption('Once');
-    await page.getByText('A rule is not complete yet.').waitFor();
+    await page.getByText('A rule is incomplete.').waitFor();
     await page.getByLabel('On', { exact: true }).fill('2099-03-29');
     await page.getByLabel('At', { exact: true }).fill('02:30');
-    await page.getByText('the clock skips that time; it fires right after').waitFor();
+    await page.getByText('the clock skips this time; the slot fires right after').waitFor();
     await page.getByLabel('Repeats').selectOption('On days of the week');
     await page.getByLabel('From', { exact: true }).fill('');
     await page.getByLabel('Monday').check();
@@ -44,16 +43,16 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
     await page.getByLabel('Method').selectOption('POST');
     await byRole('button', 'Add to Headers').click();
     await group('Headers').getByLabel('Name').fill('Authorization');
-    await group('Headers').getByLabel('Value: kind').selectOption('Secret and prefix');
+    await group('Headers').getByLabel('Value: type').selectOption('Secret and prefix');
     await page.getByLabel('Secret').fill('token');
     await page.getByLabel('Body', { exact: true }).fill('two\nlines');
-    await page.getByLabel('Expected status: kind').selectOption('List');
+    await page.getByLabel('Expected status: type').selectOption('List');
     await byRole('button', 'Add to Expected status').click();
     await page.getByLabel('Expected status 1').fill('204');
     await page.getByLabel('Max redirects').fill('0');
     await page.getByRole('heading', { name: 'Policy' }).click();
     expect(await page.getByLabel('Timeout, seconds').getAttribute('placeholder')).toBe('900');
-    await page.getByLabel('Overlap').selectOption('Wait for it to end');
+    await page.getByLabel('Overlap').selectOption('Wait for the earlier run');
     await page.getByLabel('Attempts').fill('4');
     await page.getByLabel('Jitter').fill('0.5');
     expect(await dashboard.violations()).toEqual([]);
@@ -83,13 +82,13 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
     expect(faults).toEqual([]);
   });
 
-  test('shows what somebody else saved first, part by part, and saves over it what is picked', async () => {
+  test('shows what another user saved first, part by part, and saves the picked versions', async () => {
     const id = await add({ name: 'Ours', className: HTTP, data: DATA, repeatItems: [{ hour: 5 }] });
     const other = await openTab({ context: page.context() });
     await other.signIn(app.address);
     await other.byRole('heading', 'Now').waitFor();
     await openEditor(id);
-    // A tab behind another is slow.
+    // The browser slows down tabs in the background.
     await other.page.bringToFront();
     await openEditor(id, other.page);
     await other.page.getByLabel('Name', { exact: true }).first().fill('Theirs');
@@ -103,7 +102,7 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
     await page.getByLabel('URL').fill('https://example.com/mine');
     await page.getByLabel('At', { exact: true }).fill('06:00');
     await byRole('button', 'Save').click();
-    await byRole('heading', 'Somebody else has saved this task').waitFor();
+    await byRole('heading', 'Another user has saved this task').waitFor();
     const parts = async () => page.locator('.conflict tbody th').allInnerTexts();
     expect((await parts()).map((text) => text.replaceAll(/\s+/g, ' '))).toEqual([
       'Name changed by both',
@@ -113,11 +112,11 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
       'Data: max_redirects changed by them',
     ]);
     expect(await dashboard.violations()).toEqual([]);
-    // What both changed is nobody's until it is picked.
-    await byRole('button', 'Save what is picked').click();
+    // Nothing is saved until a version is picked for what both changed.
+    await byRole('button', 'Save selection').click();
     expect(await read(id)).toMatchObject({ name: 'Theirs', version: 2 });
     await page.getByLabel(/Name, saved:.*Theirs/).check();
-    await byRole('button', 'Save what is picked').click();
+    await byRole('button', 'Save selection').click();
     await byRole('heading', /^Theirs$/).waitFor();
     expect(await read(id)).toMatchObject({
       name: 'Theirs',
@@ -126,17 +125,17 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
       repeatItems: [{ hour: 6, minute: 0 }],
     });
 
-    // The other way, by hand after looking at both, and over one more change meanwhile.
+    // With further editing after the conflict, and one more change by the other user meanwhile.
     await openEditor(id);
     await page.getByLabel('Name', { exact: true }).first().fill('Mine at last');
     await update(id, { name: 'Theirs again', policy: { queueLimit: 7 } });
     await byRole('button', 'Save').click();
     await page.getByLabel(/Name, yours:.*Mine at last/).check();
-    await byRole('button', 'Go on editing').click();
+    await byRole('button', 'Continue editing').click();
     await update(id, { timeZone: 'Asia/Tokyo' });
     await byRole('button', 'Save').click();
     await page.getByText('Asia/Tokyo').waitFor();
-    await byRole('button', 'Save what is picked').click();
+    await byRole('button', 'Save selection').click();
     await byRole('heading', /^Mine at last$/).waitFor();
     expect(await read(id)).toMatchObject({ name: 'Mine at last', queueLimit: 7, timeZone: 'Asia/Tokyo', version: 6 });
     await other.page.close();

@@ -1,4 +1,4 @@
-// The task editor of the dashboard where things do not go to plan, and by the keyboard alone.
+// The task editor of the dashboard: faults, lost answers, deleted tasks, permissions, and use by keyboard.
 import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Vault } from '../../src/credentials/vault.ts';
@@ -22,7 +22,7 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
     ({ database, app, dashboard, page, faults } = parts());
   });
 
-  test('shows each fault at its field, gives the first one the focus, and keeps what was typed', async () => {
+  test('shows each fault at its field, focuses the first one, and keeps what was typed', async () => {
     await page.goto(`${app.address}/tasks/new`);
     await page.getByLabel('Class').selectOption(HTTP);
     await page.getByLabel('Time zone').fill('Nowhere');
@@ -30,11 +30,11 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
     await page.getByLabel('Repeats').selectOption('On a day of the month');
     await page.getByLabel('Day of the month').fill('30');
     await page.getByLabel('Month', { exact: true }).selectOption('February');
-    await page.getByText('it is "Nowhere"', { exact: false }).waitFor();
+    await page.getByText('got "Nowhere"', { exact: false }).waitFor();
     await page.getByLabel('Time zone').fill('Europe/Berlin');
     await page.getByText('no date has it together with').waitFor();
     await expect.poll(() => page.getByLabel('Day of the month').getAttribute('aria-invalid')).toBe('true');
-    await page.getByText('A rule cannot be as it is.').waitFor();
+    await page.getByText('A rule is invalid.').waitFor();
 
     const focused = (label: string) =>
       expect
@@ -46,7 +46,7 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
         )
         .toBe(true);
     await byRole('button', 'Add task').click();
-    await page.getByText('It is needed.').waitFor();
+    await page.getByText('This field is required.').waitFor();
     await page.getByLabel('URL').fill('ftp://example.com');
     await page.getByLabel('Time zone').fill('Nowhere');
     await byRole('button', 'Add task').click();
@@ -56,7 +56,7 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
     await group('Headers').getByLabel('Name').fill('X Y');
     await group('Headers').getByLabel('Value', { exact: true }).fill('1');
     await byRole('button', 'Add task').click();
-    await page.getByText('accepted is an http or https URL').waitFor();
+    await page.getByText('must be an http or https URL').waitFor();
     await page.getByLabel('URL').fill('http://example.com');
     await group('Headers').getByLabel('Name').fill('X-Y');
     await byRole('button', 'Add task').click();
@@ -70,23 +70,23 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
     await page.getByRole('heading', { name: 'Policy' }).click();
     await byRole('button', 'Add task').click();
     await focused('Attempts');
-    await page.getByText('it is 1000; accepted is 1 to 100').waitFor();
+    await page.getByText('must be 1 to 100, got 1000').waitFor();
     await page.getByLabel('Queue limit').fill('1.5');
     await byRole('button', 'Add task').click();
-    await page.getByText('It is "1.5"; accepted is a whole number.').waitFor();
-    await page.getByLabel('Owner, by user id').fill('77');
+    await page.getByText('Must be a whole number, got "1.5".').waitFor();
+    await page.getByLabel('Owner (user id)').fill('77');
     await page.getByLabel('Queue limit').fill('');
     await page.getByLabel('Attempts').fill('1');
     await byRole('button', 'Add task').click();
-    await page.getByText('there is no user 77').waitFor();
+    await page.getByText('must be the id of an existing user, got 77').waitFor();
     expect(await dashboard.violations()).toEqual([]);
     await page.getByLabel('As JSON').check();
-    await page.getByLabel('The object handed to the class').fill('{"url": 5, ');
-    await page.getByLabel('Owner, by user id').fill('');
+    await page.getByLabel('JSON object passed to the class').fill('{"url": 5, ');
+    await page.getByLabel('Owner (user id)').fill('');
     await byRole('button', 'Add task').click();
-    await page.getByText('It is not JSON').waitFor();
+    await page.getByText('Must be a JSON object.').waitFor();
     await page
-      .getByLabel('The object handed to the class')
+      .getByLabel('JSON object passed to the class')
       .fill('{"url": "http://example.com", "big": 12345678901234567890}');
     await byRole('button', 'Add task').click();
     await byRole('heading', /^Faulty$/).waitFor();
@@ -99,7 +99,7 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
     expect(faults).toEqual([]);
   });
 
-  test('sends only what was changed, so that rules and data that were not stay as they are', async () => {
+  test('sends only what was changed, so that other rules and data stay as they are', async () => {
     const rule = { hour: 5, minute: 0 };
     const id = await add({ name: 'Edited', className: HTTP, data: DATA, repeatItems: [rule, { ...rule, year: 2030 }] });
     const before = await read(id);
@@ -114,7 +114,7 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
     });
     await page.goto(`${app.address}/tasks/${id}`);
     await byRole('link', 'Edit').click();
-    await page.getByText('Also kept as it is: note.').waitFor();
+    await page.getByText('Kept unchanged: note.').waitFor();
     await page.getByLabel('Name', { exact: true }).first().fill('Edited anew');
     const sent = nextInput('UpdateTask');
     await byRole('button', 'Save').click();
@@ -152,14 +152,14 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
     expect(faults).toEqual([]);
   });
 
-  test('offers what was typed as a new task where somebody deleted it meanwhile', async () => {
+  test('offers to keep what was typed as a new task if the task was deleted meanwhile', async () => {
     const id = await add({ name: 'Doomed', className: HOLDING, repeatItems: [{ hour: 5 }] });
     await openEditor(id);
     await page.getByLabel('Name', { exact: true }).fill('Reborn');
     await app.query('mutation ($id: ID!) { deleteTask(input: { task: { id: $id } }) { task { id } } }', { id });
     await byRole('button', 'Save').click();
-    await page.getByText('Somebody has deleted this task meanwhile.').waitFor();
-    await byRole('button', 'Keep it as a new task').click();
+    await page.getByText('Another user has deleted this task.').waitFor();
+    await byRole('button', 'Keep as a new task').click();
     await byRole('button', 'Add task').click();
     await byRole('heading', /^Reborn$/).waitFor();
     expect(await named('Reborn')).toMatchObject([{ repeatItems: [{ hour: 5 }], deletedAt: null }]);
@@ -168,7 +168,7 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
     expect(faults).toEqual([]);
   });
 
-  test('adds one task where the answer was lost and the button is pressed again', async () => {
+  test('adds one task if the answer is lost and the button is pressed again', async () => {
     await page.goto(`${app.address}/tasks/new`);
     await page.getByLabel('Name', { exact: true }).fill('Only one');
     await page.getByLabel('Class').selectOption(HOLDING);
@@ -189,7 +189,7 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
     expect(await named('Only one')).toHaveLength(1);
   });
 
-  test('asks before changes are left by a link or by the way back, and only then', async () => {
+  test('asks before unsaved changes are left by a link or by the back button, and only then', async () => {
     await page.goto(`${app.address}/tasks`);
     await byRole('link', 'Add task').first().click();
     await byRole('link', 'Now').click();
@@ -235,7 +235,7 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
     expect(faults).toEqual([]);
   });
 
-  test('is used by the keyboard alone', async () => {
+  test('works by keyboard alone', async () => {
     await page.goto(`${app.address}/tasks/new`);
     await page.getByLabel('Name', { exact: true }).waitFor();
     const focus = () =>
@@ -270,7 +270,7 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
     expect(faults).toEqual([]);
   });
 
-  test('offers changes to those alone who may make them, and tells of a class that nobody runs', async () => {
+  test('offers changes only to users who may make them, and warns of a class without a runner', async () => {
     const sealed = new Vault(MASTER_KEY).seal('secret');
     for (const [id, name] of [
       [1001, 'operator'],
@@ -302,16 +302,16 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
     await byRole('heading', 'Of the admin').waitFor();
     expect(await byRole('link', /Edit|Duplicate/).count()).toBe(0);
     await page.goto(`${app.address}/tasks/${theirs}/edit`);
-    await page.getByText('It is the task of admin').waitFor();
+    await page.getByText('Only admin, who owns this task, and admins can change it').waitFor();
     await page.goto(`${app.address}/tasks/${own}`);
     await byRole('link', 'Edit').click();
     await page.getByLabel('Class').selectOption('Gone (no live runner)');
-    await page.getByText('No live runner has it').waitFor();
+    await page.getByText('No live runner has this class').waitFor();
     expect(await page.getByLabel('Owner').count()).toBe(0);
     await page.getByLabel('ID').fill('7');
     await byRole('button', 'Save').click();
     await byRole('heading', /^Of the operator$/).waitFor();
-    // The policy stays: the defaults of a class are for new tasks.
+    // The policy is unchanged: the defaults of a class apply to new tasks only.
     expect(await read(own)).toMatchObject({ className: '\\away\\Gone', data: { id: 7 }, timeoutSeconds: 900 });
 
     await signIn('viewer');
@@ -319,7 +319,7 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
     await page.getByRole('table').waitFor();
     expect(await byRole('link', 'Add task').count()).toBe(0);
     await page.goto(`${app.address}/tasks/new`);
-    await page.getByText('Only an operator or an admin adds tasks.').waitFor();
+    await page.getByText('Only operators and admins can add tasks.').waitFor();
     expect(faults).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-// The form that is made from the JSON Schema of a task's data.
+// The form that is generated from the JSON Schema of a task's data.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -10,7 +10,7 @@ import { dataSchemaOf } from '../../src/task-classes/data-schema.ts';
 type Schema = Record<string, unknown>;
 
 const json = fc.jsonValue({ maxDepth: 3 }) as fc.Arbitrary<Json>;
-/** Few names, so that data and schemas meet. */
+/** Few names, so that data and schemas share some. */
 const name = fc.constantFrom('a', 'b', 'c_d', '', '__proto__', '7');
 
 const { schema: schemas } = fc.letrec<{ schema: Schema; object: Schema }>((tie) => ({
@@ -47,7 +47,7 @@ const { schema: schemas } = fc.letrec<{ schema: Schema; object: Schema }>((tie) 
   }),
 }));
 
-/** Data for the schema, mostly of the kind that it describes. */
+/** Data for the schema, mostly of the type that it describes. */
 function dataOf(schema: Schema, root: Schema = schema, depth = 0): fc.Arbitrary<Json> {
   const { type, anyOf, enum: values, items, properties, additionalProperties, $ref } = schema;
   if (depth > 4) return json;
@@ -75,14 +75,14 @@ function dataOf(schema: Schema, root: Schema = schema, depth = 0): fc.Arbitrary<
 const cases = schemas.chain((schema) => fc.tuple(fc.constant(schema), fc.option(dataOf(schema), { nil: undefined })));
 
 function memberOf(draft: Draft, field: DataField, member: string): [Draft, DataField] {
-  if (draft.kind !== 'group' || field.kind !== 'group') throw new Error('it is no group');
+  if (draft.kind !== 'group' || field.kind !== 'group') throw new Error('not a group');
   const index = field.members.findIndex((each) => each.name === member);
   const [own, ownField] = [draft.members[index], field.members[index]?.field];
   if (own === undefined || ownField === undefined) throw new Error(`there is no ${member}`);
   return [own, ownField];
 }
 
-/** The draft with the member's one replaced. */
+/** The draft with the draft of one member changed. */
 function typed(draft: Draft, field: DataField, member: string, change: (own: Draft) => Draft): Draft {
   const [own] = memberOf(draft, field, member);
   const group = draft as DraftOf<'group'>;
@@ -92,18 +92,18 @@ function typed(draft: Draft, field: DataField, member: string, change: (own: Dra
 const withText = (text: string) => (draft: Draft) => ({ ...(draft as DraftOf<'leaf'>), text });
 
 describe('a data form', () => {
-  test('gives back what it read, whatever the schema and whether the data fits it or not', () => {
+  test('returns what it read, whatever the schema and whether the data fit it or not', () => {
     const unchanged = fc.property(cases, ([schema, data]) => {
       const field = fieldOf(schema);
       const { value, faults } = writeData(field, readData(field, data));
       expect(JSON.stringify(value)).toBe(JSON.stringify(data));
       expect(isEqual(value, data)).toBe(true);
-      expect(faults.filter(({ message }) => message !== 'It is needed.')).toEqual([]);
+      expect(faults.filter(({ message }) => message !== 'This field is required.')).toEqual([]);
     });
     fc.assert(unchanged, { numRuns: 1_500 });
   });
 
-  test('takes anything for a schema', () => {
+  test('accepts anything as a schema', () => {
     fc.assert(
       fc.property(fc.oneof(json, fc.record({ type: json, anyOf: json, properties: json, items: json })), (schema) => {
         expect(writeData(fieldOf(schema), readData(fieldOf(schema), { a: 1 })).value).toEqual({ a: 1 });
@@ -112,7 +112,7 @@ describe('a data form', () => {
     );
   });
 
-  test('reads what is typed as the schema has it', () => {
+  test('reads typed text by the schema', () => {
     const field = fieldOf(
       dataSchemaOf(
         z.looseObject({
@@ -136,21 +136,21 @@ describe('a data form', () => {
     is('flag', 'false', false);
     is('pick', '"y"', 'y');
     expect(written('whole', '6').faults).toEqual([
-      { path: ['whole'], message: 'It is 6; accepted is a whole number, 1 to 5.' },
+      { path: ['whole'], message: 'Must be a whole number (1 to 5), got 6.' },
     ]);
-    expect(written('whole', 'x').faults[0]?.message).toBe('It is x; accepted is a whole number, 1 to 5.');
-    expect(written('text', '').faults).toEqual([{ path: ['text'], message: 'It is needed.' }]);
+    expect(written('whole', 'x').faults[0]?.message).toBe('Must be a whole number (1 to 5), got x.');
+    expect(written('text', '').faults).toEqual([{ path: ['text'], message: 'This field is required.' }]);
   });
 
-  test('leaves a key out where its field is emptied', () => {
+  test('omits a key whose field is emptied', () => {
     const field = fieldOf({ type: 'object', properties: { a: { type: 'string' }, b: { type: 'number' } } });
     const draft = typed(readData(field, { a: 'x', b: 1, c: null }), field, 'b', withText(''));
     expect(writeData(field, draft)).toEqual({ value: { a: 'x', c: null }, faults: [] });
   });
 
-  test('draws the data of an HTTP request', () => {
+  test('has fields for the data of an HTTP request', () => {
     const field = fieldOf(dataSchemaOf(httpRequestData));
-    if (field.kind !== 'group') throw new Error('it is no group');
+    if (field.kind !== 'group') throw new Error('not a group');
     const kinds = Object.fromEntries(field.members.map(({ name, field: { kind } }) => [name, kind]));
     expect(kinds).toEqual({
       url: 'text',
@@ -179,18 +179,16 @@ describe('a data form', () => {
     ]);
   });
 
-  test('says where names of a table are missing or there twice, and what is empty', () => {
+  test('reports missing and duplicate names of a table, and empty values', () => {
     const field = fieldOf({ type: 'object', additionalProperties: { type: 'number' } });
     const draft = readData(field, { a: 1, b: 2 }) as DraftOf<'map'>;
     const renamed = { ...draft, rows: draft.rows.map((row) => ({ ...row, name: 'a' })) };
-    expect(writeData(field, renamed).faults).toEqual([
-      { path: ['a'], message: 'The name is there twice.', isOfName: true },
-    ]);
+    expect(writeData(field, renamed).faults).toEqual([{ path: ['a'], message: 'Duplicate name.', isOfName: true }]);
     const added = { ...draft, rows: [...draft.rows, { id: 9, name: '', draft: readData(field, undefined) }] };
     const emptied = { ...added, rows: added.rows.map((row) => ({ ...row, draft: withText('')(row.draft) })) };
-    expect(writeData(field, emptied).faults.map(({ message }) => message)).toContain('It has no name.');
+    expect(writeData(field, emptied).faults.map(({ message }) => message)).toContain('A name is required.');
     expect(writeData(field, emptied).faults.map(({ message }) => message)).toContain(
-      'It is empty: fill it in, or remove it.',
+      'Must not be empty: fill it in, or remove it.',
     );
   });
 });

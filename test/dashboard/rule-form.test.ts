@@ -1,4 +1,4 @@
-// The rules of the task form: whatever rules a task has, the form shows them whole.
+// The rules of the task form: whatever rules a task has, the form shows all of their fields.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { RuleFields } from '../../src/calendar/rule-words.ts';
@@ -18,7 +18,7 @@ import { EVERY } from '../support/calendar-oracle.ts';
 const orNull = <Value>(values: fc.Arbitrary<Value>) => fc.option(values, { freq: 2 });
 const between = (min: number, max: number) => orNull(fc.integer({ min, max }));
 const day = orNull(fc.constantFrom('2026-03-01', '2026-03-02', '9999-12-31'));
-/** Any combination of fields, those that the server refuses included; few values, so that rules meet. */
+/** Any combination of fields, even those that the server refuses; few values, so that some rules are alike. */
 const rules = fc.array(
   fc.record({
     start: day,
@@ -47,7 +47,7 @@ const KINDS: [RuleFields, RuleKind][] = [
   [{ ...FIVE, intervalDays: 3, start: '2026-03-01' }, 'interval'],
   [{ ...FIVE, intervalDays: 3, start: '2026-03-01', end: '2026-03-01' }, 'interval'],
   [{ ...FIVE, start: '2026-03-01', end: '2026-03-01' }, 'once'],
-  // What looks like one of them and has more, or less.
+  // Rules that are like one of these kinds, with a field more or less.
   [{ ...FIVE, intervalDays: 3, start: '2026-03-01', dayOfWeek: 1 }, 'custom'],
   [{ intervalDays: 3, start: '2026-03-01', minute: 0 }, 'custom'],
   [{ ...FIVE, weekOfMonth: 2 }, 'custom'],
@@ -58,7 +58,7 @@ const KINDS: [RuleFields, RuleKind][] = [
 ];
 
 describe('rules in a form', () => {
-  test('are sent as they came where nothing is changed, whatever fields they have', () => {
+  test('are sent unchanged if nothing was edited, whatever fields they have', () => {
     const unchanged = fc.property(rules, (given) => {
       const drafts = draftsOf(given);
       expect(drafts.flatMap((draft) => [...itemsOf(draft).faults])).toEqual([]);
@@ -70,7 +70,7 @@ describe('rules in a form', () => {
     fc.assert(unchanged, { numRuns: 1_000 });
   });
 
-  test('that are shown as another kind and back are the same', () => {
+  test('that are switched to another kind and back are the same', () => {
     const kinds = fc.constantFrom<RuleKind>('minutely', 'weekly', 'nthWeekday', 'interval', 'custom');
     const shown = fc.property(rules, kinds, (given, kind) => {
       const drafts = draftsOf(given).filter((draft) => draft.kind !== 'once');
@@ -84,7 +84,7 @@ describe('rules in a form', () => {
     expect(draftsOf([rule])[0]?.kind).toBe(kind);
   });
 
-  test('that differ by their weekday alone are one, and give an item for each day', () => {
+  test('that differ only in their weekday are one rule, which gives an item for each day', () => {
     const weekly = [1, 3, 5].map((dayOfWeek) => ({ ...FIVE, dayOfWeek }));
     const [draft, ...others] = draftsOf([...weekly, { hour: 6, minute: 0, dayOfWeek: 1 }]);
     expect(draft?.days).toEqual([1, 3, 5]);
@@ -94,16 +94,16 @@ describe('rules in a form', () => {
     );
   });
 
-  test('say what is missing or no number before the server is asked', () => {
+  test('report missing fields and invalid numbers without the server', () => {
     const empty = { ...newRule(1), hour: '', minute: '' };
-    expect([...itemsOf({ ...empty, kind: 'daily' }).faults]).toEqual([['hour', 'Give a time.']]);
+    expect([...itemsOf({ ...empty, kind: 'daily' }).faults]).toEqual([['hour', 'Enter a time.']]);
     expect([...itemsOf({ ...empty, kind: 'weekly' }).faults.keys()]).toEqual(['hour', 'dayOfWeek']);
     expect([...itemsOf({ ...empty, kind: 'custom', year: '2.5' }).faults]).toEqual([
-      ['year', 'It is "2.5"; accepted is a whole number.'],
+      ['year', 'Must be a whole number, got "2.5".'],
     ]);
   });
 
-  test('once is a day that is the first and the last; as another kind it has no last day', () => {
+  test('once has one day as its first and last; as another kind it has no last day', () => {
     const once = { ...newRule(1), kind: 'once' as const, start: '2026-03-01', end: '2030-01-01' };
     expect(itemsOf(once).items).toEqual([{ ...EVERY, hour: 9, minute: 0, start: '2026-03-01', end: '2026-03-01' }]);
     const [read] = draftsOf(itemsOf(once).items);

@@ -22,14 +22,14 @@ function event(id: string, type: RunEvent['type'], state: RunEvent['state'], res
   };
 }
 
-test('a run moves from the open ones to the ended, and to the wrong ones only if it went wrong', () => {
+test('a run moves from the open runs to the ended ones, and to the wrong ones only if it failed', () => {
   const begun = withEvents(NOTHING, [event('a', 'QUEUED', 'QUEUED'), event('b', 'STARTED', 'RUNNING')]);
   expect([...begun.open.keys()]).toEqual(['a', 'b']);
   const ended = withEvents(begun, [event('b', 'SUCCEEDED', 'SUCCEEDED'), event('a', 'FAILED', 'FAILED')]);
   expect(ended.open.size).toBe(0);
   expect(ended.ended.map(({ id }) => id)).toEqual(['a', 'b']);
   expect(ended.wrong.map(({ id }) => id)).toEqual(['a']);
-  expect([...begun.open.keys()], 'what was given is left as it was').toEqual(['a', 'b']);
+  expect([...begun.open.keys()], 'the given runs are not changed').toEqual(['a', 'b']);
 });
 
 test('a run that is retried by hand leaves the ended and the wrong ones', () => {
@@ -39,7 +39,7 @@ test('a run that is retried by hand leaves the ended and the wrong ones', () => 
   expect([...again.open.keys()]).toEqual(['a']);
 });
 
-test('lines and progress keep the message and the time of the state', () => {
+test('log lines and progress keep the message and the time of the state', () => {
   const started = event('a', 'STARTED', 'RUNNING', { message: 'started' });
   const later = { at: '2026-03-01T08:31:00.000Z' };
   const runs = withEvents(NOTHING, [
@@ -55,7 +55,7 @@ test('lines and progress keep the message and the time of the state', () => {
   });
 });
 
-test('as many are kept as are shown, and of those that wait beyond 500 it is known that there are more', () => {
+test('keeps 25 ended and 10 wrong runs, and 500 open ones with a note that more are queued', () => {
   const ended = Array.from({ length: 30 }, (_, index) => event(`ended ${index}`, 'FAILED', 'FAILED'));
   const queued = Array.from({ length: 501 }, (_, index) => event(`queued ${index}`, 'QUEUED', 'QUEUED'));
   const runs = withEvents(NOTHING, [...ended, ...queued]);
@@ -66,6 +66,6 @@ test('as many are kept as are shown, and of those that wait beyond 500 it is kno
   expect(runs.hasMore).toEqual({ running: false, queued: true });
 });
 
-test('events whose run retention has removed change nothing', () => {
+test('events of a run that retention has removed change nothing', () => {
   expect(withEvents(NOTHING, [event('a', 'FAILED', 'FAILED', { run: null })])).toEqual(NOTHING);
 });

@@ -1,22 +1,15 @@
-// What the task form sends, and how two changes of one task are told apart.
+// What the task form sends, and how two changes of one task are compared and merged.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Json } from '../../src/dashboard/editor/data-fields.ts';
+import { EditableClasses } from '../../src/dashboard/editor/editable-classes.ts';
 import { differencesOf, mergedValues } from '../../src/dashboard/editor/task-differences.ts';
 import { placeFaults } from '../../src/dashboard/editor/task-faults.ts';
-import {
-  addInput,
-  EditableClasses,
-  formOf,
-  switchData,
-  type TaskForm,
-  updateInput,
-  valuesOf,
-  valuesOfNew,
-  valuesOfTask,
-  withClass,
-} from '../../src/dashboard/editor/task-form.ts';
+import { formOf, type TaskForm, valuesOf, withClass } from '../../src/dashboard/editor/task-form.ts';
+import { addInput, updateInput } from '../../src/dashboard/editor/task-input.ts';
 import type { EditedTask, TaskClass } from '../../src/dashboard/editor/task-policy.ts';
+import { valuesOfNew, valuesOfTask } from '../../src/dashboard/editor/task-values.ts';
+import { switchData } from '../../src/dashboard/editor/typed-data.ts';
 
 const CLASS: TaskClass = {
   name: '\\a\\Class',
@@ -84,7 +77,7 @@ const tasks = fc
   .map((some) => ({ ...TASK, ...some, dataText: some.data === null ? null : JSON.stringify(some.data) }));
 
 describe('the task form', () => {
-  test('sends nothing where nothing was changed, whatever the task', () => {
+  test('sends nothing if nothing was changed, whatever the task', () => {
     const unchanged = fc.property(tasks, (task) => {
       const { sent, faults } = edited(task);
       expect(sent).toEqual({});
@@ -93,7 +86,7 @@ describe('the task form', () => {
     fc.assert(unchanged, { numRuns: 1_000 });
   });
 
-  test('sends of the policy what was changed, and the default of the class for a field that was emptied', () => {
+  test('sends the changed fields of the policy, and the default of the class for an emptied field', () => {
     const change = (form: TaskForm): TaskForm => ({
       ...form,
       policy: { ...form.policy, timeoutSeconds: '', 'retry.jitter': '0.5', catchUpMaxAgeSeconds: '60' },
@@ -106,7 +99,7 @@ describe('the task form', () => {
     expect(edited(bounded, unbound).sent).toEqual({ policy: { catchUpMaxAgeSeconds: null } });
   });
 
-  test('sends of a new task what was typed, and leaves the rest to the class and the server', () => {
+  test('sends what was typed of a new task, and leaves the rest to the class and the server', () => {
     const form = { ...formOf(valuesOfNew(CLASSES), CLASSES), name: 'New' };
     const { values } = valuesOf(form, CLASSES, true);
     expect(addInput(values)).toEqual({ name: 'New', className: CLASS.name, active: true, repeatItems: [] });
@@ -125,24 +118,24 @@ describe('the task form', () => {
     expect(typed && switchData(typed, CLASSES.dataField(CLASS.name))).toBeNull();
   });
 
-  test('keeps what was typed for another class, and the data of the task for a class that does not name them', () => {
+  test('keeps what was typed for another class, and the data of the task for a class whose schema does not name them', () => {
     const base = valuesOfTask(TASK);
     const there = withClass(formOf(base, CLASSES), OTHER.name, base, CLASSES);
     expect(updateInput(valuesOf(there, CLASSES, false).values, base)).toEqual({ className: OTHER.name });
     expect(withClass(there, CLASS.name, base, CLASSES)).toEqual({ ...formOf(base, CLASSES), data: there.data });
   });
 
-  test('tells who changed what, and merges what is picked', () => {
+  test('says who changed what, and merges what is picked', () => {
     const base = valuesOfTask(TASK);
     const mine = { ...base, name: 'Mine', data: { a: 1, b: 'mine' }, active: false };
     const theirs = valuesOfTask({ ...TASK, name: 'Theirs', data: { b: 'x', c: 3 }, timeoutSeconds: 5, active: false });
     const differences = differencesOf(mine, base, theirs);
     expect(differences.map(({ key, changedBy, mine: own, theirs: saved }) => [key, changedBy, own, saved])).toEqual([
       ['name', 'both', 'Mine', 'Theirs'],
-      ['data.a', 'them', '1', 'nothing'],
+      ['data.a', 'them', '1', 'not set'],
       ['data.b', 'me', 'mine', 'x'],
       ['policy.timeoutSeconds', 'them', '900', '5'],
-      ['data.c', 'them', 'nothing', '3'],
+      ['data.c', 'them', 'not set', '3'],
     ]);
     const theirParts = new Set(differences.filter(({ changedBy }) => changedBy === 'them').map(({ key }) => key));
     const merged = mergedValues(mine, theirs, theirParts);
@@ -154,34 +147,34 @@ describe('the task form', () => {
     });
   });
 
-  test('puts every fault of the server somewhere', () => {
+  test('places every fault of the server', () => {
     const { rules } = formOf({ ...valuesOfTask(TASK), rules: [] }, CLASSES);
     const placed = placeFaults(
       {
         byField: new Map([
-          ['input.name', 'it has 0 characters'],
-          ['input.policy.retry.attempts', 'it is 0'],
-          ['input.data.headers', '✖ it is wrong\n  → at headers["x.y"][2].secret\n✖ and so\nis this'],
-          ['input.data.a.b', 'it is missing'],
-          ['input.data', '✖ it is too much'],
-          ['input.idempotencyKey', 'it is used'],
+          ['input.name', 'must have 1 to 250 characters, got 0'],
+          ['input.policy.retry.attempts', 'must be 1 to 100, got 0'],
+          ['input.data.headers', '✖ must be a text\n  → at headers["x.y"][2].secret\n✖ has\ntwo lines'],
+          ['input.data.a.b', 'is required'],
+          ['input.data', '✖ is too large'],
+          ['input.idempotencyKey', 'is in use'],
         ]),
-        other: 'it is forbidden.',
+        other: 'not allowed.',
       },
       rules,
     );
     expect(placed).toEqual({
       byField: new Map([
-        ['input.name', 'it has 0 characters'],
-        ['input.policy.retry.attempts', 'it is 0'],
+        ['input.name', 'must have 1 to 250 characters, got 0'],
+        ['input.policy.retry.attempts', 'must be 1 to 100, got 0'],
       ]),
       data: [
-        { path: ['headers', 'x.y', 2, 'secret'], message: 'it is wrong' },
-        { path: [], message: 'and so\nis this' },
-        { path: ['a', 'b'], message: 'it is missing' },
-        { path: [], message: 'it is too much' },
+        { path: ['headers', 'x.y', 2, 'secret'], message: 'must be a text' },
+        { path: [], message: 'has\ntwo lines' },
+        { path: ['a', 'b'], message: 'is required' },
+        { path: [], message: 'is too large' },
       ],
-      other: 'it is forbidden. input.idempotencyKey: it is used',
+      other: 'not allowed. input.idempotencyKey: is in use',
     });
   });
 });

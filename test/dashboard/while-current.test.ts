@@ -10,7 +10,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test('an answer that comes after the clean-up is not shown', async () => {
+test('an answer that arrives after the clean-up is not shown', async () => {
   const shown: string[] = [];
   const show = (answer: string, milliseconds: number) =>
     whileCurrent(async (signal) => {

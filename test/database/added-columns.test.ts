@@ -1,4 +1,4 @@
-// Columns that a newer version adds while this one is up.
+// Columns that a newer version adds while this one runs.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { HOLDING, startTestApp, type TestApp } from '../support/app.ts';
 import { type TestDatabase, testDatabase } from '../support/database.ts';
@@ -18,7 +18,7 @@ afterAll(async () => {
   await database?.close();
 });
 
-/** At once, so that many connections have prepared what is asked. */
+/** Concurrently, so that many connections have prepared the statements. */
 async function askForMuch(): Promise<void> {
   const run = 'mutation { executeTask(input: { task: { legacyId: 1 }, waitSeconds: 20 }) { run { state } } }';
   for (const executed of await Promise.all([1, 2, 3, 4].map(() => app.query(run)))) {
@@ -29,7 +29,7 @@ async function askForMuch(): Promise<void> {
     app.legacy('target=scheduler&action=getTasks'),
   ]);
   await Promise.all(calls.flat());
-  // By the connection that is used most.
+  // On the connection that is used most.
   for (const document of READS) await app.query(document);
 }
 

@@ -1,4 +1,4 @@
-// A process whose database connections break goes on with new ones.
+// A process whose database connections break continues with new ones.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { CompiledQuery } from 'kysely';
@@ -31,7 +31,7 @@ test.each([
   ['in a read that shares its connection', (em: MikroORM['em']) => readOften(em, CompiledQuery.raw(KILL))],
 ])('a pool keeps all its places when connections are lost %s', async (_where, die) => {
   for (let loss = 0; loss < 3 * POOL_SIZE; loss += 1) await expect(die(orm.em.fork())).rejects.toThrow();
-  // Every place is used at once: each waits until all the others have begun.
+  // Uses every connection at once: each waits until all the others have begun.
   let begun = 0;
   const all = Promise.withResolvers<void>();
   const answers = Array.from({ length: POOL_SIZE }, () =>
@@ -55,7 +55,7 @@ function dieInQueryBuilder(em: MikroORM['em']): Promise<unknown> {
     );
 }
 
-test('a transaction in which nothing happens is ended by the database after a minute, on every connection', async () => {
+test('the database ends an idle transaction after a minute, on every connection', async () => {
   const shown = Array.from({ length: POOL_SIZE }, () =>
     orm.em.fork().execute<object[]>('show idle_in_transaction_session_timeout'),
   );
@@ -64,7 +64,7 @@ test('a transaction in which nothing happens is ended by the database after a mi
 
 const read = (text: string) => readOften<{ value: number }>(orm.em.fork(), CompiledQuery.raw(text) as never);
 
-test('reads at once share few connections, each gets its own rows, and one that fails does not touch the others', async () => {
+test('concurrent reads share few connections, each gets its own rows, and one that fails does not affect the others', async () => {
   const pid = 'pg_backend_pid()';
   const pids = await Promise.all(Array.from({ length: 8 }, () => read(`select ${pid} as value`)));
   expect(new Set(pids.map(([row]) => row?.value)).size).toBe(1);
@@ -77,7 +77,7 @@ test('reads at once share few connections, each gets its own rows, and one that 
   });
 });
 
-test('a read that waits for a lock does not hold up those that come later', async () => {
+test('a read that waits for a lock does not delay later ones', async () => {
   const blocker = orm.em.fork();
   await blocker.begin();
   await blocker.execute('lock table app_user in access exclusive mode');
@@ -86,7 +86,7 @@ test('a read that waits for a lock does not hold up those that come later', asyn
   const held = readOther('select count(*) as value from app_user');
   const waiting = "select pid from pg_locks where not granted and locktype = 'relation'";
   await expect.poll(() => orm.em.fork().execute<object[]>(waiting)).toHaveLength(1);
-  // Until then a read is taken for one that merely takes its time.
+  // Until then the read counts as a slow one.
   await pause(2 * HELD_UP_AFTER_MS);
   expect(await readOther('select 7 as value')).toEqual([{ value: 7 }]);
   await blocker.commit();
@@ -94,7 +94,7 @@ test('a read that waits for a lock does not hold up those that come later', asyn
   await other.close();
 });
 
-test('reads whose connection is lost under them are answered over another, and only the one that ends each fails', async () => {
+test('reads whose connection is lost are answered over another, and only the one that ends every connection fails', async () => {
   const results = await Promise.allSettled([
     read('select pg_sleep(0)::text as value'),
     read(KILL),
@@ -109,7 +109,7 @@ describe('a transaction', () => {
   beforeEach(() => orm.em.fork().execute('create table written (place text)'));
   afterEach(() => orm.em.fork().execute('drop table written'));
 
-  /** How often it was tried, and what it stored. */
+  /** How often it was attempted, and what it stored. */
   async function write(place: string, then: (em: EntityManager, attempt: number) => Promise<unknown>) {
     let attempts = 0;
     const work = async (em: EntityManager) => {
@@ -125,7 +125,7 @@ describe('a transaction', () => {
     return { outcome, attempts, stored };
   }
 
-  test('that loses its connection before its commit is done once more, and stored once', async () => {
+  test('that loses its connection before its commit is retried, and stored once', async () => {
     const dieOnce = async (em: EntityManager, attempt: number) => {
       if (attempt < 3) await em.execute(KILL);
     };
@@ -136,7 +136,7 @@ describe('a transaction', () => {
     expect(await write('here', (em) => em.execute(KILL))).toMatchObject({ outcome: 'failed', stored: [] });
   });
 
-  test('that loses its connection while it is committed is not done again, since it may be stored', async () => {
+  test('that loses its connection during its commit is not retried, since it may be stored', async () => {
     await orm.em.fork().execute(`
       create function die() returns trigger language plpgsql as $$ begin ${KILL.replace('select', 'perform')}; return null; end $$;
       create constraint trigger die after insert on written deferrable initially deferred for each row execute function die();

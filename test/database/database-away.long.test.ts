@@ -1,4 +1,4 @@
-// The database goes away and comes back: the product waits, says so, and goes on by itself with nothing lost.
+// The database becomes unreachable and returns: the product logs it, waits and recovers by itself with nothing lost.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -60,7 +60,7 @@ const stateOf = async (id: string) =>
 const messages = (text: string) => logged.filter(({ msg }) => msg.startsWith(text)).map(({ msg }) => msg);
 const readiness = async () => (await get(`${app.address}/readyz`)).status;
 
-test('a run that is under way while the database is away is settled once it is back', async () => {
+test('a run that is running while the database is unreachable is settled once it is back', async () => {
   const task = await addTask();
   const before = (await execute(task, 'before')).data?.executeTask.run.id ?? '';
   const attempt = await held.next();
@@ -72,7 +72,7 @@ test('a run that is under way while the database is away is settled once it is b
   const { errors } = await execute(task, 'while away');
   expect(errors).toMatchObject([{ extensions: { code: 'INTERNAL_SERVER_ERROR' } }]);
   attempt.succeed('while the database was away');
-  // Long enough for the loops to try several times.
+  // Long enough for several attempts of the loops.
   await pause(3_000);
   await way.restore();
   await expect.poll(readiness).toBe(200);
@@ -80,14 +80,14 @@ test('a run that is under way while the database is away is settled once it is b
   const after = (await execute(task, 'after')).data?.executeTask.run.id ?? '';
   (await held.next()).succeed('done');
   await expect.poll(() => stateOf(after)).toBe('SUCCEEDED');
-  // One line when it went and one when it came back, however often it was tried.
+  // One line for the loss and one for the recovery, however many attempts there were.
   const told = (what: string) => [messages(`could not ${what}`).length, messages(`could ${what} again`).length];
   await expect.poll(() => told('listen to the database')).toEqual([1, 1]);
-  await expect.poll(() => told('get an answer of the database')).toEqual([1, 1]);
+  await expect.poll(() => told('get an answer from the database')).toEqual([1, 1]);
   await expect.poll(() => told('settle attempts')).toEqual([1, 1]);
 });
 
-test('connections that a router forgets are given up within a minute, and a statement that takes long is not', async () => {
+test('connections that a router forgets are closed within a minute, and one with a slow statement is not', async () => {
   const task = await addTask();
   const before = (await execute(task, 'before')).data?.executeTask.run.id ?? '';
   (await held.next()).succeed('done');
@@ -109,7 +109,7 @@ test('connections that a router forgets are given up within a minute, and a stat
   expect(await slow).toEqual([{ answer: 42 }]);
 });
 
-test('a pooler that closes idle connections is put up with', async () => {
+test('a pooler that closes idle connections causes no failure', async () => {
   const task = await addTask();
   way.closeIdle(150);
   const ids: string[] = [];
@@ -194,9 +194,9 @@ test('a restart of PostgreSQL loses nothing: what was due meanwhile is fired, wh
   }
 });
 
-test('connections that drop again and again lose no run, double none, and end no subscription without a word', async () => {
+test('connections that drop again and again lose no run, duplicate none, and end no subscription silently', async () => {
   const task = await addTask();
-  // Where the log ends now: a subscription that is cut off before it began goes on from there too.
+  // The current end of the log: a subscription that is cut off before its first event continues from there too.
   const end = await app.query<{ events: { pageInfo: { endCursor: string } } }>(
     '{ events(last: 1) { pageInfo { endCursor } } }',
   );
@@ -206,7 +206,7 @@ test('connections that drop again and again lose no run, double none, and end no
   for (let round = 0; round < 5; round += 1) {
     const stream = await overWebSocket(app, { after: cursor });
     const asked = () => execute(task, `round ${round}`);
-    // Whoever gets an error asks again with the same key: the work is done once.
+    // A caller that gets an error repeats the call with the same key: the work is done once.
     let reply = await asked();
     way.drop();
     while (reply.data?.executeTask === undefined || reply.data.executeTask === null) reply = await asked();

@@ -105,13 +105,13 @@ async function waitFor(what: string, condition: () => boolean | Promise<boolean>
   }
 }
 
-/** Not a zombie, which has an id as well until its parent looks at it. */
+/** Excludes zombies, which keep their pid until their parent waits for them. */
 async function isRunning(pid: number): Promise<boolean> {
   const ps = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' });
   return ps.stdout.trim() !== '' && !ps.stdout.trim().startsWith('Z');
 }
 
-/** Starts in this process, and collects what it logged. */
+/** Starts in this process, and collects the log. */
 async function start(dataDir: string): Promise<EmbeddedServer & { logged: string[] }> {
   const logged: string[] = [];
   const server = await startEmbedded({ dataDir, settings: { fsync: 'off' }, log: (line) => logged.push(line) });
@@ -165,10 +165,10 @@ const working = {
 };
 
 describe('a data folder', () => {
-  test('is made at the first start, with a password that only its owner reads', async () => {
+  test('is created at the first start, with a password that only its owner can read', async () => {
     const server = await start(shared);
     expect(await answer(server.url)).toEqual(working);
-    expect(server.logged.join()).toContain('Made a new PostgreSQL database');
+    expect(server.logged.join()).toContain('Created a new PostgreSQL database');
     const password = join(shared, 'postgres', 'password');
     expect((await stat(password)).mode & 0o777).toBe(0o600);
     expect((await stat(join(shared, 'postgres'))).mode & 0o777).toBe(0o700);
@@ -188,7 +188,7 @@ describe('a data folder', () => {
     expect(await isStopped(shared)).toBe(true);
   });
 
-  test('that is empty serves two processes that come at once', async () => {
+  test('that is empty serves two processes that start at once', async () => {
     const dataDir = join(root, 'two at once');
     const both = [new Child(dataDir), new Child(dataDir)];
     const [one = '', two = ''] = await Promise.all(both.map((child) => child.url()));
@@ -200,7 +200,7 @@ describe('a data folder', () => {
     expect(await isStopped(dataDir)).toBe(true);
   });
 
-  test('survives an initdb that was killed, and its remains are removed', async () => {
+  test('survives a killed initdb, whose leftovers are removed', async () => {
     const dataDir = join(root, 'killed');
     await mkdir(dataDir);
     const child = new Child(dataDir);
@@ -230,7 +230,7 @@ describe('a data folder', () => {
 });
 
 describe('a running server', () => {
-  test('is shared, and the last one out stops it', async () => {
+  test('is shared, and the last process stops it', async () => {
     const child = new Child(shared);
     const server = await start(shared);
     expect(server.url).toBe(await child.url());
@@ -241,7 +241,7 @@ describe('a running server', () => {
     expect(await isStopped(shared)).toBe(true);
   });
 
-  test('is stopped once when all leave at once, and whoever comes meanwhile gets a working one', async () => {
+  test('is stopped once when all leave at once, and a process that starts meanwhile gets a working one', async () => {
     for (let round = 0; round < 4; round += 1) {
       const leaving = await Promise.all([start(shared), start(shared), start(shared)]);
       await postmasterOf(shared);
@@ -275,7 +275,7 @@ describe('a running server', () => {
     expect(await isStopped(shared)).toBe(true);
   });
 
-  test('that loses its postmaster to kill -9 is started again, and the process that used it lives on', async () => {
+  test('whose postmaster is killed is started again, and the process that used it continues', async () => {
     const child = new Child(shared);
     await child.url();
     const pid = await postmasterOf(shared);
@@ -326,19 +326,19 @@ describe('a start', () => {
     }
   });
 
-  test('that cannot succeed says why in one sentence, well before its deadline', async () => {
+  test('that cannot succeed gives the reason in one sentence, well before its deadline', async () => {
     const bad = startEmbedded({ dataDir: shared, settings: { shared_buffers: 'lots' }, log: () => undefined });
     await expect(bad).rejects.toThrow(OperatorError);
     await expect(bad).rejects.toThrow(/does not start in .*shared_buffers/);
   });
 
-  test('in a folder that cannot be made says so in one sentence', async () => {
+  test('in a folder that cannot be created says so in one sentence', async () => {
     await writeFile(join(root, 'file'), '');
     await expect(start(join(root, 'file', 'data'))).rejects.toThrow(/^The data folder .*file\/data cannot be used/);
   });
 });
 
-// A mount namespace of its own, in which `unshare` cannot do what it should.
+// A mount namespace in which `unshare` fails.
 const withoutNamespaces = ['unshare', '-m', 'sh', '-c', 'mount --bind /bin/false /usr/bin/unshare && exec "$@"', 'sh'];
 const canHide = process.getuid?.() === 0 && spawnSync('unshare', [...withoutNamespaces.slice(1), 'true']).status === 0;
 
@@ -363,7 +363,7 @@ describe.runIf(canHide)('root, where user namespaces are not permitted', () => {
     }
   });
 
-  test('gets it elsewhere if that account cannot reach the data folder, and is told where', async () => {
+  test('gets it elsewhere if that account cannot reach the data folder, and the log says where', async () => {
     const child = new Child(join(root, 'unreachable'), withoutNamespaces);
     const url = await child.url();
     const elsewhere = /the database in (.*)\/postgres\./.exec(child.logged)?.[1] ?? '';

@@ -1,4 +1,4 @@
-// The tables: what the migrations make, and which states they refuse whatever the code does.
+// The tables: what the migrations create, and which states the constraints refuse whatever the code does.
 import { readdir } from 'node:fs/promises';
 import { MikroORM } from '@mikro-orm/postgresql';
 import pg from 'pg';
@@ -22,7 +22,7 @@ describe('an empty database', () => {
 
   afterEach(() => database.close());
 
-  test('gets from the entities what it gets from the migrations, but for the constraint that entities cannot say', async () => {
+  test('gets the same tables from the entities as from the migrations, except the constraint that entities cannot express', async () => {
     const migrated = await testDatabase(EMPTY);
     try {
       await migrate(migrated.orm, migrated.url, quietly);
@@ -37,7 +37,7 @@ describe('an empty database', () => {
     }
   });
 
-  test('is migrated once by four that come at the same time, each of which then finds it ready', async () => {
+  test('is migrated once by four concurrent starts, each of which then finds it ready', async () => {
     const orms = await Promise.all([1, 2, 3, 4].map(() => openOrm(database.url, 2)));
     try {
       await Promise.all(orms.map((orm) => migrate(orm, database.url, quietly)));
@@ -51,8 +51,8 @@ describe('an empty database', () => {
   });
 });
 
-describe('a migration that others are in the way of', () => {
-  test('gives way again and again, says so once, and gives up with a sentence that names the oldest of them', async () => {
+describe('a migration whose locks others hold', () => {
+  test('lets them go first again and again, says so once, and gives up with a sentence that names the oldest of them', async () => {
     const database = await testDatabase(EMPTY);
     const visitor = new pg.Client({ connectionString: database.url, application_name: 'a visitor' });
     const said: string[] = [];
@@ -62,11 +62,11 @@ describe('a migration that others are in the way of', () => {
       await database.orm.migrator.up({ migrations: [first] });
       await visitor.connect();
       await visitor.query('begin; lock table task in row share mode');
-      const others = 'other transactions are in the way (the oldest one: "a visitor", process ';
+      const others = 'other transactions hold the locks (the oldest one: "a visitor", process ';
       await expect(migrate(database.orm, database.url, patience)).rejects.toThrow(
-        `The tables could not be migrated, since ${others}`,
+        `The tables could not be migrated because ${others}`,
       );
-      expect(said).toEqual([expect.stringContaining(`The migration waits, since ${others}`)]);
+      expect(said).toEqual([expect.stringContaining(`The migration waits because ${others}`)]);
       expect(await database.orm.migrator.getExecuted()).toHaveLength(1);
       await visitor.query('rollback');
       await migrate(database.orm, database.url, patience);
@@ -78,11 +78,11 @@ describe('a migration that others are in the way of', () => {
   });
 });
 
-test('the version of the package has the dump that later versions are tried with, made by npm run dump-version', async () => {
+test('the version of the package has its dump, with which later versions are tested, made by npm run dump-version', async () => {
   expect(await dumpedVersions()).toContain(await readProductVersion());
 });
 
-test('the snapshot that the next migration starts from is that of the entities', async () => {
+test('the snapshot from which the next migration starts matches the entities', async () => {
   const database = await testDatabase();
   const orm = await MikroORM.init({ ...config, clientUrl: database.url });
   try {
@@ -117,7 +117,7 @@ describe('the database refuses', () => {
   const SKIPPED = { state: 'SKIPPED', finished_at: '2026-01-01' };
   const slot = '2026-01-01T10:00:00Z';
 
-  test('a second scheduled run of a slot, while other runs may carry the slot again', async () => {
+  test('a second scheduled run of a slot, while other runs may have the same slot', async () => {
     await run({ trigger: 'SCHEDULE', slot });
     await expect(run({ trigger: 'SCHEDULE', slot })).rejects.toThrow('run_ledger');
     await run({ trigger: 'SCHEDULE', slot, task_id: 2 });

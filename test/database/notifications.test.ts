@@ -1,4 +1,4 @@
-// One connection listens, however late those before it end.
+// One connection listens, however late its predecessors end.
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -18,7 +18,9 @@ afterAll(async () => {
   await database?.close();
 });
 
-/** A way to the database on which the first connection stays open to the client after the server has closed it, and the next waits for its end. */
+/**
+ * A proxy whose first connection stays open to the client after the server has closed it; the next waits for its end.
+ */
 async function lateWay() {
   const target = new URL(database.url);
   const sockets: Socket[] = [];
@@ -53,7 +55,7 @@ async function lateWay() {
 const OURS = `from pg_stat_activity where datname = current_database() and application_name = 'slotkeeper notifications'`;
 const listening = () => rows(database.orm.em, `select query ${OURS} and query like 'listen slotkeeper_installation%'`);
 
-test('a connection that ends late, when another is made in its place, does not make a third', async () => {
+test('a connection that ends late, after it was replaced, does not cause a third', async () => {
   const way = await lateWay();
   const notifications = new Notifications(way.url, pino({ level: 'silent' }));
   try {
@@ -61,7 +63,7 @@ test('a connection that ends late, when another is made in its place, does not m
     await rows(database.orm.em, `select pg_terminate_backend(pid) ${OURS}`);
     await expect.poll(way.taken).toBe(2);
     await expect.poll(listening).toHaveLength(1);
-    // Longer than the second pause before a try.
+    // Longer than the second pause of the backoff.
     await pause(1_000);
     expect([way.taken(), (await listening()).length]).toEqual([2, 1]);
   } finally {

@@ -1,5 +1,5 @@
-// What PostgreSQL reads for each thing that the product does, on an installation that has grown: never a whole table,
-// but where all of it is asked for.
+// What PostgreSQL reads for each operation of the product, on a large installation: never a whole table, unless all of
+// it is asked for.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,13 +17,13 @@ import { overWebSocketStream, type Stream } from '../support/streams.ts';
 import { type HeldAttempt, heldClass } from '../support/test-classes.ts';
 
 interface Permitted {
-  /** Statements that hold this. */
+  /** A part of the statement's text. */
   text: RegExp;
   reads: string;
   because: string;
 }
 
-/** What may read a whole table. */
+/** The statements that may read a whole table. */
 const PERMITTED: readonly Permitted[] = [
   {
     text: /^insert into app_user .* where not exists \(select from app_user\)/,
@@ -85,7 +85,7 @@ function start(): Promise<TestApp> {
   });
 }
 
-/** Notes which fields of the roots are used. */
+/** Records which root fields are used. */
 function note(source: string): string {
   visit(parse(source), {
     OperationDefinition: ({ operation, selectionSet }) => {
@@ -130,7 +130,7 @@ const RUN = `id state trigger slot skipReason task { id name } actor { id } retr
   events(last: 3) { edges { node { message } } } retries: task { runs(first: 1) { edges { node { id } } } }`;
 const EVENT = 'cursor type at message task { id } run { id } actor { id }';
 
-/** So many hours from now. */
+/** The instant that is `hours` from now. */
 function wholeMinute(hours: number): string {
   return new Date(Math.floor(Date.now() / 60_000) * 60_000 + hours * 3_600_000).toISOString();
 }
@@ -282,7 +282,7 @@ async function readNetwork(): Promise<void> {
     some: records(first: 3, filter: { name: "host1", type: A }) { edges { node { id } } } } }`);
 }
 
-/** Adds, changes and removes one of each. */
+/** Adds, changes and removes one of each type. */
 async function change(): Promise<void> {
   const { addUser } = await query<{ addUser: { user: { id: string } } }>(
     'mutation { addUser(input: { name: "Somebody", role: OPERATOR, idempotencyKey: "a" }) { user { id } } }',
@@ -326,7 +326,7 @@ async function beginRun(task: string): Promise<HeldAttempt> {
   return held.next();
 }
 
-/** Waits until the newest run of a task is so, and gives its id. */
+/** Waits until the newest run of a task has the state, and returns its id. */
 async function untilNewest(task: string, state: string): Promise<string> {
   return vi.waitFor(
     async () => {
@@ -353,7 +353,7 @@ async function addTask(className: string, more = ''): Promise<string> {
   return payload.task.id;
 }
 
-/** Lives of tasks: runs of every end, one that waits for another, a backfill. */
+/** Lives of tasks: runs with every outcome, one that waits for another, a backfill. */
 async function runTasks(): Promise<void> {
   const task = await addTask(held.taskClass.name, 'repeatItems: [{ hour: 3 }], policy: { overlap: QUEUE },');
   await query(`mutation { updateTask(input: { task: { id: "${task}" }, repeatItems: [{ hour: 4 }] }) { task { id } }
@@ -371,7 +371,7 @@ async function runTasks(): Promise<void> {
   const retry = await untilNewest(task, 'RUNNING');
   await query(`mutation { cancelRun(input: { run: "${retry}" }) { run { id } } }`);
   await untilNewest(task, 'CANCELLED');
-  // Whose slots of yesterday were missed.
+  // A task whose slots of yesterday were missed.
   const missed = await addTask(HOLDING, 'repeatItems: [{ hour: null, minute: 0 }],');
   await rows(
     database.orm.em,
@@ -386,7 +386,7 @@ async function runTasks(): Promise<void> {
     const other = await addTask(className);
     await query(`mutation { executeTask(input: { task: { id: "${other}" }, waitSeconds: 20 }) { run { state } } }`);
   }
-  // Refused where the installation is not held.
+  // Refused because the installation is not held.
   await app.post(note('mutation { resumeInstallation(input: {}) { installation { heldSince } } }'));
 }
 
@@ -411,7 +411,7 @@ async function fireTasks(): Promise<void> {
 async function scrapeMetrics(): Promise<void> {
   await scrape(app.address, app.authorization);
   await query('mutation { executeTask(input: { task: { legacyId: 83 }, waitSeconds: 20 }) { run { state } } }');
-  // The look at the slots goes on beside the scrape that asks for it.
+  // The count of the slots continues after the scrape that started it.
   const unaccounted = async () => (await scrape(app.address, app.authorization)).value('slotkeeper_unaccounted_slots');
   await expect.poll(unaccounted).toBeDefined();
 }
@@ -458,14 +458,14 @@ async function subscribe(): Promise<void> {
   for (const [source, variables] of asked)
     streams.push(await overWebSocketStream(app, { query: note(source), variables }));
   await query('mutation { executeTask(input: { task: { legacyId: 78 }, waitSeconds: 20 }) { run { state } } }');
-  // Nothing more comes of the run that ended long ago.
+  // The run ended long ago, so no more of its events follow.
   await vi.waitFor(() => expect(streams.filter(({ received }) => received.length > 0)).toHaveLength(asked.length - 1), {
     timeout: 20_000,
   });
   for (const stream of streams) await stream.close();
 }
 
-/** Each statement once, with what it reads whole that is not permitted. */
+/** Each statement once, with the tables that it reads whole without permission. */
 function violations(plans: readonly Plan[]): string[] {
   const found = new Set<string>();
   for (const plan of plans) {
@@ -500,7 +500,7 @@ describe(`with ${TASKS} tasks`, () => {
     expect(violations(watch.plans)).toEqual([]);
   });
 
-  test('nothing is permitted that is not read', () => {
+  test('no permission is unused', () => {
     expect(PERMITTED.filter((each) => !usedPermits.has(each))).toEqual([]);
   });
 

@@ -18,7 +18,7 @@ const nextId = async () => {
   return Number(row?.id);
 };
 
-test('ids that are kept free at once stay free, and none is given out twice', async () => {
+test('ids that are reserved concurrently stay free, and none is given out twice', async () => {
   const drawn: number[] = [];
   for (let round = 0; round < 30; round += 1) {
     const from = await nextId();
@@ -34,7 +34,7 @@ test('ids that are kept free at once stay free, and none is given out twice', as
   expect(new Set(drawn).size).toBe(drawn.length);
 });
 
-test('a sequence is not moved back, and does not pass what it is moved to', async () => {
+test('a sequence is not moved back, and not past its target', async () => {
   const last = await nextId();
   await moveSequence(database.orm.em.fork(), 'task', last - 1);
   await moveSequence(database.orm.em.fork(), 'task', 0);

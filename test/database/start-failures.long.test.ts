@@ -1,4 +1,5 @@
-// What `npm start` says when it cannot start: one sentence that an operator can act on, and a failure's exit code.
+// What `npm start` prints if it cannot start: one sentence that an operator can act on, with the exit code of a
+// failure.
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -32,7 +33,7 @@ afterAll(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-/** The one thing that a start which must fail says. */
+/** The only line that a failing start prints. */
 async function failure(settings: Record<string, string>): Promise<string> {
   const npm = new NpmStart({ DATA_DIR: join(root, 'data'), MASTER_KEY: MASTER_KEY.toString('hex'), ...settings });
   started.push(npm);
@@ -57,7 +58,7 @@ test('a port that is taken is named, whichever database is used', async () => {
   try {
     await once(holder, 'listening');
     const PORT = String((holder.address() as AddressInfo).port);
-    const sentence = `Another process listens on 127.0.0.1:${PORT} already: stop it, or set PORT to another port.`;
+    const sentence = `Another process is listening on 127.0.0.1:${PORT}: stop it, or set PORT to another port.`;
     const failures = [failure({ PORT }), failure({ PORT, DATABASE_URL: database.url })];
     expect(await Promise.all(failures)).toEqual([sentence, sentence]);
   } finally {
@@ -80,8 +81,8 @@ test('a database that cannot be used is named, with what is wrong', async () => 
     ]);
     const server = `127.0.0.1:${new URL(database.url).port}`;
     expect(refused).toBe('No PostgreSQL answers at 127.0.0.1:1: the connection was refused.');
-    expect(wrongPassword).toBe(`PostgreSQL at ${server} refuses the user "${role}" or their password.`);
-    expect(noRole).toBe(`PostgreSQL at ${server} refuses the user "nobody" or their password.`);
+    expect(wrongPassword).toBe(`PostgreSQL at ${server} rejected the user "${role}" or the password.`);
+    expect(noRole).toBe(`PostgreSQL at ${server} rejected the user "nobody" or the password.`);
     expect(noDatabase).toBe(`PostgreSQL at ${server} has no database "missing".`);
     expect(noHost).toBe('The database host database.invalid cannot be found.');
   } finally {
@@ -90,7 +91,7 @@ test('a database that cannot be used is named, with what is wrong', async () => 
   }
 });
 
-test('a role that may not make the tables is told so, and what to do helps', async () => {
+test('a role that may not create the tables is reported, and the advice helps', async () => {
   const role = `r${Date.now()}`;
   const empty = await testDatabase(EMPTY);
   const admin = new pg.Client(inject('serverUrl'));
@@ -101,10 +102,10 @@ test('a role that may not make the tables is told so, and what to do helps', asy
     const name = new URL(url).pathname.slice(1);
     expect(await failure({ DATABASE_URL: url })).toMatch(
       new RegExp(
-        `^The user "${role}" may not make the tables \\(.*denied.*\\): make them the owner of the database "${name}"`,
+        `^The user "${role}" may not create the tables \\(.*denied.*\\): make this user the owner of the database "${name}"`,
       ),
     );
-    // The advice is right.
+    // Following the advice.
     await admin.query(`alter database ${name} owner to ${role}`);
     const npm = new NpmStart({ DATABASE_URL: url, MASTER_KEY: MASTER_KEY.toString('hex') });
     started.push(npm);
@@ -118,7 +119,7 @@ test('a role that may not make the tables is told so, and what to do helps', asy
   }
 });
 
-test('a database that a newer version made is left alone', async () => {
+test('a database of a newer version is left alone', async () => {
   const newer = await testDatabase();
   try {
     await newer.orm.em
@@ -134,7 +135,7 @@ test('a database that a newer version made is left alone', async () => {
   }
 });
 
-test('settings that are at fault are all named at once, without their values', async () => {
+test('invalid settings are all named at once, without their values', async () => {
   const sentence = await failure({
     PORT: '65536',
     TIME_ZONE: 'Europe/Nowhere',
@@ -158,18 +159,18 @@ test('settings that are at fault are all named at once, without their values', a
   }
 });
 
-test('what is no URL of a database is told what one looks like', async () => {
+test('an invalid URL of a database is refused with an example', async () => {
   const [word, broken, lonely] = await Promise.all([
     failure({ DATABASE_URL: 'nonsense' }),
     failure({ DATABASE_URL: `postgresql://user:${PASSWORD}@[half/name` }),
     failure({ ADMIN_API_KEY: 'alone' }),
   ]);
-  expect(word).toContain('DATABASE_URL is no postgresql:// URL');
-  expect(broken).toContain('DATABASE_URL is no URL such as postgresql://user:password@host/name');
-  expect(lonely).toContain('ADMIN_API_KEY and ADMIN_API_SECRET go together');
+  expect(word).toContain('DATABASE_URL must be a postgresql:// URL');
+  expect(broken).toContain('DATABASE_URL must be a URL such as postgresql://user:password@host/name');
+  expect(lonely).toContain('ADMIN_API_KEY and ADMIN_API_SECRET must be set together');
 });
 
-test('a master key that opens none of the secrets is told so', async () => {
+test('a master key that decrypts none of the secrets is reported', async () => {
   const first = new NpmStart({ DATABASE_URL: database.url, MASTER_KEY: MASTER_KEY.toString('hex') });
   started.push(first);
   await first.listening();
@@ -180,7 +181,7 @@ test('a master key that opens none of the secrets is told so', async () => {
   );
 });
 
-test('a data folder that cannot be used is named, also where only the master key is kept there', async () => {
+test('a data folder that cannot be used is named, even if only the master key is kept there', async () => {
   await writeFile(join(root, 'file'), '');
   const DATA_DIR = join(root, 'file', 'data');
   const [embedded, own] = await Promise.all([

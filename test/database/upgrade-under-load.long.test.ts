@@ -1,4 +1,4 @@
-// A newer version starts and migrates while processes of this one are up and busy.
+// A newer version starts and migrates while processes of this one are busy.
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { addRecorders, checkAccounts, waitUntilQuiet } from '../support/accounts.ts';
@@ -11,7 +11,7 @@ import { type AppProcess, type BegunProcess, beginProcess, startProcess } from '
 import { rows } from '../support/races.ts';
 
 const WAITS =
-  /The migration waits, since other transactions are in the way \(the oldest one: \W+a visitor\W+process \d+/g;
+  /The migration waits because other transactions hold the locks \(the oldest one: \W+a visitor\W+process \d+/g;
 
 let database: TestDatabase;
 let newer: NewerVersion;
@@ -36,7 +36,7 @@ const firstRow = async <Row>(text: string, values: unknown[] = []) =>
 const newerMigrations = () =>
   firstRow<{ n: number }>('select count(*)::int as n from mikro_orm_migrations where name = ?', [NEWEST_MIGRATION]);
 
-/** Every-minute tasks have run a slot that came after `at`. */
+/** How many every-minute tasks have run a slot after `at`. */
 const hasRunSlotsSince = async (at: Date) =>
   (
     await firstRow<{ n: number }>(
@@ -45,7 +45,7 @@ const hasRunSlotsSince = async (at: Date) =>
     )
   )?.n;
 
-test('a newer version that has to wait for a lock holds up neither calls nor slots of the processes that are up', async () => {
+test('a newer version that must wait for a lock delays neither calls nor slots of the running processes', async () => {
   const members = [new Member('all', database.url), new Member('all', database.url)];
   const followers: Follower[] = [];
   let starting: BegunProcess | undefined;
@@ -66,7 +66,7 @@ test('a newer version that has to wait for a lock holds up neither calls nor slo
     starting = beginProcess(database.url, { LOG_LEVEL: 'warn', LEASE_SECONDS: '10' }, newer.program);
     await expect.poll(starting.output, { timeout: 90_000 }).toMatch(WAITS);
     const waitsSince = new Date();
-    // Long enough for many tries, in the middle of which all tasks are due.
+    // Long enough for many attempts, during which all tasks become due.
     await expect.poll(() => hasRunSlotsSince(waitsSince), { timeout: 90_000, interval: 500 }).toBe(10);
     for (const gateway of gateways) {
       for (const kind of ['read', 'addTask', 'executeTask'] as const) {

@@ -1,4 +1,4 @@
-// An installation of each released version, as its dump has it, brought to this one.
+// Upgrades the dump of an installation of each released version to this one.
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { migrate } from '../../src/database/migrate.ts';
@@ -11,8 +11,8 @@ import { overWebSocketStream } from '../support/streams.ts';
 import { type Dump, dumpedVersions, readDump, restoreDump } from '../upgrades/dump.ts';
 
 /**
- * An answer without what has changed rightly: cursors of the log say only where they are (since 0.1.0 they also say which
- * event is there), and zone files do not say which serial they would be given today.
+ * An answer without what has changed on purpose: a cursor of the log is reduced to its position (since 0.1.0 it also
+ * names the event there), and zone files are without today's serial.
  */
 function comparable(answer: unknown): unknown {
   return JSON.parse(JSON.stringify(answer), (key, value) => {
@@ -51,12 +51,12 @@ describe.each(await dumpedVersions())('an installation of version %s', (version)
   });
 
   const start = async (role: 'gateway' | 'all') => {
-    // Nothing is too old to be asked for, however old the dump is by now.
+    // No retention, so that nothing is too old, whatever the dump's age.
     app = await startTestApp(database.url, { settings: { ROLE: role, RETENTION_DAYS: 0 } });
     return app;
   };
-  /** Runs that somebody should be busy with. */
-  const UNDER_WAY = `
+  /** Runs that a runner should be working on. */
+  const UNFINISHED = `
     select id, state from run
     where state in ('QUEUED', 'RUNNING') and (next_attempt_at is null or next_attempt_at <= now())`;
 
@@ -82,10 +82,10 @@ describe.each(await dumpedVersions())('an installation of version %s', (version)
     expect(dump.answers.length).toBeGreaterThan(20);
   });
 
-  test('goes on: with the log, with what is due, with what was under way, and accounts for every slot', async () => {
+  test('continues the log, due tasks and running runs, and accounts for every slot', async () => {
     const { em } = database.orm;
-    expect(await rows(em, UNDER_WAY)).not.toEqual([]);
-    // A day goes by.
+    expect(await rows(em, UNFINISHED)).not.toEqual([]);
+    // A day passes.
     await rows(em, `update task set next_run_at = next_run_at - interval '1 day' where name = 'Daily'`);
     const server = await start('all');
     const stream = await overWebSocketStream(server, {
@@ -100,7 +100,7 @@ describe.each(await dumpedVersions())('an installation of version %s', (version)
     } finally {
       await stream.close();
     }
-    await expect.poll(() => rows(em, UNDER_WAY), { timeout: 60_000, interval: 500 }).toEqual([]);
+    await expect.poll(() => rows(em, UNFINISHED), { timeout: 60_000, interval: 500 }).toEqual([]);
     expect(await findBroken(em)).toEqual([]);
     const { from, to } = dump.period;
     expect(await readCoverage(em, new Date(from), new Date(to), null)).toMatchObject({ unaccounted: 0, missing: [] });

@@ -1,5 +1,5 @@
-// The files in deploy/ against what they speak of. No container is started: what a typing error or a change elsewhere would
-// break is found here, before it is found on a server.
+// Checks the files in deploy/ against the sources that they refer to. No container is started: a typing error or a
+// change elsewhere that breaks them is found here, before it reaches a server.
 import { globSync } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -11,7 +11,7 @@ import { schema } from '../../src/schema/index.ts';
 import { readSettings, SETTING_NAMES } from '../../src/settings.ts';
 import { PROJECT } from '../support/npm-start.ts';
 
-/** Seconds that a process may need after GRACE_SECONDS to hand back what has not ended, and to close. */
+/** Seconds after GRACE_SECONDS in which a process hands back its unfinished runs and closes. */
 const HAND_BACK_SECONDS = 30;
 
 const read = (path: string) => readFile(join(PROJECT, path), 'utf8');
@@ -21,7 +21,7 @@ async function documentsOf(path: string): Promise<Document[]> {
   return parseAllDocuments(await read(path), { merge: true }) as Document[];
 }
 
-/** The one document of the file, as the caller knows it to look. */
+/** The only document of the file, with the type that the caller expects. */
 async function readYaml<Content>(path: string): Promise<Content> {
   const [document] = await documentsOf(path);
   return document?.toJS() as Content;
@@ -88,7 +88,7 @@ const packageFile = JSON.parse(await read('package.json')) as {
 const yamlFiles = filesOf('deploy/**/*.yaml');
 
 describe('all files', () => {
-  test.each(yamlFiles)('%s is YAML without a fault', async (path) => {
+  test.each(yamlFiles)('%s is valid YAML', async (path) => {
     const documents = await documentsOf(path);
     expect(documents.length).toBeGreaterThan(0);
     expect(documents.flatMap(({ errors, warnings }) => [...errors, ...warnings])).toEqual([]);
@@ -103,7 +103,7 @@ describe('all files', () => {
     expect(new Set(spoken)).toEqual(new Set([`slotkeeper:${packageFile.version}`]));
   });
 
-  test('images of others have a tag that says exactly which', () => {
+  test('images of others have an exact tag', () => {
     const bases = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, image]) => image);
     const images = [...bases, ...services.map(([, { image }]) => image)];
     expect(images.length).toBeGreaterThan(6);
@@ -119,10 +119,10 @@ describe('all files', () => {
 });
 
 describe('the image', () => {
-  /** What `COPY` takes from the folder, not from another stage. */
+  /** The paths that `COPY` takes from the folder, not from another stage. */
   const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, sources]) => sources?.split(' '));
 
-  test('what it copies is there, and is let in', async () => {
+  test('what it copies exists and is not ignored', async () => {
     expect(copied.length).toBeGreaterThan(4);
     await Promise.all(copied.map((path) => access(join(PROJECT, path ?? ''))));
     const letIn = [...(await read('.dockerignore')).matchAll(/^!(.+)$/gm)].map(([, path]) => path);
@@ -141,7 +141,7 @@ describe('the image', () => {
     expect(version?.split('.')[0]).toBe((await read('.nvmrc')).trim());
   });
 
-  test('the server imports nothing that is left out, and nothing that is no dependency', async () => {
+  test('the server imports no file that is left out, and no package that is not a dependency', async () => {
     const left = [...dockerfile.matchAll(/^ +dependencies\.(\S+)/gm)].map(([, name]) => name);
     expect(left.length).toBeGreaterThan(3);
     expect(Object.keys(packageFile.dependencies)).toEqual(expect.arrayContaining(left));
@@ -179,7 +179,7 @@ interface Import {
   name: string;
 }
 
-/** What the modules import at run time, but for what is Node's own. */
+/** What the modules import at run time, except Node's own modules. */
 async function importsOf(isMeant: (path: string) => boolean): Promise<Import[]> {
   const paths = filesOf('src/**/*.{ts,tsx}').filter(isMeant);
   const lists = await Promise.all(
@@ -206,7 +206,7 @@ describe('compose', () => {
     expect(services.filter(([, { ports }]) => ports !== undefined).map(([name]) => name)).toEqual(['proxy']);
   });
 
-  test.each(services)('%s has no rights that it does not need, and comes back', (_name, service) => {
+  test.each(services)('%s has no rights that it does not need, and is restarted', (_name, service) => {
     expect(service).toMatchObject({
       read_only: true,
       cap_drop: ['ALL'],
@@ -230,7 +230,7 @@ describe('compose', () => {
     expect(caddyfile).toContain(`reverse_proxy ${gateways.join(' ')} {`);
   });
 
-  test('.env.example has each variable that is to be given, and no other', async () => {
+  test('.env.example has each required variable, and no other', async () => {
     const asked = [...(await read('deploy/compose.yaml')).matchAll(/\$\{(\w+)/g)].map(([, name]) => name);
     const listed = [...(await read('deploy/.env.example')).matchAll(/^(\w+)=/gm)].map(([, name]) => name);
     expect(new Set(listed)).toEqual(new Set(asked));
@@ -284,7 +284,7 @@ describe('Kubernetes', () => {
   );
 });
 
-test('a runner in Kubernetes reaches no address at which clouds tell credentials', async () => {
+test('a runner in Kubernetes cannot reach the metadata addresses of clouds', async () => {
   const policies = await documentsOf('deploy/kubernetes/network-policy.yaml');
   const runner = policies.map((each) => each.toJS()).find(({ metadata }) => metadata.name === 'slotkeeper-runner');
   const excepted = runner.spec.egress.flatMap(({ to }: { to: { ipBlock: { except: string[] } }[] }) =>
@@ -302,7 +302,7 @@ test('a runner in Kubernetes reaches no address at which clouds tell credentials
 });
 
 describe('settings', () => {
-  test('each that a process of ours is given is one', async () => {
+  test('each variable that a process of ours gets is a setting', async () => {
     const given = [
       ...ours.flatMap(([, { environment }]) => Object.keys(environment ?? {})),
       ...deployments.flatMap(({ spec }) => (spec.template.spec.containers[0].env ?? []).map(({ name }) => name)),
@@ -325,9 +325,9 @@ test('systemd does not start before the secret of the first admin is filled in, 
   expect(given).toContainEqual(['ADMIN_API_SECRET', '']);
   for (const [name, value] of given) vi.stubEnv(name, value);
   onTestFinished(() => void vi.unstubAllEnvs());
-  expect(() => readSettings()).toThrow('ADMIN_API_KEY and ADMIN_API_SECRET go together');
+  expect(() => readSettings()).toThrow('ADMIN_API_KEY and ADMIN_API_SECRET must be set together');
   vi.stubEnv('ADMIN_API_SECRET', 'filled in');
-  expect(() => readSettings()).toThrow('ADMIN_API_SECRET holds a blank');
+  expect(() => readSettings()).toThrow('ADMIN_API_SECRET must not contain blanks');
   vi.stubEnv('ADMIN_API_SECRET', 'filled-in');
   expect(readSettings()).toMatchObject({ ADMIN_API_KEY: 'admin', ADMIN_API_SECRET: 'filled-in' });
 });

@@ -30,7 +30,7 @@ function start(file: string): string {
     readSettings();
   } catch (error) {
     expect(error).toBeInstanceOf(OperatorError);
-    expect(String(error)).toContain('PORT is no whole number');
+    expect(String(error)).toContain('PORT must be a whole number');
     return String(error);
   }
   throw new Error('nothing was refused');
@@ -64,7 +64,7 @@ test('every fault is told at once, with its place and without its value', async 
 
 test('two servers cannot have one directory', async () => {
   const text = await startWith(JSON.stringify({ ns1: good, ns2: { ...good, directory: '/srv/../srv/zones' } }));
-  expect(text).toContain('ns2.directory is that of ns1 too');
+  expect(text).toContain('ns2.directory must not be the directory of ns1 too');
 });
 
 test('a file that is not there or no JSON is a fault', async () => {

@@ -1,4 +1,4 @@
-// GraphiQL as its users have it: in a real browser.
+// GraphiQL in a real browser.
 import { expect, onTestFinished, test } from 'vitest';
 import { ADMIN, startTestApp } from '../support/app.ts';
 import { hasBrowser } from '../support/browser.ts';
@@ -7,7 +7,7 @@ import { testDatabase } from '../support/database.ts';
 
 if (!hasBrowser) process.stdout.write('no chromium: the test of GraphiQL is skipped\n');
 
-test.skipIf(!hasBrowser)('answers a query with the key of its header, and asks nobody but this server', async () => {
+test.skipIf(!hasBrowser)('GraphiQL answers a query with the key of its header, from this server alone', async () => {
   const database = await testDatabase();
   onTestFinished(() => database.close());
   const app = await startTestApp(database.url, { settings: { GRAPHIQL: 'on' } });
@@ -31,7 +31,8 @@ test.skipIf(!hasBrowser)('answers a query with the key of its header, and asks n
   await page.locator('.result-window').getByText('"admin"').first().waitFor();
 
   expect([...hosts]).toEqual([app.address]);
-  // The schema is asked for before there is a key. What a policy refuses would be told as well.
+  // GraphiQL asks for the schema before it has a key. Violations of the Content-Security-Policy would be listed as
+  // well.
   expect(faults.filter((fault) => !fault.includes('401'))).toEqual([]);
   const kept = await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }));
   expect(kept).not.toContain(ADMIN.secret);

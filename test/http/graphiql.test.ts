@@ -1,4 +1,4 @@
-// GraphiQL, which is served only where GRAPHIQL says so, and what may be on its page.
+// GraphiQL is served only if GRAPHIQL is on, and its page has a policy of its own.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { type TestDatabase, testDatabase } from '../support/database.ts';
@@ -25,15 +25,15 @@ afterAll(async () => {
 const get = (app: TestApp, path: string, headers: Record<string, string> = {}) =>
   fetch(`${app.address}${path}`, { headers });
 
-describe('where it is off', () => {
-  test('its address is that of the API alone', async () => {
+describe('if GraphiQL is off', () => {
+  test('its URL is only that of the API', async () => {
     const reply = await get(off, '/graphql', { accept: HTML });
     expect(reply.status).toBe(401);
     expect(reply.headers.get('content-type')).toContain('application/json');
   });
 });
 
-describe('where it is on', () => {
+describe('if GraphiQL is on', () => {
   test('the page and its files come from this server, without credentials, under a policy of their own', async () => {
     const page = await get(on, '/graphql', { accept: HTML });
     expect(page.status).toBe(200);
@@ -54,7 +54,7 @@ describe('where it is on', () => {
     }
   });
 
-  test('no other page has its policy, and programs that ask for data get data, with credentials alone', async () => {
+  test('no other page has its policy, and programs get data, but only with credentials', async () => {
     const policies = await Promise.all(
       ['/', '/healthz', '/nonsense'].map(async (path) => (await get(on, path)).headers.get('content-security-policy')),
     );

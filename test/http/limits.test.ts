@@ -1,4 +1,4 @@
-// What one caller may ask for, hold open and send.
+// The limits of one caller: what it may ask for, hold open and send.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { overSse, overWebSocket, startTestApp, type TestApp } from '../support/app.ts';
 import { type TestDatabase, testDatabase } from '../support/database.ts';
@@ -23,7 +23,7 @@ const ask = (query: string) => post(JSON.stringify({ query }));
 const nested = (levels: number) =>
   `{ tasks { edges { node { owner { ${'tasks { edges { node { owner { '.repeat(levels)}id${' } } } }'.repeat(levels)} } } } } }`;
 const aliases = (count: number) => `{ ${Array.from({ length: count }, (_, n) => `a${n}: viewer { id }`).join(' ')} }`;
-/** Each of them is compared with each by the rules of validation. */
+/** Validation compares each of them with each. */
 const alike = (count: number) => `{ ${'viewer { id } '.repeat(count)} }`;
 const spreads = (count: number) =>
   `{ ${'...F '.repeat(count)} } fragment F on Query { ${'viewer { id } '.repeat(50)} }`;
@@ -33,7 +33,7 @@ const bomb = (levels: number) =>
 
 const fragmentNames = (count: number) => Array.from({ length: count }, (_, n) => `F${n}`);
 
-describe('an operation that asks for more than it may', () => {
+describe('an operation over its limits', () => {
   const KINDS: Record<string, string> = {
     deep: `{ node(id: "VGFzazox") { ... on Task { ${'runs { edges { node { task { '.repeat(6)}id${' } } } }'.repeat(6)} } } }`,
     'of nested values': `{ node(id: ${'['.repeat(2_000)}${']'.repeat(2_000)}) { id } }`,
@@ -58,7 +58,7 @@ describe('an operation that asks for more than it may', () => {
   test.each(Object.entries(KINDS))('is refused at once: %s', async (_kind, query) => {
     const times: number[] = [];
     for (let n = 0; n < 5; n += 1) {
-      // Of this thread, which is the server's and the client's, whatever else the machine does.
+      // The CPU time of this thread, which runs server and client, so that other load does not count.
       const before = process.threadCpuUsage();
       const { text } = await ask(`${query}\n# ${n}`);
       const { user, system } = process.threadCpuUsage(before);
@@ -70,20 +70,20 @@ describe('an operation that asks for more than it may', () => {
     expect(Math.min(...times)).toBeLessThan(50);
   });
 
-  test('gets the same over a WebSocket', async () => {
+  test('is refused over a WebSocket, too', async () => {
     for (const query of [aliases(600), aliases(20_000)]) {
       const { errors } = await overSocket(app.address, { query }, app.authorization);
       expect(errors).toMatchObject([{ extensions: { code: 'TOO_COMPLEX' } }]);
     }
   });
 
-  test('in a batch is refused as a batch', async () => {
+  test('is refused in a batch, since batches are', async () => {
     const { status, text } = await post(JSON.stringify(Array(100).fill({ query: '{ viewer { id } }' })));
     expect(status).toBe(400);
     expect(JSON.parse(text)).toMatchObject({ errors: [{ message: expect.stringContaining('Batch') }] });
   });
 
-  test('in a body that is too large is refused by its length', async () => {
+  test('is refused in a body that is too large, by its length', async () => {
     const { status } = await post(
       JSON.stringify({ query: '{ viewer { id } }', variables: { x: 'x'.repeat(11_000_000) } }),
     );
@@ -91,13 +91,13 @@ describe('an operation that asks for more than it may', () => {
   });
 });
 
-test('a key opens as many streams as it may, over all transports, and another when one is closed', async () => {
-  // A socket and its subscription are one each.
+test('a key opens streams up to its limit, over all transports, and another one when one is closed', async () => {
+  // A socket and its subscription count as one each.
   const first = await overWebSocket(app);
   const second = await overSse(app);
   const third = await overSse(app);
-  const tooMany = { code: 4429, reason: expect.stringContaining('as many as it may') };
-  // What the server sees of a subscription may be a moment later.
+  const tooMany = { code: 4429, reason: 'a key may have at most 4 subscriptions and WebSockets open; close some' };
+  // The server may count a subscription a moment later.
   await expect
     .poll(() =>
       overWebSocket(app).then(
@@ -128,11 +128,11 @@ test('a key opens as many streams as it may, over all transports, and another wh
 describe('introspection', () => {
   const QUERY = '{ __schema { types { name } } viewer { __typename } }';
 
-  test('is answered unless told otherwise', async () => {
+  test('is answered by default', async () => {
     expect(await app.query(QUERY)).toMatchObject({ __schema: { types: expect.any(Array) } });
   });
 
-  test('is refused where it is off, also when it is sent again and again; __typename is no part of it', async () => {
+  test('is refused if it is off, even when it is sent repeatedly; __typename still works', async () => {
     const closed = await startTestApp(database.url, { settings: { ROLE: 'gateway', INTROSPECTION: 'off' } });
     for (let n = 0; n < 6; n += 1) {
       const { errors = [], data } = await closed.post(QUERY);

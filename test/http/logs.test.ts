@@ -1,4 +1,4 @@
-// What ties a request, a run and their log lines together: the ids that replies tell and that lines carry.
+// The ids that tie a request, a run and their log lines together.
 import { createClient } from 'graphql-ws';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
@@ -64,18 +64,18 @@ function send(query: string, headers: Record<string, string> = {}, address = app
 }
 
 describe('the id of a request', () => {
-  test.each(['deploy-7.3_a', 'x'.repeat(64)])('is the one it came with: %s', async (id) => {
+  test.each(['deploy-7.3_a', 'x'.repeat(64)])('is the one that the client sent: %s', async (id) => {
     const reply = await send('{ viewer { name } }', { 'x-request-id': id });
     expect(reply.headers.get('x-request-id')).toBe(id);
   });
 
-  test.each(['', 'two words', 'x'.repeat(65), '{"level":60}', 'é'])('is a new one in place of: %s', async (id) => {
+  test.each(['', 'two words', 'x'.repeat(65), '{"level":60}', 'é'])('is a new one instead of: %s', async (id) => {
     const reply = await send('{ viewer { name } }', { 'x-request-id': id });
     expect(reply.headers.get('x-request-id')).toMatch(UUID);
   });
 
   test.each(['/healthz', '/readyz', '/metrics', '/graphql'])(
-    'is told by %s, also to who is not let in',
+    'is in the reply of %s, even without credentials',
     async (path) => {
       const reply = await fetch(`${app.address}${path}`, { headers: { 'x-request-id': 'mine' } });
       expect(reply.headers.get('x-request-id')).toBe('mine');
@@ -92,14 +92,14 @@ describe('the id of a request', () => {
   });
 });
 
-describe('an error that is not meant to be seen', () => {
+describe('a masked error', () => {
   beforeAll(() => database.orm.em.getConnection().execute('alter table repeat_item rename to repeat_item_gone'));
   afterAll(() => database.orm.em.getConnection().execute('alter table repeat_item_gone rename to repeat_item'));
 
   const masked = (requestId: string) => [{ extensions: { code: 'INTERNAL_SERVER_ERROR', requestId } }];
 
-  // The fourth time and later, compiled code answers first.
-  test('tells the id under which the log says what it was, and nothing more', async () => {
+  // From the fourth time on, compiled code answers first.
+  test('has the request id of its log line, and no details', async () => {
     for (const id of ['one', 'two', 'three', 'four', 'five']) {
       const reply = await send(BROKEN, { 'x-request-id': id });
       const text = await reply.text();
@@ -110,13 +110,13 @@ describe('an error that is not meant to be seen', () => {
     expect(written.join('')).toContain('repeat_item');
   });
 
-  test('does so over Server-Sent Events', async () => {
+  test('has it over Server-Sent Events', async () => {
     const reply = await send(BROKEN, { accept: 'text/event-stream', 'x-request-id': 'sse-1' });
     expect(await reply.text()).toContain('"requestId":"sse-1"');
     expect(failures()).toMatchObject([{ requestId: 'sse-1' }]);
   });
 
-  test('does so over a WebSocket, by the id of its connection', async () => {
+  test('has the id of the upgrade request over a WebSocket', async () => {
     class Socket extends WebSocket {
       constructor(address: string, protocols: string) {
         super(address, protocols, { headers: { 'x-request-id': 'ws-1' } });
@@ -133,17 +133,17 @@ describe('an error that is not meant to be seen', () => {
     expect(failures()).toMatchObject([{ requestId: 'ws-1' }]);
   });
 
-  test('is logged with the id of an old call, whose reply is what it was', async () => {
+  test('is logged with the id of an old call, whose reply has no id', async () => {
     const reply = await fetch(`${app.address}/api/v1/api.php?target=scheduler&action=getTasks`, {
       headers: { authorization: app.authorization, 'x-request-id': 'old-2' },
     });
-    expect(await reply.json()).toEqual({ success: 0, message: 'Something went wrong on our side; the log says what.' });
+    expect(await reply.json()).toEqual({ success: 0, message: 'Internal server error; see the server log.' });
     expect(failures().length).toBeGreaterThan(0);
     for (const { requestId } of failures()) expect(requestId).toBe('old-2');
   });
 });
 
-test('an error that is meant to be seen has no id of its request', async () => {
+test('an error that is not masked has no request id', async () => {
   const { errors } = await app.post('{ task(by: { legacyId: 0 }) { id } nonsense }');
   expect(errors?.length).toBeGreaterThan(0);
   for (const { extensions } of errors ?? []) expect(Object.keys(extensions)).not.toContain('requestId');

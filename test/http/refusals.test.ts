@@ -1,4 +1,4 @@
-// Who guesses is kept out for a while, and nobody else is.
+// Callers that guess credentials are throttled, and no others.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Vault } from '../../src/credentials/vault.ts';
 import { ADMIN, basic, MASTER_KEY, startTestApp, type TestApp } from '../support/app.ts';
@@ -26,7 +26,7 @@ afterAll(async () => {
   await database?.close();
 });
 
-/** Behind a proxy on this machine, which says from where a call comes. */
+/** Behind a proxy on this machine, which forwards the client's address. */
 beforeEach(async () => {
   app = await startTestApp(database.url, { settings: { ROLE: 'gateway', TRUST_PROXY: ['loopback'] } });
   return () => app.stop();
@@ -47,8 +47,8 @@ async function guess(times: number, address: string, key = 'guessed'): Promise<A
 
 const statuses = (answers: readonly Answer[]) => answers.map(({ status }) => status);
 
-describe('an address that has sent too many wrong credentials', () => {
-  test('is answered 429 with the seconds to wait, whatever it sends then', async () => {
+describe('an address that sent too many wrong credentials', () => {
+  test('gets 429 with the seconds to wait, whatever it sends', async () => {
     expect(new Set(statuses(await guess(A_MINUTE, '203.0.113.1')))).toEqual(new Set([401]));
     const { status, headers, text } = await ask(from('203.0.113.1', ADMIN));
     expect(status).toBe(429);
@@ -68,7 +68,7 @@ describe('an address that has sent too many wrong credentials', () => {
     expect([metrics.status, metrics.headers.get('retry-after')]).toEqual([429, expect.stringMatching(/^\d+$/)]);
   });
 
-  test('gets the old 401 from the old API, with the seconds to wait, but for what is signed rightly', async () => {
+  test('gets the old 401 from the old API, with the seconds to wait, unless its signature is valid', async () => {
     await guess(A_MINUTE, '203.0.113.1', ADMIN.key);
     const headers = { 'x-forwarded-for': '203.0.113.1' };
     const call = (secret: string) =>
@@ -80,9 +80,9 @@ describe('an address that has sent too many wrong credentials', () => {
     expect((await call(ADMIN.secret)).reply).toMatchObject({ success: 1 });
   });
 
-  test('counts its wrong old calls and sockets as well', async () => {
+  test('is counted for old calls and sockets as well', async () => {
     const wrong = { key: 'guessed', secret: 'wrong' };
-    // Straight from this machine, whom the server takes for a proxy that names nobody.
+    // Directly from this machine, which the server takes for a proxy that forwards no address.
     for (let n = 0; n < A_MINUTE / 2; n += 1) {
       await overLegacy(app.address, signedCall('getTasks', wrong));
       await overSocket(app.address, { query: '{ viewer { name } }' }, basic(wrong.key, wrong.secret)).catch(() => null);
@@ -93,19 +93,19 @@ describe('an address that has sent too many wrong credentials', () => {
     ).rejects.toMatchObject({ code: 4403 });
   });
 
-  test('keeps nobody out who calls from elsewhere', async () => {
+  test('does not affect other addresses', async () => {
     await guess(A_MINUTE + 5, '203.0.113.1');
     expect((await ask(from('203.0.113.2', ADMIN))).status).toBe(200);
     expect((await ask(from('2001:db8::1', ADMIN))).status).toBe(200);
   });
 
-  test('is for IPv6 the network that a customer has', async () => {
+  test('is the /64 network for IPv6', async () => {
     await guess(A_MINUTE, '2001:db8:1:1::1');
     expect((await ask(from('2001:db8:1:1::2', ADMIN))).status).toBe(429);
     expect((await ask(from('2001:db8:1:2::1', ADMIN))).status).toBe(200);
   });
 
-  test('keeps no key out that had come in from it before', async () => {
+  test('does not affect keys that were accepted from it before', async () => {
     expect((await ask(from('203.0.113.1', ADMIN))).status).toBe(200);
     await guess(A_MINUTE + 5, '203.0.113.1');
     expect((await ask(from('203.0.113.1', OTHER))).status).toBe(429);
@@ -113,31 +113,31 @@ describe('an address that has sent too many wrong credentials', () => {
   });
 });
 
-describe('a key with which too many wrong secrets came', () => {
+describe('a key that was sent with too many wrong secrets', () => {
   const guessFromEverywhere = async (key: string) => {
     for (let n = 0; n < A_MINUTE; n += 1) await guess(1, `203.0.113.${n}`, key);
   };
 
-  test('is refused from where it was never right', async () => {
+  test('is refused from addresses where it was never accepted', async () => {
     await guessFromEverywhere(ADMIN.key);
     expect((await ask(from('198.51.100.1', ADMIN))).status).toBe(429);
     expect((await ask(from('198.51.100.1', OTHER))).status).toBe(200);
   });
 
-  test('is let in where it was right before: its owner is not locked out', async () => {
+  test('is accepted where it was accepted before: its owner is not locked out', async () => {
     expect((await ask(from('198.51.100.1', ADMIN))).status).toBe(200);
     await guessFromEverywhere(ADMIN.key);
     expect((await ask(from('198.51.100.1', ADMIN))).status).toBe(200);
   });
 
-  test('is refused there too after too many wrong secrets from there', async () => {
+  test('is refused there, too, after too many wrong secrets from there', async () => {
     expect((await ask(from('198.51.100.1', ADMIN))).status).toBe(200);
     expect(new Set(statuses(await guess(A_MINUTE, '198.51.100.1', ADMIN.key)))).toEqual(new Set([401]));
     expect((await ask(from('198.51.100.1', ADMIN))).status).toBe(429);
   });
 });
 
-test('whose word is taken for the address: only that of a proxy that is named', async () => {
+test('a forwarded address counts only from a trusted proxy', async () => {
   const open = await startTestApp(database.url, { settings: { ROLE: 'gateway' } });
   const askOpen = (address: string, credentials: typeof ADMIN) =>
     postRaw(open.address, WHO, from(address, credentials));

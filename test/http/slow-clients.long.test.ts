@@ -1,4 +1,4 @@
-// Clients that send as slowly as they can, to hold what others need.
+// Clients that send as slowly as they can, to exhaust the connections of the server.
 import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -26,7 +26,7 @@ const upgrade = () =>
     'connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: c2xvdGtlZXBlciBsaXN0ZQ==\r\nsec-websocket-protocol: graphql-transport-ws\r\n\r\n',
   ).replace('POST', 'GET');
 
-/** What is sent first, and then again and again, byte by byte. */
+/** `first` is sent once, `again` repeatedly until the server disconnects, which must happen within `within` ms. */
 const KINDS: Record<string, { first: string; again: string; within: number }> = {
   'the head of a request': { first: head('x-slow: '), again: 'x', within: 20_000 },
   'the body of a request': {
@@ -38,7 +38,7 @@ const KINDS: Record<string, { first: string; again: string; within: number }> = 
   'a frame of a WebSocket': { first: upgrade(), again: '\x81\xfe', within: 10_000 },
 };
 
-/** Sends slowly until the server ends it; how long that took. */
+/** Sends slowly until the server disconnects; returns the milliseconds until then. */
 async function trickle(socket: Socket, { first, again }: { first: string; again: string }): Promise<number> {
   const begin = performance.now();
   let isOpen = true;
@@ -56,7 +56,7 @@ async function trickle(socket: Socket, { first, again }: { first: string; again:
   return performance.now() - begin;
 }
 
-test('are cut off in time, and meanwhile everybody else is served', async () => {
+test('slow clients are disconnected in time, and others are served meanwhile', async () => {
   const { hostname, port } = new URL(app.address);
   const taken = Promise.all(
     Object.values(KINDS).flatMap((kind) =>

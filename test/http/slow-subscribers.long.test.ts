@@ -1,5 +1,5 @@
-// Subscribers that read nothing for a while: the server keeps little for them, and they get everything in the end. One
-// that is gone without a word is noticed.
+// Subscribers that read nothing for a while: the server buffers little for them, and they get every event in the end. A
+// subscriber that vanished is noticed.
 import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -13,7 +13,7 @@ const EVENTS = 20_000;
 const SILENT_MS = 30_000;
 const BATCHES = 40;
 const MIB = 1_048_576;
-/** Two pings, and a little more. */
+/** A little more than two ping intervals. */
 const NOTICED_MS = 80_000;
 
 let database: TestDatabase;
@@ -34,7 +34,7 @@ const metric = (name: string) => metricOf(gateway, name);
 
 const resident = async () => (await residentMiB(gateway.child.pid)) * 1_048_576;
 
-/** With messages of four kilobytes, so that the network's own buffers cannot hold them. */
+/** Appends messages of 4 kB, too many for the buffers of the network. */
 const append = (count: number) => appendRunEvents(database.orm.em, count, { message: 'x'.repeat(4_000) });
 
 const QUERY = 'subscription { runEvents { cursor message } }';
@@ -74,7 +74,7 @@ async function slowEventSource(): Promise<SlowReader> {
     text = lines.pop() ?? '';
     for (const line of lines) {
       if (line.startsWith('id: ')) cursor = line.slice(4);
-      // An id without data only says where the stream begins.
+      // An id without data is only the cursor where the stream starts.
       if (line.startsWith('data: ')) seen.push(seqOf(cursor));
     }
   });
@@ -88,7 +88,7 @@ async function slowEventSource(): Promise<SlowReader> {
 test('subscribers that read nothing for 30 s while 20,000 events pass get all of them, from little memory', async () => {
   const readers = [await slowWebSocket(), await slowEventSource(), await slowWebSocket(), await slowEventSource()];
   await expect.poll(() => metric('slotkeeper_live_subscribers')).toBe(readers.length);
-  // One event for each, and the memory that the first of everything takes.
+  // Warms up: the first events take memory that stays allocated.
   await append(500);
   for (const { seen } of readers) await expect.poll(() => seen.length).toBe(500);
   const before = await resident();
@@ -112,20 +112,20 @@ test('subscribers that read nothing for 30 s while 20,000 events pass get all of
   process.stdout.write(
     `resident ${Math.round(before / MIB)} MiB before, at most ${Math.round(most / MIB)} MiB while they were silent\n`,
   );
-  // What passed is 80 MB for each of the four. A thousand events wait for each, and it reads a thousand at a time.
+  // 80 MB passed for each of the four. At most 1000 events are buffered for each, and it reads 1000 at a time.
   expect(most - before).toBeLessThan(200 * MIB);
-  // They have joined the live stream again.
+  // All follow the live stream again.
   await expect.poll(() => metric('slotkeeper_live_subscribers')).toBe(readers.length);
   for (const reader of readers) reader.close();
   await expect.poll(() => metric('slotkeeper_streams')).toBe(0);
 });
 
-test('a client that answers no ping any more is let go', async () => {
+test('a client that no longer answers pings is disconnected', async () => {
   const dead = await slowWebSocket();
   const alive = await slowWebSocket();
   await expect.poll(() => metric('slotkeeper_live_subscribers')).toBe(2);
   dead.silence();
-  // A WebSocket and its subscription are two.
+  // A WebSocket and its subscription count as two.
   expect(await metric('slotkeeper_streams')).toBe(4);
   await expect.poll(() => metric('slotkeeper_streams'), { timeout: NOTICED_MS, interval: 500 }).toBe(2);
   await append(1);

@@ -1,4 +1,4 @@
-// What outlives `npm start` when it, or what it started, is killed or started twice.
+// What survives if `npm start`, or a process that it started, is killed, or if it is started twice.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -19,7 +19,7 @@ test('nothing that was stored is lost when npm, the process, or all of them are 
   const pair = first.keyPair();
   await first.addTask(pair, 'before npm was killed');
   process.kill(first.pid, 'SIGKILL');
-  // Nobody told the process to stop; it sees for itself, and takes everything down with it.
+  // The process got no signal: it notices that npm has died and stops everything.
   await first.gone();
   expect(first.output).toContain('"msg":"stopped"');
 
@@ -44,7 +44,7 @@ test('nothing that was stored is lost when npm, the process, or all of them are 
   expect(await isServed(dataDir)).toBe(false);
 });
 
-test('a second Ctrl-C ends it at once, and the next start has the data', async () => {
+test('a second Ctrl-C ends it at once, and the next start finds the data', async () => {
   const dataDir = join(root(), 'impatient');
   const first = start(dataDir);
   await first.listening();
@@ -59,7 +59,7 @@ test('a second Ctrl-C ends it at once, and the next start has the data', async (
   await second.gone();
 });
 
-test('two that start at once on one fresh folder both serve, and one of them makes the tables and the key', async () => {
+test('two started at once on a new folder both serve, and one of them creates the tables and the key', async () => {
   const dataDir = join(root(), 'both');
   const both = [start(dataDir), start(dataDir)];
   const addresses = await Promise.all(both.map((npm) => npm.listening()));

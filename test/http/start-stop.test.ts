@@ -1,4 +1,4 @@
-// `npm start` as users know it: what it prints, and that nothing is left behind.
+// `npm start` as users run it: what it prints, and that it leaves no process behind.
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { HOLDING } from '../support/app.ts';

@@ -1,4 +1,4 @@
-// The server that speaks TLS itself.
+// The server with TLS of its own.
 import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -36,7 +36,7 @@ async function files(name: string, cert: string, key: string) {
   return paths;
 }
 
-test('with a certificate and its key all doors speak TLS, and none speaks without', async () => {
+test('with a certificate and its key all doors speak only TLS', async () => {
   const { cert, key } = await files('good', CERTIFICATE, KEY);
   const settings = { ROLE: 'gateway' as const, TLS_CERT: cert, TLS_KEY: key };
   const app = await startTestApp(database.url, { settings });
@@ -70,7 +70,7 @@ test('with a certificate and its key all doors speak TLS, and none speaks withou
   await app.stop();
 });
 
-describe('files that are no pair end the start in one sentence that names them', () => {
+describe('files that are not a pair end the start with one sentence that names them', () => {
   test.each([
     ['a key of another certificate', () => files('others', CERTIFICATE, RENEWED_KEY)],
     ['no certificate', () => files('none', 'nothing', KEY)],
@@ -84,7 +84,7 @@ describe('files that are no pair end the start in one sentence that names them',
   });
 });
 
-test('a renewed certificate is in use without a restart, and half of a renewal is not', async () => {
+test('a renewed certificate is loaded without a restart, but not before its key is renewed, too', async () => {
   const paths = await files('renewed', CERTIFICATE, KEY);
   const server = createServer(readTls(paths));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -110,7 +110,7 @@ test('a renewed certificate is in use without a restart, and half of a renewal i
   expect(await subject()).toBe('hooks.example');
   await writeFile(paths.cert, RENEWED_CERTIFICATE);
   await utimes(paths.cert, new Date(), new Date(Date.now() + 5_000));
-  // The certificate without its key: the former pair serves on.
+  // The certificate without its key: the previous pair stays in use.
   await vi.waitUntil(() => refused > 0);
   expect(await subject()).toBe('hooks.example');
   await writeFile(paths.key, RENEWED_KEY);

@@ -1,4 +1,4 @@
-// Traces from a request to the run that it asks for, in another process, as a collector gets them.
+// Traces as a collector gets them, from a request to its run in another process.
 import type { ServerResponse } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { createClient } from 'graphql-ws';
@@ -13,9 +13,9 @@ const HTTP_REQUEST = '\\scheduler\\Tasks\\HttpRequestTask';
 const CARELESS = '\\test\\Careless';
 const LOADED_PACKAGES = '\\test\\LoadedPackages';
 const MODULE = fileURLToPath(new URL('../support/process-tasks.ts', import.meta.url));
-/** What spans wait for at most before they are sent. */
+/** Spans must arrive within this time. */
 const SENT_WITHIN = { timeout: 30_000 };
-/** In data, headers, variables, texts of queries and the collector's own header: none of it may be in a span. */
+/** Planted in data, headers, variables, query texts and the collector's header: none may be in a span. */
 const SECRETS = [
   'p1anted-url',
   'p1anted-header',
@@ -30,7 +30,7 @@ let collector: Receiver;
 let target: Receiver;
 let gateway: AppProcess;
 let runner: AppProcess;
-/** What was asked of `/held` and is not answered yet. */
+/** The pending responses of `/held`. */
 const held: ServerResponse[] = [];
 
 const spans = () => collector.requests.flatMap(({ bytes }) => readSpans(bytes));
@@ -103,7 +103,7 @@ async function execute(variables: object, headers: Record<string, string>, query
   return data.executeTask.run;
 }
 
-test('a run is in the trace of the request that asked for it, and so is what it calls', async () => {
+test('a run is in the trace of its request, and so is the URL that it calls', async () => {
   await gateway.query('mutation ($input: SetSecretInput!) { setSecret(input: $input) { secret { name } } }', {
     input: { name: 'token', value: 'p1anted-stored', allowedHosts: [`http://127.0.0.1:${target.port}`] },
   });
@@ -157,7 +157,7 @@ test('a run is in the trace of the request that asked for it, and so is what it 
   });
 });
 
-test('attempts that fail are told as failed, each after the same request', async () => {
+test('failed attempts have failed spans, each with the same parent', async () => {
   const url = `http://127.0.0.1:${target.port}/broken`;
   const task = await addTask('Fail', HTTP_REQUEST, { url }, { policy: { retry: { attempts: 2, delaySeconds: 0 } } });
   const id = traceId('b');
@@ -175,7 +175,7 @@ test('attempts that fail are told as failed, each after the same request', async
   expect(attempts().map(({ attributes }) => attributes['slotkeeper.attempt'])).toEqual([1, 2]);
 });
 
-test('an old call is in its trace under the name of its action, and its line of the log names the trace', async () => {
+test('an old call has a span named after its action, and its log line has the trace id', async () => {
   const task = await addTask('Old', LOADED_PACKAGES, {});
   const id = traceId('c');
   const headers = { traceparent: `00-${id}-1234567890abcdef-01`, 'x-request-id': 'old-1' };
@@ -189,7 +189,7 @@ test('an old call is in its trace under the name of its action, and its line of 
   expect(JSON.parse(line ?? '{}')).toMatchObject({ msg: 'old call', traceId: id, action: 'executeTask' });
 });
 
-test('what the code of a task leaves behind is logged with its run and its trace', async () => {
+test('an unhandled rejection of a task is logged with its run and its trace', async () => {
   const task = await addTask('Careless', CARELESS, {});
   const { id } = await execute({ task }, { traceparent: `00-${traceId('f')}-1234567890abcdef-01` });
   const find = () =>
@@ -201,7 +201,7 @@ test('what the code of a task leaves behind is logged with its run and its trace
   expect(JSON.parse(find() ?? '{}')).toMatchObject({ runId: id, attempt: 1, traceId: traceId('f') });
 });
 
-test('an operation over a WebSocket has a span of its own, and its run goes on from there', async () => {
+test('an operation over a WebSocket has its own span, which its run continues', async () => {
   const task = await addTask('Socket', LOADED_PACKAGES, {});
   const client = createClient({
     url: `${gateway.address.replace('http', 'ws')}/graphql`,
@@ -224,7 +224,7 @@ test('an operation over a WebSocket has a span of its own, and its run goes on f
     .toEqual(['WebSocket /graphql', 'queue run', 'run attempt']);
 });
 
-test('the run of a slot begins a trace, in which its further attempts are', async () => {
+test('the run of a slot starts a trace, which its further attempts continue', async () => {
   const url = `http://127.0.0.1:${target.port}/broken`;
   const policy = { retry: { attempts: 2, delaySeconds: 0 } };
   const task = await addTask('Slot', HTTP_REQUEST, { url }, { policy, repeatItems: [{ minute: null }] });
@@ -249,7 +249,7 @@ test('the run of a slot begins a trace, in which its further attempts are', asyn
 const ASK = `mutation ($task: Int!) { executeTask(input: { task: { legacyId: $task } }) { run { id state message } } }`;
 const attemptsOf = (id: string) => ofTrace(id).filter(named('run attempt'));
 
-test('a run that waits for an earlier one is in the trace of the request that asked for it', async () => {
+test('a run that waits for an earlier one is in the trace of its request', async () => {
   const task = await addTask('Wait', HTTP_REQUEST, { url: `http://127.0.0.1:${target.port}/held` });
   const [first, second] = [traceId('1'), traceId('2')];
   await execute({ task }, { traceparent: `00-${first}-1234567890abcdef-01` }, ASK);
@@ -266,7 +266,7 @@ test('a run that waits for an earlier one is in the trace of the request that as
   ]);
 });
 
-test('the runs of a backfill are all in the trace of the request that asked for them', async () => {
+test('all runs of a backfill are in the trace of its request', async () => {
   const task = await addTask('Backfill', LOADED_PACKAGES, {}, { repeatItems: [{ minute: null }] });
   const id = traceId('3');
   const to = new Date(Math.floor(Date.now() / 60_000) * 60_000);
@@ -289,7 +289,7 @@ test('the runs of a backfill are all in the trace of the request that asked for 
   );
 });
 
-test('the attempt after a lost runner is in the trace of the request, though nothing of the lost one is', async () => {
+test('the attempt after a lost runner is in the trace of the request, although the lost attempt is not', async () => {
   const url = `http://127.0.0.1:${target.port}/held`;
   const task = await addTask('Lose', HTTP_REQUEST, { url }, { policy: { retry: { attempts: 2, delaySeconds: 0 } } });
   const id = traceId('4');
@@ -307,7 +307,7 @@ test('the attempt after a lost runner is in the trace of the request, though not
   ]);
 });
 
-test('a caller that does not want its trace kept, or sends no traceparent that is one, decides nothing else', async () => {
+test('an unsampled or invalid traceparent affects only the trace', async () => {
   const task = await addTask('Unsampled', LOADED_PACKAGES, {});
   const unsampled = traceId('d');
   const wrong = traceId('g');
@@ -318,7 +318,7 @@ test('a caller that does not want its trace kept, or sends no traceparent that i
   expect(ofTrace(unsampled)).toEqual([]);
 });
 
-test('what is under way at a stop is sent, no secret was, and the collector got its header', async () => {
+test('pending spans are sent at a stop, without secrets, and the collector gets its header', async () => {
   const other = await startProcess(database.url, { ROLE: 'gateway', ...tracing() });
   const before = collector.requests.length;
   await fetch(`${other.address}/graphql`, {
@@ -344,23 +344,20 @@ test.each([
       return silent.port;
     },
   ],
-])(
-  'a collector that %s keeps nothing from its work, and holds up the end no longer than its timeout',
-  async (_what, portOf) => {
-    const other = await startProcess(database.url, {
-      ROLE: 'gateway',
-      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${await portOf()}`,
-      OTEL_EXPORTER_OTLP_TIMEOUT: '1000',
-    });
-    await other.query('{ viewer { name } }');
-    const begun = performance.now();
-    await other.stop();
-    expect(performance.now() - begun).toBeLessThan(9_000);
-    expect(other.output()).toContain('could not send traces');
-  },
-);
+])('a collector that %s does not affect requests, and delays a stop at most by its timeout', async (_what, portOf) => {
+  const other = await startProcess(database.url, {
+    ROLE: 'gateway',
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${await portOf()}`,
+    OTEL_EXPORTER_OTLP_TIMEOUT: '1000',
+  });
+  await other.query('{ viewer { name } }');
+  const begun = performance.now();
+  await other.stop();
+  expect(performance.now() - begun).toBeLessThan(9_000);
+  expect(other.output()).toContain('could not send traces');
+});
 
-test('settings that are none end the start with a sentence that names them, and no value', async () => {
+test('invalid settings end the start with a sentence that names them without their values', async () => {
   const settings = {
     OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318',
     OTEL_TRACES_SAMPLER: 'sometimes',
@@ -368,12 +365,12 @@ test('settings that are none end the start with a sentence that names them, and 
     GRAPHIQL: 'yes',
   };
   const start = startProcess(database.url, settings);
-  await expect(start).rejects.toThrow(/The settings are at fault: GRAPHIQL .*OTEL_EXPORTER_OTLP_ENDPOINT is no http/);
-  await expect(start).rejects.toThrow(/OTEL_TRACES_SAMPLER is none of .*OTEL_TRACES_SAMPLER_ARG is no number/);
+  await expect(start).rejects.toThrow(/Invalid settings: GRAPHIQL .*OTEL_EXPORTER_OTLP_ENDPOINT must be an http/);
+  await expect(start).rejects.toThrow(/OTEL_TRACES_SAMPLER must be one of .*OTEL_TRACES_SAMPLER_ARG must be a number/);
   await expect(start).rejects.not.toThrow('collector:4318');
 });
 
-test('where traces are off nothing of the OpenTelemetry SDK is loaded', async () => {
+test('without tracing the OpenTelemetry SDK is not loaded', async () => {
   const loadedBy = async (settings: Record<string, string>) => {
     const other = await startProcess(database.url, { TASK_MODULES: MODULE, CONCURRENCY: '1', ...settings });
     const { addTask } = await other.query<{ addTask: { task: { legacyId: number } } }>(
@@ -384,7 +381,7 @@ test('where traces are off nothing of the OpenTelemetry SDK is loaded', async ()
     await other.stop();
     return executeTask.run.message.split(' ');
   };
-  // The only runner is then the one that is asked.
+  // So that the other process is the only runner.
   await runner.stop();
   // prom-client loads the API, which does nothing by itself.
   const isOpenTelemetry = (name: string) => name.startsWith('@opentelemetry/') && name !== '@opentelemetry/api';

@@ -1,4 +1,4 @@
-// What callers may make the server do before it knows who they are: read little, and keep nothing.
+// Before a caller is authenticated the server reads little and keeps nothing.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -27,7 +27,7 @@ afterAll(async () => {
   await database?.close();
 });
 
-/** Sends the head of a request whose body is announced to be longer than what is sent of it; returns the first line of the reply. */
+/** Sends a request whose Content-Length announces more than `sent`; returns the first line of the reply. */
 async function announce(path: string, headers: Record<string, string>, sent: string): Promise<string> {
   const { hostname, port } = new URL(app.address);
   const socket = connect(Number(port), hostname);
@@ -40,18 +40,18 @@ async function announce(path: string, headers: Record<string, string>, sent: str
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 
-test('a body without credentials is refused before it has come, at both doors', async () => {
+test('a request without credentials is refused before its body has arrived, at both doors', async () => {
   expect(await announce('/graphql', JSON_TYPE, '{')).toBe('HTTP/1.1 401 Unauthorized');
   const wrong = { ...JSON_TYPE, authorization: 'Bearer nobody.nothing' };
   expect(await announce('/graphql', wrong, '{')).toBe('HTTP/1.1 401 Unauthorized');
-  // The old API looks for them at the beginning of a body.
+  // The old API looks for credentials in the first 64 KiB of a body.
   const beginning = `{"a":"${'x'.repeat(100_000)}`;
   expect(await announce('/api/v1/api.php', JSON_TYPE, beginning)).toBe('HTTP/1.1 401 Unauthorized');
   const signed = signedQuery('target=scheduler&action=addTask', ADMIN.key, 'wrong');
   expect(await announce(`/api/v1/api.php?${signed}`, JSON_TYPE, beginning)).toBe('HTTP/1.1 401 Unauthorized');
 });
 
-test('a connection whose body was left unread goes on with its next request', async () => {
+test('a connection whose body was left unread serves its next request', async () => {
   const body = JSON.stringify({ query: '{ viewer { name } }', variables: { x: 'x'.repeat(MEBIBYTE) } });
   for (let round = 0; round < 3; round += 1) {
     const refused = await fetch(`${app.address}/graphql`, { method: 'POST', headers: JSON_TYPE, body });
@@ -74,13 +74,13 @@ const task = (length: number) => ({
 const added = (text: string) => expect(text).toMatch(/^\{"success":1,"message":"Task \\"Long\\" \(\d+\) added"\}$/);
 
 test.each([100, 200_000, MEBIBYTE])(
-  'an old call with a body of %i characters is read where its query is signed',
+  'an old call with a body of %i characters is read if its query is signed',
   async (length) => {
     const body = JSON.stringify(task(length));
     added(
       (await overLegacy(app.address, signedCall('target=scheduler&action=addTask'), { method: 'POST', body })).text,
     );
-    // In pieces, without a length.
+    // Chunked, without a Content-Length.
     const pieces = new Blob([body]).stream();
     const init = { method: 'POST', body: pieces, duplex: 'half' } as RequestInit;
     added((await overLegacy(app.address, signedCall('target=scheduler&action=addTask'), init)).text);
@@ -90,7 +90,7 @@ test.each([100, 200_000, MEBIBYTE])(
 test.each([
   ['short', 100, 200],
   ['long', 200_000, 401],
-])('the credentials in a %s body of an old call count only where it is short', async (_which, length, status) => {
+])('the credentials in a %s body of an old call count only if it is short', async (_which, length, status) => {
   const query = signedCall('target=scheduler&action=addTask');
   const [, signed = '', hash = ''] = /^(.*)&hash=(.*)$/.exec(query) ?? [];
   const body = JSON.stringify({ ...task(length), hash: decodeURIComponent(hash) });
@@ -101,20 +101,20 @@ test.each([
   else expect(text).toContain('Authentication failed');
 });
 
-test('an address that is signed for the description can call nothing', async () => {
+test('a URL signed for the description calls nothing', async () => {
   const call = { target: 'scheduler', action: 'getTasks' };
   const query = signedQuery('target=docs', ADMIN.key, ADMIN.secret);
   const response = await fetch(`${app.address}/api/v1/api.php?${query}`, {
     method: 'POST',
     body: JSON.stringify(call),
   });
-  expect(await response.text()).toMatch(/^\{"success":0,"message":"target: got \\"docs\\"/);
-  // Nor is one that is signed for anything else the description's.
+  expect(await response.text()).toMatch(/^\{"success":0,"message":"target: must be scheduler, .*, got \\"docs\\""/);
+  // And a URL signed for anything else does not open the description.
   const other = signedQuery('', ADMIN.key, ADMIN.secret);
   expect((await fetch(`${app.address}/api/v1/?${other}`)).status).toBe(401);
 });
 
-test('a socket that sends much before it says whose it is is cut off', async () => {
+test('a socket that sends much before it is authenticated is disconnected', async () => {
   const socket = new WebSocket(`${app.address.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
   await once(socket, 'open');
   const closed = once(socket, 'close');
@@ -123,7 +123,7 @@ test('a socket that sends much before it says whose it is is cut off', async () 
   expect((await closed)[0]).toBe(1006);
 });
 
-test('a socket that has said whose it is may send long messages', async () => {
+test('an authenticated socket may send long messages', async () => {
   const socket = new WebSocket(`${app.address.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
   await once(socket, 'open');
   const next = async () => JSON.parse(String((await once(socket, 'message'))[0]));

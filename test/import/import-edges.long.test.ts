@@ -145,7 +145,9 @@ test('numbers do not repeat while the old server goes on, and it is said where i
   history.unshift(logRow(renamed?.log_id ?? '', '2015-05-09 12:00:00', 'much later'));
   for (const args of [['--dry-run'], []]) {
     const { output } = await runImport(database, from, args);
-    expect(output).toMatch(/1 rows of their history to add, 10 here already\n\? rows whose log_id .+: 1; whoever/);
+    expect(output).toMatch(
+      /1 rows of their history to add, 10 here already\n\? rows whose log_id their task here already has: 1; clients/,
+    );
   }
   await rename(1, 'Once more');
   expect(Number((await historyOf(app, 1)).data?.[0]?.log_id)).toBe(Number(renamed?.log_id) + 1_000_001);
@@ -175,7 +177,7 @@ test('a first import waits for such a transaction, says so, and holds up nobody 
   await vi.waitFor(
     () =>
       expect(running.output()).toMatch(
-        /The import waits .+ since other transactions are in the way \(the oldest one: .+\)/,
+        /The import waits .+ since other transactions hold the locks \(the oldest one: .+\)/,
       ),
     { timeout: PATIENCE_MS },
   );

@@ -22,8 +22,8 @@ test('every row at fault is named, with the place of the value in the old list',
   ];
   const faults = [
     'task "3": repeat_items.1.dayOfMonth: dayOfMonth is 30; no date has it together with month 2, start 2015-05-06',
-    'task "5": name: it has 256 characters; accepted are 1 to 255',
-    'task "6": repeat_items[0][repeat_hour]: got "24"; accepted is a whole number from 0 to 23, or "*" for every',
+    'task "5": name: must have 1 to 255 characters, got 256',
+    'task "6": repeat_items[0][repeat_hour]: must be a whole number from 0 to 23, or "*" for every, got "24"',
   ];
   const read = () => readOldTasks(rows.map(rowOf), 'Europe/Berlin');
   expect(read).toThrow(new OperatorError(`The old tasks cannot be taken as they are: ${faults.join('; ')}.`));

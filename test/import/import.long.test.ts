@@ -320,7 +320,7 @@ describe('nothing is stored, and one sentence says why, where the old server', (
   const broken = (change: object) => ({ getTasks: { ...PAGE, data: [{ ...PAGE.data[0], ...change }, PAGE.data[1]] } });
 
   test.each<[string, () => Promise<string> | string, RegExp]>([
-    ['is no address', () => 'old.example', /^--from is "old\.example"; accepted is .+\n$/],
+    ['is no address', () => 'old.example', /^--from must be the address of an api\.php.+, got "old\.example"\.\n$/],
     ['is not there', () => 'http://127.0.0.1:1/api.php', /^127\.0\.0\.1:1 does not answer getTasks: .+\n$/],
     [
       'refuses the key',
@@ -335,12 +335,12 @@ describe('nothing is stored, and one sentence says why, where the old server', (
     [
       'answers with a page',
       () => oldServer({ getTasks: '<html>' }),
-      /answers getTasks with 200 and no JSON object: "<html>"\n$/,
+      /answers getTasks with 200 and no JSON object: "<html>"\.\n$/,
     ],
     [
       'answers with no list',
       () => oldServer({ getTasks: { success: 1, data: 5 } }),
-      /data that is no list of rows\.\n$/,
+      /data that is not a list of rows\.\n$/,
     ],
     ['has a task without a name', () => oldServer(broken({ name: null })), /task "1": name: /],
     [
@@ -353,18 +353,18 @@ describe('nothing is stored, and one sentence says why, where the old server', (
       'tells of a time that never was',
       () =>
         oldServer({ getTasks: PAGE, getTaskHistory: { success: 1, data: [logRow(1, '2015-02-30 12:00:00', 'x')] } }),
-      /row 1 \(log_id "1"\) of the history of task 1: time: got "2015-02-30 12:00:00"; accepted is a time that exists, as YYYY-MM-DD HH:MM:SS\. With --no-history it is left there\.\n$/,
+      /row 1 \(log_id "1"\) of the history of task 1: time: must be a time that exists, as YYYY-MM-DD HH:MM:SS, got "2015-02-30 12:00:00"\. With --no-history it is left there\.\n$/,
     ],
     ['has no such id', () => oldServer(broken({ id: 'x' })), /task "x": id: /],
     [
       'has a task whose id leaves none for others',
       () => oldServer(broken({ id: '2147483647' })),
-      /task "2147483647": id: got "2147483647"; accepted is a whole number from 1 to 2146483648\.\n$/,
+      /task "2147483647": id: must be a whole number from 1 to 2146483648, got "2147483647"\.\n$/,
     ],
     [
       'has a repeat item whose id leaves none for others',
       () => oldServer(broken({ repeat_items: [item('2146483649', '4', '20')] })),
-      /task "1": repeat_items\.0\.id: got "2146483649"; accepted is a whole number from 1 to 2146483648\.\n$/,
+      /task "1": repeat_items\.0\.id: must be a whole number from 1 to 2146483648, got "2146483649"\.\n$/,
     ],
     [
       'has a log_id that leaves none for what happens here',
@@ -373,7 +373,7 @@ describe('nothing is stored, and one sentence says why, where the old server', (
           getTasks: PAGE,
           getTaskHistory: { success: 1, data: [logRow('4503599627370497', '2015-02-20 12:00:00', 'x')] },
         }),
-      /row 1 \(log_id "4503599627370497"\) of the history of task 1: log_id: got "4503599627370497"; accepted is a whole number from 1 to 4503599627370496\./,
+      /row 1 \(log_id "4503599627370497"\) of the history of task 1: log_id: must be a whole number from 1 to 4503599627370496, got "4503599627370497"\./,
     ],
     [
       'answers with more than is read',
@@ -383,7 +383,7 @@ describe('nothing is stored, and one sentence says why, where the old server', (
     [
       'refuses in words that a terminal would obey',
       () => oldServer({ getTasks: { success: 0, message: 'No\u001b[2J\n\u009b1m' } }),
-      /refuses getTasks: No\\u001b\[2J\\u000a\\u009b1m\n$/,
+      /refuses getTasks: No\\u001b\[2J\\u000a\\u009b1m\.\n$/,
     ],
   ])('%s', async (what, address, message) => {
     const before = await contentsOf(database.orm);

@@ -21,20 +21,39 @@ const hundredAndOne = (item: object) => Array.from({ length: 101 }, () => item);
 
 /** What is wrong, the fields that differ from a good task's, and how the message begins. */
 const LEGACY_TASKS: [string, object, string, ...string[]][] = [
-  ['no number as the user', { user_id: 'x' }, 'user_id: got "x"; accepted is'],
-  ['a user that there is not', { user_id: 99 }, 'user_id: ', 'there is no user 99'],
-  ['no name', { name: undefined }, 'name: got nothing; accepted is'],
-  ['an empty name', { name: '' }, 'name: got ""; accepted is'],
-  ['a NUL in the name', { name: 'a\0b' }, 'name: got "a\\u0000b"; accepted is'],
-  ['an unknown class', { class_name: '\\x' }, 'class_name: ', 'no task class "\\x"', HOLDING],
-  ['no flag as active', { active: 'yes' }, 'active: got "yes"; accepted is'],
-  ['data that is no object', { data: '5' }, 'data: got "5"; accepted is a JSON object'],
-  ['data that is no JSON', { data: '{"a":' }, 'data: got "{\\"a\\":"; accepted is a JSON object'],
+  ['no number as the user', { user_id: 'x' }, 'user_id: must be ', ', got "x"'],
+  ['a user that there is not', { user_id: 99 }, 'user_id: ', 'must be the id of an existing user, got 99'],
+  ['no name', { name: undefined }, 'name: must be ', ', got nothing'],
+  ['an empty name', { name: '' }, 'name: must be ', ', got ""'],
+  ['a NUL in the name', { name: 'a\0b' }, 'name: must be ', ', got "a\\u0000b"'],
+  [
+    'an unknown class',
+    { class_name: '\\x' },
+    'class_name: ',
+    'must be an available task class',
+    ', got "\\x"',
+    HOLDING,
+  ],
+  ['no flag as active', { active: 'yes' }, 'active: must be ', ', got "yes"'],
+  ['data that is no object', { data: '5' }, 'data: must be a JSON object', ', got "5"'],
+  ['data that is no JSON', { data: '{"a":' }, 'data: must be a JSON object', ', got "{\\"a\\":"'],
   ['data that the class cannot use', { data: '{"holding_days":-1}' }, 'data', 'holding_days'],
-  ['no list as the items', { repeat_items: 'x' }, 'repeat_items: got "x"; accepted is'],
-  ['an impossible date', { repeat_items: [{ repeat_start: '2015-02-30' }] }, 'repeat_items[0][repeat_start]: got'],
+  ['no list as the items', { repeat_items: 'x' }, 'repeat_items: must be ', ', got "x"'],
+  [
+    'an impossible date',
+    { repeat_items: [{ repeat_start: '2015-02-30' }] },
+    'repeat_items[0][repeat_start]: must be ',
+    ', got "2015-02-30"',
+  ],
   ['a rule for 30 February', { repeat_items: [{ repeat_month: 2, repeat_day: 30 }] }, 'repeat_items[0][repeat_day]'],
-  ['hour 24', { repeat_items: [{ repeat_hour: 24 }] }, 'repeat_items[0][repeat_hour]: got', '24', '0 to 23'],
+  [
+    'hour 24',
+    { repeat_items: [{ repeat_hour: 24 }] },
+    'repeat_items[0][repeat_hour]: must be ',
+    ', got ',
+    '24',
+    '0 to 23',
+  ],
   [
     'an end before its start',
     { repeat_items: [{ repeat_start: '2026-02-03', repeat_end: '2026-02-02' }] },
@@ -83,23 +102,24 @@ describe.each(Object.entries(LEGACY_DOORS))('the old API, %s,', (_door, send) =>
 
 describe('the old API', () => {
   test.each([
-    ['target=scheduler&action=nonsense', 'action: got "nonsense"; accepted is one of addTask, updateTask, deleteTask,'],
-    ['target=scheduler', 'action: got nothing; accepted is one of addTask'],
-    ['target=nonsense&action=getTasks', 'target: got "nonsense"; accepted is scheduler, with the actions addTask'],
-    ['', 'target: got nothing'],
-    ['target=scheduler&action=addTask', 'addTask: got the method GET; accepted is POST'],
-    ['target=scheduler&action=executeTask', 'taskId: got nothing; accepted is'],
-    ['target=scheduler&action=executeTask&taskId=x', 'taskId: got "x"; accepted is'],
-    ['target=scheduler&action=executeTask&taskId[]=1', 'taskId: got an object or array; accepted is'],
+    ['target=scheduler&action=nonsense', 'action: must be one of addTask, updateTask, deleteTask,', ', got "nonsense"'],
+    ['target=scheduler', 'action: must be one of addTask', ', got nothing'],
+    ['target=nonsense&action=getTasks', 'target: must be scheduler, with the actions addTask', ', got "nonsense"'],
+    ['', 'target: must be ', ', got nothing'],
+    ['target=scheduler&action=addTask', 'addTask: the method must be POST, got GET'],
+    ['target=scheduler&action=executeTask', 'taskId: must be ', ', got nothing'],
+    ['target=scheduler&action=executeTask&taskId=x', 'taskId: must be ', ', got "x"'],
+    ['target=scheduler&action=executeTask&taskId[]=1', 'taskId: must be ', ', got an object or array'],
     ['target=scheduler&action=executeTask&taskId=99', 'taskId: no task has the id 99'],
-    ['target=scheduler&action=executeTask&taskId=2147483648', 'taskId: got "2147483648"; accepted is'],
+    ['target=scheduler&action=executeTask&taskId=2147483648', 'taskId: must be ', ', got "2147483648"'],
     ['target=scheduler&action=deleteTask&taskId=99', 'taskId: no task has the id 99'],
     ['target=scheduler&action=getTaskHistory&taskId=99', 'taskId: no task has the id 99'],
     [`target=scheduler&action=updateTask&id=99&${form(GOOD)}`, 'id: no task has the id 99'],
-  ])('answers %s with what is wrong', async (query, start) => {
+  ])('answers %s with what is wrong', async (query, start, got = '') => {
     const { status, reply } = await overLegacy(app.address, signedQuery(query, ADMIN.key, ADMIN.secret));
     expect({ status, success: reply.success }).toEqual({ status: 200, success: 0 });
     expect(reply.message?.slice(0, start.length)).toBe(start);
+    expect(reply.message?.endsWith(got)).toBe(true);
   });
 
   test.each([

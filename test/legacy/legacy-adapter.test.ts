@@ -269,23 +269,20 @@ describe('a call is found', () => {
 
   const names = 'addTask, updateTask, deleteTask, executeTask, getTaskHistory, getTasks';
   test.each([
-    ['', `target: got nothing; accepted is scheduler, with the actions ${names}`],
-    [
-      'hash=h&target=scheduler&action=getTasks',
-      `target: got nothing; accepted is scheduler, with the actions ${names}`,
-    ],
-    ['target=ipam&action=get', `target: got "ipam"; accepted is scheduler, with the actions ${names}`],
-    ['target=scheduler', `action: got nothing; accepted is one of ${names}`],
-    ['target=scheduler&action=executeTas%E2%84%AA', `action: got "executeTas\u212a"; accepted is one of ${names}`],
-    ['target=scheduler&action[]=getTasks', `action: got an object or array; accepted is one of ${names}`],
+    ['', `target: must be scheduler, with the actions ${names}, got nothing`],
+    ['hash=h&target=scheduler&action=getTasks', `target: must be scheduler, with the actions ${names}, got nothing`],
+    ['target=ipam&action=get', `target: must be scheduler, with the actions ${names}, got "ipam"`],
+    ['target=scheduler', `action: must be one of ${names}, got nothing`],
+    ['target=scheduler&action=executeTas%E2%84%AA', `action: must be one of ${names}, got "executeTas\u212a"`],
+    ['target=scheduler&action[]=getTasks', `action: must be one of ${names}, got an object or array`],
   ])('or the actions are listed: %s', async (query, message) => {
     expect(JSON.parse(await answer(query, []))).toEqual({ success: 0, message });
   });
 
   test('and its method is checked', async () => {
-    expect(await answer(scheduler('addTask'), [])).toBe(failure('addTask: got the method GET; accepted is POST'));
+    expect(await answer(scheduler('addTask'), [])).toBe(failure('addTask: the method must be POST, got GET'));
     for (const method of ['HEAD', 'OPTIONS', 'PUT']) {
-      const message = `deleteTask: got the method ${method}; accepted is GET or POST`;
+      const message = `deleteTask: the method must be GET or POST, got ${method}`;
       expect(await answer(scheduler('deleteTask&taskId=1'), [], { method })).toBe(failure(message));
     }
   });
@@ -336,18 +333,14 @@ describe('a body', () => {
   });
 
   test.each([
-    ['[1]', 'application/json', 'the body is no JSON object; accepted is a single JSON object'],
-    [
-      '{"a":',
-      'application/json',
-      'the body is no JSON object: not JSON from character 6 on; accepted is a single JSON object',
-    ],
-    ['x', 'text/plain', 'the body is of type "text/plain"; accepted is application/json,'],
+    ['[1]', 'application/json', 'the body must be a single JSON object'],
+    ['{"a":', 'application/json', 'the body must be a single JSON object: not JSON from character 6 on'],
+    ['x', 'text/plain', 'the type of the body must be application/json,'],
     ['a', 'multipart/form-data', 'the multipart body cannot be read: '],
     ['a', boundary(), 'the multipart body cannot be read: '],
     [part('name="taskId"', '7'), boundary(), 'the multipart body cannot be read: '],
-    [`a=1&`.repeat(1001), FORM, 'more than 1000 parameters'],
-    [`${part('name="a"', '7').repeat(1001)}--X--`, boundary(), 'more than 1000 parameters'],
+    [`a=1&`.repeat(1001), FORM, 'the call must have at most 1000 parameters'],
+    [`${part('name="a"', '7').repeat(1001)}--X--`, boundary(), 'the call must have at most 1000 parameters'],
   ])('that cannot be read is an error: %.20j', async (body, contentType, message) => {
     expect(await inputOf(body, contentType)).toContain(message);
   });
@@ -355,7 +348,7 @@ describe('a body', () => {
   test('of bytes that are not UTF-8 is an error where they are used', async () => {
     expect(await inputOf(Buffer.from('{"a":"\xff"}', 'latin1'), FORM)).toContain('bytes that are not UTF-8');
     expect(await inputOf(Buffer.from(`${part('name="taskId"', '\xff')}--X--`, 'latin1'), boundary())).toContain(
-      'taskId: got bytes that are not UTF-8',
+      ', got bytes that are not UTF-8',
     );
   });
 
@@ -367,49 +360,50 @@ describe('a body', () => {
 });
 
 describe('an error of our own API is told in the words of the old one', () => {
-  const told = async (message: string, extensions: Record<string, unknown>, query: string, body?: string) => {
+  const told = async (error: GraphQLErrorLike, query: string, body?: string) => {
     const rest = body === undefined ? {} : post(body);
-    return JSON.parse(await answer(scheduler(query), [{ data: null, errors: [{ message, extensions }] }], rest))
-      .message;
+    return JSON.parse(await answer(scheduler(query), [{ data: null, errors: [error] }], rest)).message;
   };
-  const input = (field: string, message: string) =>
-    [`${field}: ${message}`, { code: 'BAD_USER_INPUT', field }] as const;
+  const input = (field: string, reason: string, code = 'BAD_USER_INPUT'): GraphQLErrorLike => ({
+    message: `${field}: ${reason}`,
+    extensions: { code, field },
+    reason,
+  });
 
   test('about a parameter', async () => {
-    const fault = input('input.name', 'it has 300 characters; accepted are 1 to 255');
-    const expected = 'name: got "New \\"Task\\"/é"; it has 300 characters; accepted are 1 to 255';
-    expect(await told(...fault, 'addTask', TASK)).toBe(expected);
+    const fault = input('input.name', 'must have 1 to 255 characters, got 300');
+    const expected = 'name: must have 1 to 255 characters, got 300; sent "New \\"Task\\"/é"';
+    expect(await told(fault, 'addTask', TASK)).toBe(expected);
   });
 
   test('about a field of a repeat item, wherever it was sent', async () => {
     const message = 'dayOfMonth is 30; no date has it together with month 2';
     const fault = input('input.repeatItems.0.dayOfMonth', message);
     const translated = 'repeat_day is 30; no date has it together with repeat_month 2';
-    expect(await told(...fault, 'addTask', TASK)).toBe(`repeat_items[0][repeat_day]: ${translated}`);
+    expect(await told(fault, 'addTask', TASK)).toBe(`repeat_items[0][repeat_day]: ${translated}`);
     const beside = TASK.replace('"repeat_items":[{"repeat_hour":8}]', '"repeat_day":30');
-    expect(await told(...fault, 'addTask', beside)).toBe(`repeat_day: ${translated}`);
+    expect(await told(fault, 'addTask', beside)).toBe(`repeat_day: ${translated}`);
   });
 
   test('about a key of the data', async () => {
     const sent = TASK.replace(/\}$/, ',"data":{"keep":-1}}');
-    const fault = input('input.data.keep', 'accepted are whole numbers from 1');
-    expect(await told(...fault, 'addTask', sent)).toBe('data[keep]: got -1; accepted are whole numbers from 1');
+    const fault = input('input.data.keep', 'must be a whole number from 1');
+    expect(await told(fault, 'addTask', sent)).toBe('data[keep]: must be a whole number from 1; sent -1');
   });
 
   test('about a task or a user that is not there', async () => {
-    const extensions = { code: 'NOT_FOUND', field: 'input.task' };
-    expect(await told('there is no task 99', extensions, 'deleteTask&taskId=99')).toBe('taskId: no task has the id 99');
-    const owner = { code: 'NOT_FOUND', field: 'input.ownerLegacyId' };
-    expect(await told('there is no user 31', owner, 'addTask', TASK)).toBe('user_id: no user has the id 31');
+    const absent = input('input.task', 'there is no task 99', 'NOT_FOUND');
+    expect(await told(absent, 'deleteTask&taskId=99')).toBe('taskId: no task has the id 99');
+    const owner = input('input.ownerLegacyId', 'there is no user 31', 'NOT_FOUND');
+    expect(await told(owner, 'addTask', TASK)).toBe('user_id: no user has the id 31');
   });
 
   test('about a right', async () => {
     const message = 'only an admin may change the task of another';
-    expect(await told(message, { code: 'FORBIDDEN' }, 'deleteTask&taskId=9')).toBe(message);
-    const owner = 'it is 31; only an admin may name another user';
-    const path = 'input.ownerLegacyId';
-    const extensions = { code: 'FORBIDDEN', field: path };
-    expect(await told(`${path}: ${owner}`, extensions, 'addTask', TASK)).toBe(`user_id: ${owner}`);
+    expect(await told({ message, extensions: { code: 'FORBIDDEN' } }, 'deleteTask&taskId=9')).toBe(message);
+    const reason = 'only an admin may name an owner other than themselves (2), got 31';
+    const owner = input('input.ownerLegacyId', reason, 'FORBIDDEN');
+    expect(await told(owner, 'addTask', TASK)).toBe(`user_id: ${reason}`);
   });
 
   test('but what the caller cannot mend is thrown', async () => {

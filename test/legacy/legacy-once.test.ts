@@ -64,7 +64,7 @@ describe('an Idempotency-Key', () => {
     const before = await add(app, 'other');
     const tasks = await count('task');
     const refused =
-      '{"success":0,"message":"Idempotency-Key: \\"other\\" was used for another call; accepted is the same call again, or a new key"}';
+      '{"success":0,"message":"Idempotency-Key: must be a new key for a new call, got \\"other\\", which was used for another call"}';
     expect(await add(app, 'other', { ...TASK, name: 'Another' })).toBe(refused);
     expect(await call(app, `deleteTask&taskId=${idOf(before)}`, 'other')).toBe(refused);
     expect(await count('task')).toBe(tasks);
@@ -141,7 +141,7 @@ describe('an Idempotency-Key', () => {
 
   test('that is too long is refused', async () => {
     expect(await add(app, 'k'.repeat(201))).toBe(
-      '{"success":0,"message":"Idempotency-Key: got 201 characters; accepted are up to 200"}',
+      '{"success":0,"message":"Idempotency-Key: must have at most 200 characters, got 201"}',
     );
   });
 });

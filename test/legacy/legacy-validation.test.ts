@@ -71,8 +71,9 @@ describe('bad input is refused in words that name the parameter, what it got and
     [{ repeat_items: [{ repeat_minute: 60 }] }, repeatPath('repeat_minute'), '60', 'from 0 to 59, or "*" for every'],
     [{ repeat_items: [{ repeat_minute: false }] }, repeatPath('repeat_minute'), 'false', 'from 0 to 59'],
   ])('%j', (fields, parameter, got, accepted) => {
-    expect(() => readTask(fields)).toThrow(`${parameter}: got ${got}; accepted is `);
+    expect(() => readTask(fields)).toThrow(`${parameter}: must be `);
     expect(() => readTask(fields)).toThrow(accepted);
+    expect(() => readTask(fields)).toThrow(`, got ${got}`);
   });
 
   test.each([
@@ -81,9 +82,9 @@ describe('bad input is refused in words that name the parameter, what it got and
     ['executeTask', 'taskId'],
     ['getTaskHistory', 'taskId'],
   ])('the id that %s requires', (action, parameter) => {
-    expect(() => read(action, parsePhpQuery(''))).toThrow(`${parameter}: got nothing; accepted is the id of a task`);
-    expect(() => read(action, parsePhpQuery(`${parameter}=0`))).toThrow(`${parameter}: got "0"; accepted is`);
-    expect(() => read(action, parsePhpQuery(`${parameter}=%FF`))).toThrow(`${parameter}: got bytes that are not UTF-8`);
+    expect(() => read(action, parsePhpQuery(''))).toThrow(`${parameter}: must be the id of a task`);
+    expect(() => read(action, parsePhpQuery(`${parameter}=0`))).toThrow(', got "0"');
+    expect(() => read(action, parsePhpQuery(`${parameter}=%FF`))).toThrow(', got bytes that are not UTF-8');
     expect(read(action, parsePhpQuery(`${parameter}=+08+&user_id=1&name=n&class_name=c&active=`)).task).toEqual({
       legacyId: 8,
     });

@@ -16,7 +16,7 @@ const PUBLISHED = {
 };
 const NO_CALLER = '{"success":0,"message":"Authentication failed: apiKey and hash are missing or wrong."}';
 const UNKNOWN_TARGET =
-  '{"success":0,"message":"target: got \\"ipam\\"; accepted is scheduler, with the actions addTask, updateTask, deleteTask, executeTask, getTaskHistory, getTasks"}';
+  '{"success":0,"message":"target: must be scheduler, with the actions addTask, updateTask, deleteTask, executeTask, getTaskHistory, getTasks, got \\"ipam\\""}';
 const ROW =
   '{"id":"1","user_id":"1","name":"N","class_name":"\\\\scheduler\\\\Tasks\\\\ProcessHoldingTask","active":false,"data":null,"last_run":null,"repeat_items":[]}';
 const TASKS = `{"success":1,"data":[${ROW}]}`;
@@ -197,24 +197,24 @@ describe('a call is refused with status 200 and what would be accepted', () => {
     [
       'a method that is none',
       () => ({ method: 'PUT', target: target(GET_TASKS) }),
-      'getTasks: got the method PUT; accepted is GET or POST',
+      'getTasks: the method must be GET or POST, got PUT',
     ],
     [
       'addTask by GET',
       () => ({ target: target('target=scheduler&action=addTask') }),
-      'addTask: got the method GET; accepted is POST',
+      'addTask: the method must be POST, got GET',
     ],
     ['65 levels', () => ({ target: target(`${GET_TASKS}&${deep}`) }), '64'],
     ['1001 pairs', () => ({ method: 'POST', target: target(GET_TASKS), headers: FORM_TYPE, body: many }), '1000'],
     [
       'malformed JSON',
       () => ({ method: 'POST', target: target(GET_TASKS), headers: JSON_TYPE, body: '{"a":' }),
-      'the body is no JSON object',
+      'the body must be a single JSON object',
     ],
     [
       'a list',
       () => ({ method: 'POST', target: target(GET_TASKS), headers: JSON_TYPE, body: '[1]' }),
-      'accepted is a single JSON object',
+      'must be a single JSON object',
     ],
     [
       // Said as soon as its length is known; a client that goes on sending may find the connection closed.
@@ -230,7 +230,7 @@ describe('a call is refused with status 200 and what would be accepted', () => {
     [
       'a page of another site',
       () => ({ target: target(GET_TASKS), headers: { 'Sec-Fetch-Site': 'cross-site' } }),
-      'other sites',
+      'Cross-site calls',
     ],
   ])('%s', async (_what, request, part) => {
     const { status, headers, body } = await send(request());

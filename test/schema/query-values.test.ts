@@ -75,7 +75,8 @@ describe('values', () => {
       { from },
     );
     expect(code).toBe('BAD_USER_INPUT');
-    expect(message).toContain(`${JSON.stringify(from)} is no DateTime; accepted is`);
+    expect(message).toContain('a DateTime must be ');
+    expect(message).toContain(`, got ${JSON.stringify(from)}`);
   });
 });
 

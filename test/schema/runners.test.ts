@@ -102,6 +102,6 @@ test('lateness is told of the slots of the last minutes, of those that wait too,
   expect(five.maxSeconds).toBeGreaterThanOrEqual(60);
   const refused = await app.post('{ lateness(minutes: 61) { slots } }');
   expect(refused.errors).toMatchObject([
-    { message: 'minutes: it is 61; accepted is 1 to 60', extensions: { code: 'BAD_USER_INPUT', field: 'minutes' } },
+    { message: 'minutes: must be 1 to 60, got 61', extensions: { code: 'BAD_USER_INPUT', field: 'minutes' } },
   ]);
 });

@@ -414,7 +414,12 @@ describe('slotLoad and slotLanes', () => {
 
   const at = '2026-01-01T00:00:00Z';
   test.each([
-    ['an end before the beginning', { from: at, to: '2025-12-31T00:00:00Z', step: 1 }, 'to', 'later instant'],
+    [
+      'an end before the beginning',
+      { from: at, to: '2025-12-31T00:00:00Z', step: 1 },
+      'to',
+      'must be after from (2026-01-01T00:00:00.000Z)',
+    ],
     [
       'a beginning within a minute',
       { from: '2026-01-01T00:00:01Z', to: '2026-01-02T00:00:00Z', step: 5 },
@@ -434,7 +439,12 @@ describe('slotLoad and slotLanes', () => {
   });
 
   test.each([
-    ['an end before the beginning', { from: at, to: '2025-12-31T00:00:00Z' }, 'to', 'later instant'],
+    [
+      'an end before the beginning',
+      { from: at, to: '2025-12-31T00:00:00Z' },
+      'to',
+      'must be after from (2026-01-01T00:00:00.000Z)',
+    ],
     ['401 minutes', { from: at, to: '2026-01-01T06:41:00Z' }, 'to', '400'],
     ['a page of 501', { from: at, to: '2026-01-01T00:01:00Z', first: 501 }, 'first', '500'],
     ['a cursor of nothing', { from: at, to: '2026-01-01T00:01:00Z', after: 'zz' }, 'after', 'cursor'],

@@ -8,6 +8,7 @@ import { createLog } from '../../src/lib/log.ts';
 import type { Settings } from '../../src/settings.ts';
 import { PrivateTargets } from '../../src/task-classes/built-in/http-request/private-targets.ts';
 import type { TaskClass } from '../../src/task-classes/task-class.ts';
+import { timesToSend } from './compiled.ts';
 
 export const HOLDING = '\\scheduler\\Tasks\\ProcessHoldingTask';
 export const ADMIN = { key: 'admin-key', secret: 'admin-secret' };
@@ -76,20 +77,24 @@ export async function startTestApp(databaseUrl: string, options: AppOptions = {}
     LEGACY_EXECUTE_TIMEOUT: 20,
     ...options.settings,
   };
-  const app = await startApp(settings, createLog(settings.LOG_LEVEL, options.log), options.taskClasses);
+  const app = await startApp(settings, createLog(settings.LOG_LEVEL, options.log), options.taskClasses ?? []);
   return { ...clientOf(app.address ?? '', () => app.stop()), metricsAddress: app.metricsAddress };
 }
 
 /** The clients for a server that listens on `address`. */
 export function clientOf(address: string, stop: () => Promise<void>, { key, secret } = ADMIN): TestApp {
   const authorization = basic(key, secret);
-  const post = async <Data>(query: string, variables: Record<string, unknown> = {}) => {
+  const send = async <Data>(query: string, variables: Record<string, unknown>) => {
     const response = await fetch(`${address}/graphql`, {
       method: 'POST',
       headers: { authorization, 'content-type': 'application/json' },
       body: JSON.stringify({ query, variables }),
     });
     return (await response.json()) as GraphQLReply<Data>;
+  };
+  const post = async <Data>(query: string, variables: Record<string, unknown> = {}) => {
+    for (let time = 1; time < timesToSend(query); time += 1) await send<Data>(query, variables);
+    return send<Data>(query, variables);
   };
   return {
     address,

@@ -251,7 +251,7 @@ describe('a gateway without the code', () => {
       });
     const unknown = await add(input);
     expect(unknown.errors?.[0]).toMatchObject({
-      message: expect.stringContaining(`there is no task class "\\test\\Greeter"; available: ${HOLDING}`),
+      message: expect.stringContaining(`must be an available task class (${HOLDING}`),
       extensions: { code: 'BAD_USER_INPUT', field: 'input.className' },
     });
 
@@ -272,13 +272,9 @@ describe('a gateway without the code', () => {
       });
 
       const refusals = [
-        [
-          { who: 'everyone' },
-          'input.data.who',
-          'it is "everyone"; accepted is what the class takes: must NOT have more',
-        ],
-        [{}, 'input.data.who', 'it is missing; accepted is what the class takes'],
-        [{ who: 'you', times: [{ hour: 1 }, { hour: 24 }] }, 'input.data.times.1.hour', 'it is 24; accepted is'],
+        [{ who: 'everyone' }, 'input.data.who', 'must be what the class takes (must NOT have more'],
+        [{}, 'input.data.who', 'is required by the class'],
+        [{ who: 'you', times: [{ hour: 1 }, { hour: 24 }] }, 'input.data.times.1.hour', ', got 24'],
       ] as const;
       for (const [data, field, message] of refusals) {
         const { errors } = await add({ ...input, data });
@@ -491,16 +487,16 @@ test.each(FITTING)('a gateway without the code does not refuse what the class ta
 });
 
 test.each([
-  [{ name: 'Greet' }, 'a task class cannot be named "Greet"; accepted is a PHP name with its namespace'],
-  [{ name: '\\a\\b-c' }, 'a task class cannot be named "\\a\\b-c"'],
-  [{ title: '' }, 'the title of \\a\\B has 0 characters; accepted are 1 to 100'],
+  [{ name: 'Greet' }, 'the name of a task class must be a PHP name with its namespace'],
+  [{ name: '\\a\\b-c' }, 'the name of a task class must be a PHP name with its namespace'],
+  [{ title: '' }, 'the title of \\a\\B must have 1 to 100 characters, got 0'],
   [
     { defaults: { timeoutSeconds: 0 } },
-    'defaults.timeoutSeconds of \\a\\B is 0; accepted is a whole number from 1 to 82800',
+    'defaults.timeoutSeconds of \\a\\B must be a whole number from 1 to 82800, got 0',
   ],
   [
     { defaults: { retry: { attempts: 101 } } },
-    'defaults.retry.attempts of \\a\\B is 101; accepted is a whole number from 1 to 100',
+    'defaults.retry.attempts of \\a\\B must be a whole number from 1 to 100, got 101',
   ],
 ])('a class that cannot be is refused when it is defined: %j', (part, message) => {
   const define = () =>

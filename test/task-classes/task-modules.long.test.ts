@@ -89,12 +89,12 @@ test('a module that does not load, has no class or repeats a name ends the start
       'no-such-package',
       /^TASK_MODULES: no-such-package cannot be loaded: Cannot find package .*; the name of a file begins/,
     ],
-    [
-      empty,
-      /^TASK_MODULES: \S+empty\.ts exports no task class; accepted is a module that exports what defineTaskClass/,
-    ],
+    [empty, /^TASK_MODULES: \S+empty\.ts must export a task class that defineTaskClass returned, got none/],
     [broken, /^TASK_MODULES: \S+broken\.ts cannot be loaded: .*Unexpected token/],
-    [bad, /^TASK_MODULES: \S+bad\.ts cannot be loaded: a task class cannot be named "Bad"/],
+    [
+      bad,
+      /^TASK_MODULES: \S+bad\.ts cannot be loaded: the name of a task class must be a PHP name with its namespace, .*, got "Bad"/,
+    ],
     [typed, /^TASK_MODULES: \S+typed\/index\.ts cannot be loaded: a package below node_modules is to be published as/],
     [`${once},${twice}`, /^TASK_MODULES: there are two task classes named \\a\\B\.$/],
   ] as const;
@@ -109,7 +109,7 @@ test('a module that does not load, has no class or repeats a name ends the start
   const starts = [
     [join(folder, 'nowhere.ts'), /: TASK_MODULES: \S+nowhere\.ts cannot be loaded: ENOENT/],
     [holding, /: TASK_MODULES: there are two task classes named \\scheduler\\Tasks\\ProcessHoldingTask\./],
-    [`${once},,`, /TASK_MODULES is no list of files and packages, separated by commas/],
+    [`${once},,`, /TASK_MODULES must be a list of files and packages, separated by commas/],
   ] as const;
   for (const [modules, message] of starts) {
     await expect(startProcess(database.url, { TASK_MODULES: modules }), modules).rejects.toThrow(message);

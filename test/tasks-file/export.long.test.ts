@@ -282,7 +282,7 @@ test('commands of a newer version that only read leave the tables to the process
       const { code, out, errors } = await start(command, [...args], {}, root).ended;
       expect({ code, out }).toEqual({ code: 1, out: '' });
       expect(errors).toBe(
-        `The database is of an older version of Slotkeeper (it lacks ${NEWEST_MIGRATION}), and this command changes nothing: run it from that version, or start a process of this version first, which brings the tables up to it.\n`,
+        `The database has the tables of an older version of Slotkeeper (it lacks ${NEWEST_MIGRATION}), and this command changes nothing: use the command of that version, or start a process of this version first, which migrates the tables.\n`,
       );
     }
     expect(await applied()).toHaveLength(0);
@@ -399,7 +399,7 @@ describe('a file', () => {
       expect(await apply(...args)).toEqual({
         code: 1,
         out: '',
-        errors: `${file} has no tasks, and --delete would delete every task here; --force does that.\n`,
+        errors: `${file} has no tasks, so --delete would delete every task here: add --force to do that.\n`,
       });
     }
     expect((await exported()).tasks).toHaveLength(1);
@@ -592,23 +592,23 @@ test('all faults are told together with their places, and nothing is changed', a
   const { code, errors } = await apply('--force');
   expect(code).toBe(1);
   for (const fault of [
-    'tasks[0].owner is "nobody"; accepted is the name of a user',
-    'tasks[0].className is "unknown"; accepted is one of \\scheduler\\Tasks\\ProcessHoldingTask, ',
-    'tasks[1].repeatItems[1].minute is 61; accepted is a whole number from 0 to 59, or null',
+    'tasks[0].owner must be the name of an existing user, got "nobody"',
+    'tasks[0].className must be one of \\scheduler\\Tasks\\ProcessHoldingTask, ',
+    'tasks[1].repeatItems[1].minute must be a whole number from 0 to 59, or null, got 61',
     'tasks[1].repeatItems[1].hours is unknown',
-    'tasks[1].policy.retry.attempts is 0; accepted is a whole number from 1 to 100',
+    'tasks[1].policy.retry.attempts must be a whole number from 1 to 100, got 0',
     'tasks[2].repeatItems[0].dayOfMonth is 30; no date has it together with month 2',
     'tasks[2].data.holding_days: ',
-    'tasks[3].repeatItems[0].start is "2026-02-30"; accepted is a date that exists',
-    'tasks[3].data: it is [1]; accepted is a JSON object or null',
-    'tasks[4].version is missing; accepted is both id and version',
-    'tasks[5].id is 1, as tasks[0].id is; accepted is each id once',
-    'tasks[6].name is missing; accepted is a text',
-    'tasks[6].timeZone is "Mars"; accepted is an IANA time zone',
-    'tasks[6].active is 1; accepted is true or false',
-    'tasks[7] is 7; accepted is an object',
-    'tasks[8].id is 2147483647; accepted is a whole number from 1 to 2146483648',
-    'tasks[8].version is 2147483647; accepted is a whole number from 1 to 2146483648',
+    'tasks[3].repeatItems[0].start must be a date that exists, as YYYY-MM-DD, from 1000-01-01 to 9999-12-31 or null, got "2026-02-30"',
+    'tasks[3].data: must be a JSON object or null, got [1]',
+    'tasks[4].version must be given, as id is',
+    'tasks[5].id must not repeat tasks[0].id, got 1',
+    'tasks[6].name must be a text, got nothing',
+    'tasks[6].timeZone must be an IANA time zone such as Europe/Berlin, got "Mars"',
+    'tasks[6].active must be true or false, got 1',
+    'tasks[7] must be an object, got 7',
+    'tasks[8].id must be a whole number from 1 to 2146483648, got 2147483647',
+    'tasks[8].version must be a whole number from 1 to 2146483648, got 2147483647',
   ]) {
     expect(errors).toContain(fault);
   }
@@ -619,17 +619,22 @@ test('all faults are told together with their places, and nothing is changed', a
 test.each<[string, string | null, string[], RegExp]>([
   ['is not there', null, [], /cannot be read: ENOENT/],
   ['is no JSON', '{"slotkeeper": 1,', [], /is not JSON: /],
-  ['is of another format', '{"slotkeeper": 2, "tasks": []}', [], /slotkeeper is 2; accepted is 1/],
-  ['is a list', '[]', [], /it is \[\]; accepted is an object/],
-  ['has no tasks', '{"slotkeeper": 1}', [], /tasks is missing; accepted is a list of tasks/],
+  [
+    'is of another format',
+    '{"slotkeeper": 2, "tasks": []}',
+    [],
+    /slotkeeper must be 1, the format of this version, got 2/,
+  ],
+  ['is a list', '[]', [], /must be an object, got \[\]/],
+  ['has no tasks', '{"slotkeeper": 1}', [], /tasks must be a list of tasks, got nothing/],
   [
     'is of no installation',
     '{"slotkeeper": 1, "installation": 7, "tasks": []}',
     [],
-    /installation is 7; accepted is the/,
+    /installation must be the .+, got 7/,
   ],
   ['has an unknown key', '{"slotkeeper": 1, "tasks": [], "task": 1}', [], /task is unknown/],
-  ['is applied as nobody', '{"slotkeeper": 1, "tasks": []}', ['--as', 'x'], /--as is "x"; accepted is .+"admin"/],
+  ['is applied as nobody', '{"slotkeeper": 1, "tasks": []}', ['--as', 'x'], /--as must be .+"admin".+, got "x"/],
 ])('one sentence says why where the file %s', async (_what, content, args, message) => {
   await rm(file, { force: true });
   if (content !== null) await writeFile(file, content);
@@ -649,7 +654,7 @@ test('another installation gets the tasks with their ids, and old callers see no
   expect(await run('export', ['--to', file])).toMatchObject({ code: 0 });
   const { other, otherApp, stop } = await otherInstallation();
   const refused = await run('apply', [file], other.url);
-  expect(refused.errors).toContain('tasks[1].owner is "ops"; accepted is the name of a user who is here');
+  expect(refused.errors).toContain('tasks[1].owner must be the name of an existing user, got "ops"');
   await otherApp.query('mutation { addUser(input: { name: "ops", role: OPERATOR }) { user { id } } }');
   expect(await run('apply', [file], other.url)).toMatchObject({ code: 0, errors: '' });
   const again = (await run('export', [], other.url)).out;

@@ -25,7 +25,7 @@ const picky = {
   dataSchema: {},
   defaults: {},
   exclusive: false,
-  findFault: () => ({ path: ['hosts', 1], message: 'it is 7; accepted is a text' }),
+  findFault: () => ({ path: ['hosts', 1], message: 'must be a text, got 7' }),
 };
 
 test.each<[string, () => unknown, Fault['field']]>([
@@ -34,7 +34,7 @@ test.each<[string, () => unknown, Fault['field']]>([
   ['data that is a list', () => readData({ data: [1] }), ['data']],
   ['text that is no JSON', () => readData({ dataText: '{' }), ['dataText']],
   ['data given twice', () => readData({ data: {}, dataText: '{}' }), ['dataText']],
-  ['data that the class does not take', () => checkData(picky, '{"hosts":["a",7]}'), ['data', 'hosts', 1]],
+  ['data that the class does not take', () => checkData(picky, { hosts: ['a', 7] }), ['data', 'hosts', 1]],
   ['a queue without a place', () => readPolicy({ queueLimit: 0 }), ['policy', 'queueLimit']],
   ['no attempts', () => readPolicy({ retry: { attempts: 0 } }), ['policy', 'retry', 'attempts']],
   ['an hour of no clock', () => readDraftRules([{ hour: 1 }, { hour: 24 }]), ['repeatItems', 1, 'hour']],
@@ -60,5 +60,5 @@ test('data that is empty is none, and other data keeps the text of its sender', 
   expect(readData({})).toBeUndefined();
   expect(readData({ dataText: '[]' })).toBeNull();
   expect(readData({ data: {} })).toBeNull();
-  expect(readData({ dataText: '{ "a": 1.0 }' })).toBe('{ "a": 1.0 }');
+  expect(readData({ dataText: '{ "a": 1.0 }' })).toEqual({ text: '{ "a": 1.0 }', value: { a: 1 } });
 });

@@ -1,11 +1,11 @@
-// The inputs that data have which a JSON Schema describes. What cannot be drawn is edited as JSON.
+// Turns a JSON Schema into the fields of a form. Data that has no field is edited as JSON.
 
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 export type JsonObject = { [key: string]: Json };
 
 interface Described {
   label: string;
-  /** What it is for, and what is accepted. */
+  /** What it is for, its range and its default. */
   hint: string | null;
 }
 
@@ -18,7 +18,7 @@ interface Bounds {
 export type DataField = Described &
   (
     | { kind: 'text'; isLong: boolean }
-    // `scalar` is a number or a text: what reads as a number is one.
+    // `scalar` is a number or a text: a text that reads as a number is one.
     | ({ kind: 'number' } & Bounds)
     | ({ kind: 'scalar' } & Bounds)
     | { kind: 'choice'; options: readonly Json[] }
@@ -32,16 +32,16 @@ export type FieldOf<Kind extends DataField['kind']> = Extract<DataField, { kind:
 
 type Schema = { readonly [keyword: string]: unknown };
 
-/** What schemas within schemas are found by. */
+/** Where a schema is, to resolve its references. */
 interface Place {
   root: Schema;
-  /** References that led here; one that leads to itself is not followed. */
+  /** The references that led here, so that circular ones are not followed. */
   references: readonly string[];
 }
 
 const LONG_TEXT = 500;
 
-/** The field for data that `schema` describes. Anything is taken for a schema; what cannot be drawn is edited as JSON. */
+/** The field for data that `schema` describes. Accepts anything as a schema; an unsupported one is edited as JSON. */
 export function fieldOf(schema: unknown, label = 'Data'): DataField {
   const root = asSchema(schema) ?? {};
   return drawn(root, label, { root, references: [] });
@@ -65,7 +65,7 @@ function drawn(schema: Schema | null, name: string, place: Place): DataField {
   return { ...field, label, hint: hintOf(schema, field) ?? field.hint };
 }
 
-/** The fields of which one fits; null is none of them, since a field that is left empty says it. */
+/** The alternatives of a schema. Null is not one of them: an empty field stands for it. */
 function variantsOf(schema: Schema, name: string, place: Place): DataField[] {
   const { $ref: reference, type } = schema;
   if (typeof reference === 'string') {
@@ -119,7 +119,7 @@ function simple(schema: Schema, name: string, place: Place): DataField | null {
   }
 }
 
-/** Bounds that only say what a JavaScript number can hold are none. */
+/** The bounds of a number, without those that are only the range of JavaScript's integers. */
 function boundsOf({ minimum, maximum }: Schema): { least: number | null; most: number | null } {
   const bound = (value: unknown) =>
     typeof value === 'number' && Math.abs(value) < Number.MAX_SAFE_INTEGER ? value : null;
@@ -144,7 +144,7 @@ function objectOf(schema: Schema, name: string, place: Place): DataField {
   return { kind: 'group', members, ...BARE };
 }
 
-/** Keywords that say nothing of what is accepted. */
+/** Keywords that do not restrict the data. */
 const ANNOTATIONS = ['$schema', 'title', 'description', 'default', 'examples', 'deprecated'];
 
 function anything(schema: Schema): DataField {
@@ -156,7 +156,7 @@ function anything(schema: Schema): DataField {
   return { kind: 'either', options, ...BARE };
 }
 
-/** Numbers and texts become one field, and so do choices. */
+/** Merges alternatives: numbers and texts become one field, and so do choices. */
 function merged(fields: readonly DataField[]): DataField[] {
   const flat = fields.flatMap((field) => (field.kind === 'either' ? field.options : [field]));
   const texts = flat.filter((field) => field.kind === 'text');
@@ -176,7 +176,7 @@ function merged(fields: readonly DataField[]): DataField[] {
     first.push({ kind, isWhole, least: bound('least', Math.min), most: bound('most', Math.max), label, hint: null });
   } else if (text !== undefined) first.push({ ...text, isLong: texts.some(({ isLong }) => isLong) });
   const options = [...new Map(choices.flatMap((field) => field.options).map((each) => [JSON.stringify(each), each]))];
-  // A text says what any choice among texts does.
+  // A text field accepts every choice that is a text.
   const isSaid = text !== undefined && options.every(([, option]) => typeof option === 'string');
   if (options.length > 0 && !isSaid) {
     first.push({ kind: 'choice', options: options.map(([, option]) => option), label: 'Choice', hint: null });
@@ -184,7 +184,7 @@ function merged(fields: readonly DataField[]): DataField[] {
   return [...first, ...others];
 }
 
-/** Of one of several that a value can be. */
+/** The label of one of several alternatives. */
 function labelOf({ title }: Schema, field: DataField): string {
   if (typeof title === 'string') return title;
   switch (field.kind) {
@@ -208,18 +208,18 @@ function hintOf(schema: Schema | null, field: DataField): string | null {
   if (field.kind === 'number' || field.kind === 'scalar') {
     const range = rangeOf(field);
     const isSaid = field.most !== null && new RegExp(`\\b${field.most}\\b`).test(parts[0] ?? '');
-    if (range !== null && !isSaid) parts.push(`Accepted: ${range}.`);
+    if (range !== null && !isSaid) parts.push(`Must be ${range}.`);
   }
   const preset = schema?.default;
-  if (preset !== undefined) parts.push(`${JSON.stringify(preset)} unless given.`);
+  if (preset !== undefined) parts.push(`Default: ${JSON.stringify(preset)}.`);
   return parts.length === 0 ? null : parts.join(' ');
 }
 
-/** `1 to 5`; null where there is no bound. */
+/** The range in words, such as `1 to 5`; null without bounds. */
 export function rangeOf({ least, most }: { least: number | null; most: number | null }): string | null {
   if (least !== null && most !== null) return `${least} to ${most}`;
-  if (least !== null) return `${least} and more`;
-  return most === null ? null : `up to ${most}`;
+  if (least !== null) return `at least ${least}`;
+  return most === null ? null : `at most ${most}`;
 }
 
 /** `max_redirects` and `maxRedirects` as `Max redirects`. */

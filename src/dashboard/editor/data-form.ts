@@ -1,9 +1,9 @@
-// What stands in the inputs of data (`readData`), and the data that they say (`writeData`). What is read and written back
-// unchanged is the same, whether it fits the schema or not: a value that its field cannot show stands there as JSON, and keys
-// that the schema does not name stay.
+// Converts data to what its inputs show (`readData`) and back (`writeData`). Data that is not edited comes back
+// unchanged, whether it fits the schema or not: a value that its field cannot show is shown as JSON, and keys that the
+// schema does not name are kept.
 import { type DataField, type FieldOf, type Json, type JsonObject, rangeOf } from './data-fields.ts';
 
-/** What stands in a field; `original` is what it was read from, undefined for an absent value. */
+/** The content of a field; `original` is the value that it was read from, undefined if absent. */
 export type Draft =
   | { kind: 'leaf'; text: string; asJson: boolean; original: Json | undefined }
   | { kind: 'list'; rows: readonly { id: number; draft: Draft }[]; original: Json | undefined }
@@ -13,16 +13,16 @@ export type Draft =
 export type DraftOf<Kind extends Draft['kind']> = Extract<Draft, { kind: Kind }>;
 
 export interface DataFault {
-  /** Keys and positions, from the outside in. */
+  /** Keys and indexes, from the outside in. */
   path: readonly (string | number)[];
   message: string;
-  /** Of the name in a table, not of the value. */
+  /** Set for a fault of the name in a table rather than of its value. */
   isOfName?: true;
 }
 
 // Reading
 
-/** What stands in the field for a value; undefined is an absent one. */
+/** The content of the field for a value; undefined is an absent one. */
 export function readData(field: DataField, value: Json | undefined): Draft {
   const isEmpty = value === undefined || value === null;
   if (field.kind === 'json' || !(isEmpty || isShown(field, value))) {
@@ -67,7 +67,7 @@ function leafText(kind: DataField['kind'], value: Json | undefined): string {
   return kind === 'choice' ? JSON.stringify(value) : String(value);
 }
 
-/** Whether the field's own inputs can show the value; what is in it may stand there as JSON. */
+/** Whether the inputs of the field can show the value; values within it may be shown as JSON. */
 function isShown(field: DataField, value: Json): boolean {
   switch (field.kind) {
     case 'text':
@@ -90,7 +90,7 @@ function isShown(field: DataField, value: Json): boolean {
   }
 }
 
-/** The same, for all that is in it. */
+/** Whether the inputs can show the value and all values within it. */
 function fits(field: DataField, value: Json): boolean {
   if (!isShown(field, value)) return false;
   switch (field.kind) {
@@ -119,7 +119,7 @@ function bestOf(options: readonly DataField[], value: Json): number {
 
 // Writing
 
-/** What the field says, undefined for an absent value, and what is wrong with what was typed. */
+/** The value of the field, undefined if absent, and the faults of what was typed. */
 export function writeData(field: DataField, draft: Draft): { value: Json | undefined; faults: DataFault[] } {
   const faults: DataFault[] = [];
   const value = write(field, draft, [], (fault) => faults.push(fault), true);
@@ -129,7 +129,7 @@ export function writeData(field: DataField, draft: Draft): { value: Json | undef
 type Path = DataFault['path'];
 type Report = (fault: DataFault) => void;
 
-/** Where `isNeeded`, what is missing of it is a fault even if nothing of it is there. */
+/** If `isNeeded`, missing members are faults even if all are missing. */
 function write(field: DataField, draft: Draft, path: Path, report: Report, isNeeded: boolean): Json | undefined {
   const { original } = draft;
   switch (draft.kind) {
@@ -161,7 +161,7 @@ function writeLeaf(field: DataField, draft: DraftOf<'leaf'>, path: Path, report:
     try {
       return JSON.parse(trimmed) as Json;
     } catch (error) {
-      report({ path, message: `It is not JSON: ${error instanceof Error ? error.message : error}` });
+      report({ path, message: `Must be JSON: ${error instanceof Error ? error.message : error}` });
       return original;
     }
   }
@@ -173,7 +173,7 @@ function writeLeaf(field: DataField, draft: DraftOf<'leaf'>, path: Path, report:
 function writeNumber(field: FieldOf<'number' | 'scalar'>, text: string, path: Path, report: Report): Json | undefined {
   if (text === '') return undefined;
   const value = Number(text);
-  // What is written as no number is, such as 007, is a text where a text is accepted.
+  // If a text is accepted, one that is not in the usual form of a number, such as 007, stays a text.
   const isNumber = Number.isFinite(value) && (field.kind === 'number' || String(value) === text);
   if (!isNumber && field.kind === 'scalar') return text;
   const { isWhole, least, most } = field;
@@ -182,13 +182,13 @@ function writeNumber(field: FieldOf<'number' | 'scalar'>, text: string, path: Pa
     const range = rangeOf(field);
     report({
       path,
-      message: `It is ${text}; accepted is a ${isWhole ? 'whole ' : ''}number${range === null ? '' : `, ${range}`}.`,
+      message: `Must be a ${isWhole ? 'whole ' : ''}number${range === null ? '' : ` (${range})`}, got ${text}.`,
     });
   }
   return isNumber ? value : undefined;
 }
 
-/** In a list or a table nothing is absent. */
+/** Writes an item of a list or a table, where no value may be absent. */
 function writeItem(field: DataField, draft: Draft, path: Path, report: Report): Json {
   const value = write(field, draft, path, report, true);
   if (value !== undefined) return value;
@@ -196,7 +196,7 @@ function writeItem(field: DataField, draft: Draft, path: Path, report: Report): 
   if (chosen?.kind === 'text' || chosen?.kind === 'scalar') return '';
   if (chosen?.kind === 'list') return [];
   if (chosen?.kind === 'map' || chosen?.kind === 'group') return {};
-  report({ path, message: 'It is empty: fill it in, or remove it.' });
+  report({ path, message: 'Must not be empty: fill it in, or remove it.' });
   return null;
 }
 
@@ -205,8 +205,9 @@ function writeMap(field: FieldOf<'map'>, draft: DraftOf<'map'>, path: Path, repo
   const known = new Set(isObject(original) ? Object.keys(original) : []);
   const entries = new Map<string, Json>();
   for (const { name, draft: each } of rows) {
-    if (entries.has(name)) report({ path: [...path, name], message: 'The name is there twice.', isOfName: true });
-    if (name === '' && !known.has('')) report({ path: [...path, name], message: 'It has no name.', isOfName: true });
+    const reportName = (message: string) => report({ path: [...path, name], message, isOfName: true });
+    if (entries.has(name)) reportName('Duplicate name.');
+    if (name === '' && !known.has('')) reportName('A name is required.');
     entries.set(name, writeItem(field.value, each, [...path, name], report));
   }
   return entries.size === 0 && !isObject(original) ? original : Object.fromEntries(entries);
@@ -230,8 +231,8 @@ function writeGroup(
   }
   for (const [name, value] of Object.entries(rest)) values.set(name, value);
   if (values.size === 0 && !isObject(original) && !isNeeded) return original;
-  for (const each of missing) report({ path: each, message: 'It is needed.' });
-  // In the order in which they came.
+  for (const each of missing) report({ path: each, message: 'This field is required.' });
+  // In the original order, with new keys at the end.
   const order = new Set([...(isObject(original) ? Object.keys(original) : []), ...values.keys()]);
   const entries = [...order].flatMap((name): [string, Json][] => {
     const value = values.get(name);
@@ -244,7 +245,7 @@ function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Whether two values say the same; the order of keys says nothing. */
+/** Whether two values are equal, whatever the order of their keys. */
 export function isEqual(left: Json | undefined, right: Json | undefined): boolean {
   if (left === right) return true;
   if (Array.isArray(left) && Array.isArray(right)) {

@@ -1,7 +1,7 @@
 // Small parts of the task editor.
 import type { ReactNode } from 'react';
 
-/** What is wrong with several inputs together. It can have the focus, since no one input is at fault. */
+/** A fault of several inputs together. It can have the focus, since no single input is at fault. */
 export function Fault({ id, children }: { id?: string; children: ReactNode }) {
   return children ? (
     <p className="fault" id={id} role="alert" tabIndex={-1}>
@@ -10,7 +10,7 @@ export function Fault({ id, children }: { id?: string; children: ReactNode }) {
   ) : null;
 }
 
-/** Opens what hides the first input at fault, and gives it the focus. */
+/** Focuses the first input or message at fault, and opens the section that hides it. */
 export function focusFirstFault(form: HTMLElement | null): void {
   const found = form?.querySelector<HTMLElement>('[aria-invalid="true"], .fault[tabindex], .failure[tabindex]');
   if (!found) return;

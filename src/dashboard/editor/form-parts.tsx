@@ -1,9 +1,9 @@
-// What forms are made of.
+// The parts of forms: fields, dialogs, and the handling of errors from the server.
 import type { CombinedError, OperationResult, OperationResultSource } from '@urql/core';
 import { type FormEvent, type ReactNode, useCallback, useEffect, useId, useRef, useState } from 'react';
 import { Failure } from '../parts/parts.tsx';
 
-/** What the server finds wrong: by the path of the input, such as `input.repeatItems.0.hour`, and what belongs to none. */
+/** The server's errors: by the path of the input, such as `input.repeatItems.0.hour`, and those without a path. */
 export interface Faults {
   byField: ReadonlyMap<string, string>;
   other: string | null;
@@ -11,11 +11,11 @@ export interface Faults {
 
 export const NO_FAULTS: Faults = { byField: new Map(), other: null };
 
-/** Errors that name a field belong there; what a form has no place for it must show beside `other`. */
+/** Sorts errors by the field that they name. A form must show those that it has no field for together with `other`. */
 export function faultsOf(error: CombinedError | undefined): Faults {
   if (error === undefined) return NO_FAULTS;
   if (error.networkError)
-    return { byField: new Map(), other: 'The server cannot be reached; nothing is known to have changed.' };
+    return { byField: new Map(), other: 'The server cannot be reached; the change may not have been made.' };
   const byField = new Map<string, string>();
   const other: string[] = [];
   for (const { message, extensions } of error.graphQLErrors) {
@@ -27,7 +27,7 @@ export function faultsOf(error: CombinedError | undefined): Faults {
   return { byField, other: other.length === 0 ? null : other.join(' ') };
 }
 
-/** Sends what a form holds, and keeps what the server finds wrong. `send` resolves with the answer; null for a refusal. */
+/** Sends a form and keeps the errors of the server. `send` resolves with the answer, or with null if it was refused. */
 export function useSending() {
   const [faults, setFaults] = useState(NO_FAULTS);
   const [isBusy, setBusy] = useState(false);
@@ -44,7 +44,7 @@ export function useSending() {
   return { faults, isBusy, send };
 }
 
-/** For `onSubmit`: the page stays, and does this. */
+/** An `onSubmit` handler that does `work` instead of leaving the page. */
 export function submitting(work: () => Promise<unknown>) {
   return (event: FormEvent) => {
     event.preventDefault();
@@ -52,26 +52,33 @@ export function submitting(work: () => Promise<unknown>) {
   };
 }
 
-/** What is wrong and has no field of its own in the form. */
+/** Shows the errors that have no field of their own in the form. `placed` are the fields that it has. */
 export function Unplaced({ faults, placed }: { faults: Faults; placed: readonly string[] }) {
   const rest = [...faults.byField].filter(([field]) => !placed.includes(field)).map((fault) => fault.join(': '));
   return <Failure message={[...(faults.other === null ? [] : [faults.other]), ...rest].join(' ')} />;
 }
 
-/** `input.repeatItems.0.hour` of a value that is not of its type, which GraphQL itself finds. */
+/** The path of a value of the wrong type, such as `input.repeatItems.0.hour`, from GraphQL's own message. */
 function fieldOfType(message: string): string | undefined {
   return /^Variable .* at "([^"]*)"; /.exec(message)?.[1]?.replaceAll(/\[(\d+)\]/g, '.$1');
+}
+
+/** The attributes that link an input to its label, hint and fault. */
+export interface Ties {
+  id: string;
+  'aria-describedby': string | undefined;
+  'aria-invalid': boolean;
 }
 
 interface FieldProps {
   label: string;
   hint?: ReactNode;
   fault?: string | undefined;
-  /** Gets what ties the input to its hint and its fault. */
-  children: (ties: { id: string; 'aria-describedby': string | undefined; 'aria-invalid': boolean }) => ReactNode;
+  /** Renders the input. */
+  children: (ties: Ties) => ReactNode;
 }
 
-/** A labelled input with what it is for and what is wrong with it. */
+/** A labelled input with a hint and an error message. */
 export function Field({ label, hint, fault, children }: FieldProps) {
   const id = useId();
   const described = [hint ? `${id}-hint` : '', fault ? `${id}-fault` : ''].filter((each) => each !== '').join(' ');
@@ -99,7 +106,7 @@ interface DialogProps {
   children: ReactNode;
 }
 
-/** Over the page until it is closed, by Escape too; the browser keeps the focus inside. */
+/** A modal dialog. Escape closes it, too; the browser keeps the focus inside. */
 export function Dialog({ title, onClose, children }: DialogProps) {
   const id = useId();
   const dialog = useRef<HTMLDialogElement>(null);

@@ -4,8 +4,8 @@ import { guardWayBack } from '../parts/way-back.ts';
 import { Dialog } from './form-parts.tsx';
 
 /**
- * Asks before a page with unsaved changes is left: by a link or by the browser's back and forward in a dialog, by a reload
- * or another address in the browser's own. A page that leaves by itself is not asked.
+ * Asks before the user leaves a page with unsaved changes: in a dialog for links and for the browser's back and
+ * forward, in the browser's own dialog for a reload or another URL. Navigation by the page itself is not asked about.
  */
 export function LeavingGuard({ isOn }: { isOn: boolean }) {
   const [leave, setLeave] = useState<(() => void) | null>(null);
@@ -26,7 +26,7 @@ export function LeavingGuard({ isOn }: { isOn: boolean }) {
     };
     const onPop = (event: PopStateEvent) => {
       if (isLeaving.current) return;
-      // The browser is there already: back to the form before anything else looks at the address.
+      // The browser has already changed the URL: restore it before any other listener reads it.
       event.stopImmediatePropagation();
       history.pushState(null, '', here);
       ask(() => history.back());
@@ -43,7 +43,7 @@ export function LeavingGuard({ isOn }: { isOn: boolean }) {
   if (leave === null) return null;
   return (
     <Dialog title="Leave without saving?" onClose={() => setLeave(null)}>
-      <p>What you have changed here is not saved.</p>
+      <p>Your changes are not saved.</p>
       <div className="buttons">
         <button
           type="button"
@@ -63,7 +63,7 @@ export function LeavingGuard({ isOn }: { isOn: boolean }) {
   );
 }
 
-/** Where a click on a link of the page leads, null for any other click. A new tab leaves nothing. */
+/** The path of a clicked link of the dashboard; null for any other click, and for one that opens a new tab. */
 function pathOfLink(event: MouseEvent): string | null {
   const isPlain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
   const link = event.target instanceof Element ? event.target.closest('a') : null;

@@ -5,14 +5,14 @@ import { useSession } from '../session/context.ts';
 import { Field } from './form-parts.tsx';
 
 interface OwnerFieldProps {
-  /** The user's id in the old API, as it is typed. */
+  /** The user's id in the old API, as typed. */
   value: string;
   isNew: boolean;
   fault: string | undefined;
   onChange: (value: string) => void;
 }
 
-/** For admins, whom the server tells who there is: it offers the first few hundred by name. */
+/** The owner, for admins: only they may list users. It suggests the first few hundred by name. */
 export function OwnerField({ value, isNew, fault, onChange }: OwnerFieldProps) {
   const { client } = useSession();
   const [users, setUsers] = useState<{ legacyId: number; name: string }[]>([]);
@@ -24,7 +24,7 @@ export function OwnerField({ value, isNew, fault, onChange }: OwnerFieldProps) {
   }, [client]);
   const name = users.find(({ legacyId }) => String(legacyId) === value.trim())?.name;
   return (
-    <Field label="Owner, by user id" hint={name ?? (isNew ? 'You unless given.' : undefined)} fault={fault}>
+    <Field label="Owner (user id)" hint={name ?? (isNew ? 'Default: you.' : undefined)} fault={fault}>
       {(ties) => (
         <>
           <input

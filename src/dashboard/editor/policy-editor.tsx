@@ -9,7 +9,7 @@ interface PolicyEditorProps {
   onChange: (policy: TaskForm['policy']) => void;
 }
 
-/** What happens when things do not go to plan. An empty field is the default of the class. */
+/** Overlap, catch-up, retries and timeout. An empty field stands for the default of the class. */
 export function PolicyEditor({ policy, taskClass, faults, onChange }: PolicyEditorProps) {
   const defaults = defaultPolicy(taskClass);
   const isOwn = (name: PolicyName) => policy[name] !== '' && policy[name] !== String(defaults[name] ?? '');
@@ -17,8 +17,7 @@ export function PolicyEditor({ policy, taskClass, faults, onChange }: PolicyEdit
   return (
     <details className="policy">
       <summary>
-        <h2>Policy</h2>{' '}
-        <span className="quiet">{own.length === 0 ? 'as by default' : `with its own: ${own.join('; ')}`}</span>
+        <h2>Policy</h2> <span className="quiet">{own.length === 0 ? 'defaults' : `changed: ${own.join('; ')}`}</span>
       </summary>
       <div className="policy-inputs">
         {POLICY_NAMES.map((name) => {
@@ -33,7 +32,7 @@ export function PolicyEditor({ policy, taskClass, faults, onChange }: PolicyEdit
                     {...ties}
                     inputMode={accepts === 'whole' ? 'numeric' : 'decimal'}
                     autoComplete="off"
-                    placeholder={preset === null ? 'no bound' : String(preset)}
+                    placeholder={preset === null ? 'no limit' : String(preset)}
                     value={policy[name]}
                     onChange={change}
                   />

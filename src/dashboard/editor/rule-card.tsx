@@ -1,4 +1,4 @@
-// One rule as a form: its kind, and the inputs that the kind shows.
+// The form of one rule: its kind, and the inputs of that kind.
 import { type ReactNode, useId } from 'react';
 import { rulesInWords } from '../../calendar/rule-words.ts';
 import { Fault } from './editor-parts.tsx';
@@ -57,7 +57,7 @@ export function RuleCard({ rule, number, faultOf, onChange, onRemove }: RuleCard
   );
 }
 
-/** In the order in which people say them. */
+/** In the order of the inputs. */
 const HIDEABLE: readonly RuleField[] = [
   'intervalDays',
   'weekOfMonth',
@@ -76,7 +76,7 @@ const ORDINALS: Options = [
   ['2', 'second'],
   ['3', 'third'],
   ['4', 'fourth'],
-  ['5', 'fifth, in months that have it'],
+  ['5', 'fifth, if there is one'],
 ];
 const MONTHS: Options = Array.from({ length: 12 }, (_month, index) => [
   String(index + 1),
@@ -94,12 +94,10 @@ function RuleInputs({ rule, shown, faultOf, onChange }: RuleInputsProps) {
     fault: faultOf(field),
     onChange: (value: string) => onChange({ ...rule, [field]: value }),
   });
-  const every = (hint: string) => (isCustom ? { hint: `${hint}; empty for every` } : {});
+  const every = (hint: string) => (isCustom ? { hint: `${hint}; empty for all` } : {});
   return (
     <div className="rule-inputs">
-      {has('intervalDays') && (
-        <NumberInput label={isCustom ? 'Every so many days' : 'Days between'} {...of('intervalDays')} />
-      )}
+      {has('intervalDays') && <NumberInput label="Interval in days" {...of('intervalDays')} />}
       {has('weekOfMonth') && (
         <SelectInput label="Week of the month" options={ORDINALS} isOptional={isCustom} {...of('weekOfMonth')} />
       )}

@@ -1,4 +1,4 @@
-// The rules of a task as a form: a card for each, and the next slots of all of them beside.
+// The form of a task's rules: a card for each, and a preview of the next slots of all of them.
 import { useEffect, useState } from 'react';
 import { pause } from '../live/pause.ts';
 import { whileCurrent } from '../live/while-current.ts';
@@ -21,10 +21,10 @@ import {
 } from './rule-form.ts';
 import { ruleField } from './task-faults.ts';
 
-/** That are shown of those to come. */
+/** How many upcoming slots are shown. */
 const SLOTS = 6;
 const DEBOUNCE_MS = 300;
-/** As the server has it. */
+/** The server's limit. */
 const MAX_ITEMS = 100;
 
 interface Preview {
@@ -36,13 +36,13 @@ interface Preview {
 
 const NO_PREVIEW: Preview = { slots: [], message: null, faults: new Map() };
 
-/** What the server would make of the rules, asked a moment after the last change; the one before stays until then. */
+/** The server's preview of the rules, queried DEBOUNCE_MS after the last change; the previous one stays until then. */
 function usePreview(rules: readonly RuleDraft[], timeZone: string): Preview {
   const { client } = useSession();
   const [preview, setPreview] = useState(NO_PREVIEW);
   useEffect(() => {
     if (rules.some((rule) => itemsOf(rule).faults.size > 0)) {
-      setPreview({ ...NO_PREVIEW, message: 'A rule is not complete yet.' });
+      setPreview({ ...NO_PREVIEW, message: 'A rule is incomplete.' });
       return;
     }
     return whileCurrent(async (signal) => {
@@ -57,7 +57,7 @@ function usePreview(rules: readonly RuleDraft[], timeZone: string): Preview {
       const found = [...told.byField, ...faultsOfNever(never ?? '')];
       const faults = placeRuleFaults(found, rules);
       const elsewhere = told.byField.get('input.timeZone') ?? told.byField.get('input.repeatItems') ?? told.other;
-      const summary = faults.size > 0 ? 'A rule cannot be as it is.' : (elsewhere ?? never);
+      const summary = faults.size > 0 ? 'A rule is invalid.' : (elsewhere ?? never);
       setPreview({ slots: data?.previewSchedule.slots ?? [], message: summary ?? null, faults });
     });
   }, [client, rules, timeZone]);
@@ -67,7 +67,7 @@ function usePreview(rules: readonly RuleDraft[], timeZone: string): Preview {
 interface RulesEditorProps {
   rules: readonly RuleDraft[];
   timeZone: string;
-  /** By ruleField, and of all of them by `input.repeatItems`. */
+  /** By `ruleField`; those of the rules as a whole by `input.repeatItems`. */
   faults: ReadonlyMap<string, string>;
   onChange: (rules: readonly RuleDraft[]) => void;
 }
@@ -79,7 +79,7 @@ export function RulesEditor({ rules, timeZone, faults, onChange }: RulesEditorPr
     <div className="schedule">
       <div className="rules">
         <Fault>{faults.get('input.repeatItems')}</Fault>
-        {rules.length === 0 && <Empty>Without a rule it runs on request alone.</Empty>}
+        {rules.length === 0 && <Empty>No rules: the task runs only on request.</Empty>}
         {rules.map((rule, index) => (
           <RuleCard
             key={rule.key}
@@ -101,14 +101,14 @@ export function RulesEditor({ rules, timeZone, faults, onChange }: RulesEditorPr
         <ol className="slots" aria-live="polite">
           {preview.slots.map(({ at, localTime, dstNote }) => (
             <li key={at}>
-              <time dateTime={at} title={`${localTime} on the clock of the task`}>
+              <time dateTime={at} title={`${localTime} in the time zone of the task`}>
                 {formatTime(at)}
               </time>
               {dstNote && <span className="quiet">, {DST_NOTES[dstNote]}</span>}
             </li>
           ))}
         </ol>
-        {preview.slots.length > 0 && <p className="hint">In your time zone; on the clock of the task on hover.</p>}
+        {preview.slots.length > 0 && <p className="hint">In your time zone; hover for the time zone of the task.</p>}
         {preview.message !== null && <p className="quiet">{preview.message}</p>}
       </section>
     </div>

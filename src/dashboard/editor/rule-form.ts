@@ -1,10 +1,10 @@
-// A task's rules as a form has them: repeat items that differ by their weekday alone are one rule of the form, of a kind
-// that people know. What fits none of the kinds is `custom` and shows every field, so that no rule loses anything.
+// A task's rules as the form shows them: repeat items that differ only in their weekday are one rule of the form, and
+// each rule has a familiar kind. A rule that fits no kind is `custom` and shows every field, so that nothing is lost.
 import type { RuleFields } from '../../calendar/rule-words.ts';
 
 export type RuleField = keyof RuleFields;
 
-/** All but the weekday, which a rule of the form may have several of. */
+/** All fields but the weekday, of which a rule of the form may have several. */
 const TEXT_FIELDS = [
   'start',
   'end',
@@ -20,17 +20,17 @@ export type TextField = (typeof TEXT_FIELDS)[number];
 
 interface Kind {
   label: string;
-  /** Without these the rule is not whole. */
+  /** The required fields. */
   needs: readonly RuleField[];
-  /** These are shown and may be empty. */
+  /** The optional fields. */
   may: readonly RuleField[];
 }
 
-/** A rule is of the first kind that shows all it has. */
+/** A rule has the first kind that shows all of its fields. */
 export const KINDS = {
   minutely: { label: 'Every minute', needs: [], may: ['start', 'end'] },
   hourly: { label: 'Every hour', needs: ['minute'], may: ['start', 'end'] },
-  // Its last day is its first one.
+  // Its last day is its first day.
   once: { label: 'Once', needs: ['start', 'hour', 'minute'], may: [] },
   daily: { label: 'Every day', needs: ['hour', 'minute'], may: ['start', 'end'] },
   weekly: { label: 'On days of the week', needs: ['dayOfWeek', 'hour', 'minute'], may: ['start', 'end'] },
@@ -40,19 +40,19 @@ export const KINDS = {
     needs: ['weekOfMonth', 'dayOfWeek', 'hour', 'minute'],
     may: ['month', 'start', 'end'],
   },
-  interval: { label: 'Every so many days', needs: ['intervalDays', 'start', 'hour', 'minute'], may: ['end'] },
+  interval: { label: 'Every N days', needs: ['intervalDays', 'start', 'hour', 'minute'], may: ['end'] },
   custom: { label: 'Custom: all fields', needs: [], may: [...TEXT_FIELDS, 'dayOfWeek'] },
 } as const satisfies Record<string, Kind>;
 export type RuleKind = keyof typeof KINDS;
 
 export const RULE_KINDS = Object.keys(KINDS) as RuleKind[];
 
-/** Which fields a rule of the kind shows. */
+/** The fields that a rule of the kind shows. */
 export function fieldsOf(kind: RuleKind): ReadonlySet<RuleField> {
   return new Set<RuleField>([...KINDS[kind].needs, ...KINDS[kind].may]);
 }
 
-/** A rule as it is typed. What its kind does not show is kept for when another kind is picked, and not sent. */
+/** A rule as typed. Fields that its kind does not show are not sent, but kept in case another kind is picked. */
 export interface RuleDraft extends Record<TextField, string> {
   /** Unique in its form. */
   key: number;
@@ -61,12 +61,12 @@ export interface RuleDraft extends Record<TextField, string> {
   days: readonly number[];
 }
 
-/** What comes to mind first: every day at nine. */
+/** A new rule: every day at nine. */
 export function newRule(key: number): RuleDraft {
   return draftOf({ hour: 9, minute: 0 }, key, []);
 }
 
-/** The other kind, with all that was typed; a last day that was only that of `once` goes. */
+/** The rule as another kind, with all that was typed, except a last day that only `once` implied. */
 export function withKind(draft: RuleDraft, kind: RuleKind): RuleDraft {
   const end = draft.kind === 'once' && kind !== 'once' && draft.end === draft.start ? '' : draft.end;
   return { ...draft, kind, end };
@@ -82,7 +82,7 @@ export function draftsOf(rules: readonly RuleFields[]): RuleDraft[] {
       continue;
     }
     const likeness = canonical({ ...rule, dayOfWeek: null });
-    // The same rule twice stays two: a rule of the form has a weekday once.
+    // A duplicate stays a rule of its own: a rule of the form has each weekday at most once.
     const group = groups.find((each) => each.likeness === likeness && !each.days.includes(dayOfWeek));
     if (group === undefined) groups.push({ likeness, rule, days: [dayOfWeek] });
     else group.days.push(dayOfWeek);
@@ -106,16 +106,16 @@ function kindOf(rule: RuleFields): RuleKind {
 }
 
 const MISSING: Partial<Record<RuleField, string>> = {
-  dayOfWeek: 'Pick a day at least.',
+  dayOfWeek: 'Pick at least one day.',
   start: 'Pick a date.',
-  hour: 'Give a time.',
+  hour: 'Enter a time.',
 };
 const WHOLE = /^\d{1,6}$/;
 
-/** What the server need not be asked about: a field that the kind needs is empty, or a text is no number. */
+/** Faults found without the server: a required field is empty, or a text is not a whole number. */
 export type RuleFaults = ReadonlyMap<RuleField, string>;
 
-/** The repeat items of a rule, one for each weekday, and what is wrong with what was typed. */
+/** The repeat items of a rule, one for each weekday, and the faults of what was typed. */
 export function itemsOf(draft: RuleDraft): { items: Required<RuleFields>[]; faults: RuleFaults } {
   const { needs } = KINDS[draft.kind];
   const shown = fieldsOf(draft.kind);
@@ -123,13 +123,13 @@ export function itemsOf(draft: RuleDraft): { items: Required<RuleFields>[]; faul
   const read = (field: TextField): string | null => {
     const text = shown.has(field) ? draft[field].trim() : '';
     if (text !== '') return text;
-    if ((needs as readonly RuleField[]).includes(field)) faults.set(field, MISSING[field] ?? 'Give a number.');
+    if ((needs as readonly RuleField[]).includes(field)) faults.set(field, MISSING[field] ?? 'Enter a number.');
     return null;
   };
   const number = (field: TextField): number | null => {
     const text = read(field);
     if (text === null || WHOLE.test(text)) return text === null ? null : Number(text);
-    faults.set(field, `It is "${text}"; accepted is a whole number.`);
+    faults.set(field, `Must be a whole number, got "${text}".`);
     return null;
   };
   const start = read('start');
@@ -144,7 +144,7 @@ export function itemsOf(draft: RuleDraft): { items: Required<RuleFields>[]; faul
     hour: number('hour'),
     minute: number('minute'),
   };
-  // Both are of one input.
+  // Hour and minute share an input.
   if (faults.has('hour')) faults.delete('minute');
   const days = shown.has('dayOfWeek') ? draft.days : [];
   if (days.length === 0 && (needs as readonly RuleField[]).includes('dayOfWeek')) {
@@ -159,7 +159,7 @@ export function allItemsOf(drafts: readonly RuleDraft[]): Required<RuleFields>[]
   return drafts.flatMap((draft) => itemsOf(draft).items);
 }
 
-/** Whether two lists of repeat items say the same; their order says nothing. */
+/** Whether two lists have the same repeat items, in any order. */
 export function sameRules(left: readonly RuleFields[], right: readonly RuleFields[]): boolean {
   const [one, other] = [left, right].map((rules) => rules.map(canonical).toSorted().join());
   return one === other;
@@ -169,7 +169,7 @@ function canonical(rule: RuleFields): string {
   return JSON.stringify([...TEXT_FIELDS, 'dayOfWeek' as const].map((field) => rule[field] ?? null));
 }
 
-/** Faults of the server at `PATH.INDEX.FIELD`, by the key of the rule whose item it is. */
+/** The server's faults of repeat items, `input.repeatItems.INDEX.FIELD`, by the key of the rule that has the item. */
 export function placeRuleFaults(
   faults: Iterable<readonly [string, string]>,
   drafts: readonly RuleDraft[],

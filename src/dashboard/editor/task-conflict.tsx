@@ -4,10 +4,10 @@ import type { Difference } from './task-differences.ts';
 
 interface TaskConflictProps {
   differences: readonly Difference[];
-  /** When the other one saved. */
+  /** When the other user saved. */
   savedAt: string;
   isSaving: boolean;
-  /** Gets the parts of which the saved ones are taken. */
+  /** `taken` has the keys of the parts for which the saved version was picked. */
   onSave: (taken: ReadonlySet<string>) => void;
   onEdit: (taken: ReadonlySet<string>) => void;
 }
@@ -16,7 +16,7 @@ type Side = 'mine' | 'theirs';
 
 const CHANGED_BY = { me: 'changed by you', them: 'changed by them', both: 'changed by both' };
 
-/** Somebody saved the task first: what differs, and which of the two each part is to be. What both changed must be picked. */
+/** Shows what differs when another user saved the task first, and lets the user pick a version of each part. */
 export function TaskConflict({ differences, savedAt, isSaving, onSave, onEdit }: TaskConflictProps) {
   const heading = useRef<HTMLHeadingElement>(null);
   const form = useRef<HTMLFormElement>(null);
@@ -49,11 +49,11 @@ export function TaskConflict({ differences, savedAt, isSaving, onSave, onEdit }:
   return (
     <form ref={form} className="conflict" onSubmit={submit}>
       <h2 ref={heading} tabIndex={-1}>
-        Somebody else has saved this task
+        Another user has saved this task
       </h2>
       <p>
-        It was saved at {formatTime(savedAt)}, after you began. Nothing of yours is saved yet.{' '}
-        {differences.length === 0 ? 'Both say the same.' : 'Pick for each part which one it is to be.'}
+        It was saved at {formatTime(savedAt)}, after you started editing. Your changes are not saved yet.{' '}
+        {differences.length === 0 ? 'Both versions are the same.' : 'Pick a version of each part.'}
       </p>
       {differences.length > 0 && (
         <div className="scroll">
@@ -82,10 +82,10 @@ export function TaskConflict({ differences, savedAt, isSaving, onSave, onEdit }:
       )}
       <div className="buttons">
         <button type="submit" className="primary" aria-disabled={isSaving}>
-          Save what is picked
+          Save selection
         </button>
         <button type="button" onClick={() => form.current?.reportValidity() && onEdit(taken())}>
-          Go on editing
+          Continue editing
         </button>
       </div>
     </form>

@@ -1,18 +1,18 @@
-// Two people have changed one task: what differs, and what becomes of it.
-
+// Compares and merges two versions of a task that two users have changed.
 import { rulesInWords } from '../../calendar/rule-words.ts';
 import type { Json } from './data-fields.ts';
 import { isEqual } from './data-form.ts';
-import { asText, type Values, withoutEmpty } from './task-form.ts';
 import { POLICY, POLICY_NAMES, type Policy } from './task-policy.ts';
+import { type Values, withoutEmpty } from './task-values.ts';
+import { asText } from './typed-data.ts';
 
-/** A part of a task, with what each side has of it in words. */
+/** A part of a task that differs, with both versions in words. */
 export interface Difference {
   key: string;
   label: string;
   mine: string;
   theirs: string;
-  /** Who has changed it since both began. */
+  /** Who has changed it since both started editing. */
   changedBy: 'me' | 'them' | 'both';
 }
 
@@ -22,9 +22,9 @@ interface Part {
   words: string;
 }
 
-const NOTHING: Part = { label: '', value: undefined, words: 'nothing' };
+const UNSET: Part = { label: '', value: undefined, words: 'not set' };
 
-/** Data by their keys; all else as the form has it. */
+/** The parts that can be picked: each key of the data, and each other field of the form. */
 function partsOf(values: Values): Map<string, Part> {
   const parts = new Map<string, Part>();
   const add = (key: string, label: string, value: Json, words = String(value ?? 'none')) =>
@@ -35,7 +35,7 @@ function partsOf(values: Values): Map<string, Part> {
   add('timeZone', 'Time zone', values.timeZone);
   add('ownerLegacyId', 'Owner', values.ownerLegacyId);
   const rules = values.rules.map((rule) => JSON.stringify(Object.entries(rule).toSorted())).toSorted();
-  add('rules', 'Rules', rules, rulesInWords(values.rules).join('\n') || 'none: on request alone');
+  add('rules', 'Rules', rules, rulesInWords(values.rules).join('\n') || 'none (runs only on request)');
   for (const [key, value] of Object.entries(values.data ?? {})) {
     add(`data.${key}`, `Data: ${key}`, value, typeof value === 'string' ? value : asText(value));
   }
@@ -48,12 +48,12 @@ function partsOf(values: Values): Map<string, Part> {
   return parts;
 }
 
-/** All in which what I have typed and what somebody else has saved differ; `base` is what I began with. */
+/** The differences between the typed version `mine` and the saved version `theirs`; `base` is where editing started. */
 export function differencesOf(mine: Values, base: Values, theirs: Values): Difference[] {
   const [own, begun, saved] = [partsOf(mine), partsOf(base), partsOf(theirs)];
   const keys = [...new Set([...own.keys(), ...saved.keys()])];
   return keys.flatMap((key): Difference[] => {
-    const [one = NOTHING, other = NOTHING] = [own.get(key), saved.get(key)];
+    const [one = UNSET, other = UNSET] = [own.get(key), saved.get(key)];
     if (isEqual(one.value, other.value)) return [];
     const before = begun.get(key)?.value;
     const changedBy = isEqual(one.value, before) ? 'them' : isEqual(other.value, before) ? 'me' : 'both';
@@ -61,7 +61,7 @@ export function differencesOf(mine: Values, base: Values, theirs: Values): Diffe
   });
 }
 
-/** What I have typed, but of the given parts what is saved. */
+/** `mine`, but with the parts in `taken` from `theirs`. */
 export function mergedValues(mine: Values, theirs: Values, taken: ReadonlySet<string>): Values {
   const side = (key: string) => (taken.has(key) ? theirs : mine);
   const entries = new Map<string, Json>();

@@ -1,135 +1,88 @@
-// The form of a task, new or not, with what becomes of it when it is saved.
-import { type FormEvent, useEffect, useRef, useState } from 'react';
-import { Link, useLocation } from 'wouter';
+// The editor of a task, new or existing: its form, or the conflict with another user's change.
+import { type FormEvent, type RefObject, useEffect, useRef } from 'react';
+import { Link } from 'wouter';
 import { focusFirstFault } from './editor-parts.tsx';
 import { LeavingGuard } from './leaving-guard.tsx';
 import { TaskConflict } from './task-conflict.tsx';
-import { differencesOf, mergedValues } from './task-differences.ts';
-import type { FormFaults } from './task-faults.ts';
+import { differencesOf } from './task-differences.ts';
 import { TaskFields } from './task-fields.tsx';
-import { type EditableClasses, formOf, type TaskForm, type Values, valuesOfTask } from './task-form.ts';
-import type { EditedTask } from './task-policy.ts';
-import { type Base, useSaving } from './use-saving.ts';
+import { valuesOfTask } from './task-values.ts';
+import { type EditedProps, type Editing, useEditing } from './use-editing.ts';
+import type { Conflict } from './use-saving.ts';
 
-const NO_FAULTS: FormFaults = { byField: new Map(), data: [], other: null };
-
-interface TaskEditorProps {
-  classes: EditableClasses;
-  /** The task to change, null for a new one. */
-  task: EditedTask | null;
-  /** What a new one begins with. */
-  initial: Values;
+export function TaskEditor(props: EditedProps) {
+  const editing = useEditing(props);
+  const form = useRef<HTMLFormElement>(null);
+  useFormFocus(form, editing);
+  if (editing.conflict !== null) return <ConflictEditor editing={editing} conflict={editing.conflict} />;
+  return <FormEditor {...props} editing={editing} form={form} />;
 }
 
-export function TaskEditor({ classes, task, initial }: TaskEditorProps) {
-  const [begun] = useState(() => formOf(initial, classes));
-  const [form, setForm] = useState(begun);
-  const [base, setBase] = useState<Base | null>(task && { id: task.id, version: task.version, values: initial });
-  const [faults, setFaults] = useState(NO_FAULTS);
-  const [conflict, setConflict] = useState<{ mine: Values; theirs: EditedTask } | null>(null);
-  const [isGone, setIsGone] = useState(false);
-  const [, navigate] = useLocation();
-  const { save, isSaving } = useSaving(classes);
-  const element = useRef<HTMLFormElement>(null);
-  // Faults that the last attempt to save has found get the focus, not those that remain while they are corrected.
-  const isTold = useRef(true);
+/** Focuses the first fault after a failed save, and the first input of the form after a conflict. */
+function useFormFocus(form: RefObject<HTMLFormElement | null>, { conflict, failures }: Editing) {
   const wasInConflict = useRef(false);
   useEffect(() => {
-    if (wasInConflict.current && conflict === null) element.current?.querySelector('input')?.focus();
+    if (wasInConflict.current && conflict === null) form.current?.querySelector('input')?.focus();
     wasInConflict.current = conflict !== null;
-  }, [conflict]);
+  }, [form, conflict]);
+  // Runs for each failed save only: the focus must not move while the user corrects the faults.
   useEffect(() => {
-    if (isTold.current || faults === NO_FAULTS) return;
-    isTold.current = true;
-    focusFirstFault(element.current);
-  }, [faults]);
+    if (failures > 0) focusFirstFault(form.current);
+  }, [form, failures]);
+}
 
-  const submit = async (typed: TaskForm, from: Base | null) => {
-    const outcome = await save(typed, from);
-    if (outcome === null) return;
-    setConflict(outcome.is === 'conflict' ? outcome : null);
-    setIsGone(outcome.is === 'gone');
-    if (outcome.is === 'saved') return navigate(`/tasks/${encodeURIComponent(outcome.id)}`);
-    isTold.current = false;
-    setFaults(outcome.is === 'refused' ? outcome.faults : { ...NO_FAULTS });
-  };
-  const change = (part: Partial<TaskForm>, faultPrefix: string) => {
-    setForm((before) => ({ ...before, ...part }));
-    setFaults((before) => without(before, faultPrefix));
-  };
-  const resolve = (taken: ReadonlySet<string>) => {
-    if (conflict === null || base === null) throw new Error('there is no conflict');
-    const theirs = valuesOfTask(conflict.theirs);
-    const merged = formOf(mergedValues(conflict.mine, theirs, taken), classes);
-    const next = { ...base, version: conflict.theirs.version, values: theirs };
-    setForm(merged);
-    setBase(next);
-    return { merged, next };
-  };
-  const isDirty = JSON.stringify(form) !== JSON.stringify(begun);
-  const back = base === null ? '/tasks' : `/tasks/${encodeURIComponent(base.id)}`;
-
-  if (conflict !== null && base !== null) {
-    return (
-      <>
-        <LeavingGuard isOn />
-        <TaskConflict
-          key={conflict.theirs.version}
-          differences={differencesOf(conflict.mine, base.values, valuesOfTask(conflict.theirs))}
-          savedAt={conflict.theirs.updatedAt}
-          isSaving={isSaving}
-          onSave={(taken) => {
-            const { merged, next } = resolve(taken);
-            void submit(merged, next);
-          }}
-          onEdit={(taken) => {
-            resolve(taken);
-            setConflict(null);
-          }}
-        />
-      </>
-    );
-  }
+function ConflictEditor({ editing, conflict }: { editing: Editing; conflict: Conflict }) {
+  const { base, mine, theirs } = conflict;
   return (
-    <form
-      ref={element}
-      className="editor"
-      noValidate
-      aria-busy={isSaving}
-      onSubmit={(event: FormEvent) => {
-        event.preventDefault();
-        void submit(form, base);
-      }}
-    >
-      <LeavingGuard isOn={isDirty} />
+    <>
+      <LeavingGuard isOn />
+      <TaskConflict
+        key={theirs.version}
+        differences={differencesOf(mine, base.values, valuesOfTask(theirs))}
+        savedAt={theirs.updatedAt}
+        isSaving={editing.isSaving}
+        onSave={(taken) => editing.saveResolved(conflict, taken)}
+        onEdit={(taken) => editing.editResolved(conflict, taken)}
+      />
+    </>
+  );
+}
+
+interface FormEditorProps extends Pick<EditedProps, 'classes' | 'initial'> {
+  editing: Editing;
+  form: RefObject<HTMLFormElement | null>;
+}
+
+function FormEditor({ classes, initial, editing, form }: FormEditorProps) {
+  const { base, faults, isSaving, isDeleted } = editing;
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    editing.save();
+  };
+  return (
+    <form ref={form} className="editor" noValidate aria-busy={isSaving} onSubmit={submit}>
+      <LeavingGuard isOn={editing.isDirty} />
       {faults.other !== null && (
         <p className="failure" role="alert" tabIndex={-1}>
           {faults.other}
         </p>
       )}
-      {isGone && (
-        <Gone
-          onKeep={() => {
-            setBase(null);
-            setIsGone(false);
-          }}
-        />
-      )}
+      {isDeleted && <Deleted onKeep={editing.keepAsNew} />}
       <TaskFields
-        form={form}
+        form={editing.form}
         initial={initial}
         classes={classes}
         isNew={base === null}
         faults={faults}
-        onChange={change}
+        onChange={editing.change}
       />
       <div className="buttons">
-        {!isGone && (
+        {!isDeleted && (
           <button type="submit" className="primary" aria-disabled={isSaving}>
             {isSaving ? 'Saving…' : base === null ? 'Add task' : 'Save'}
           </button>
         )}
-        <Link className="button" href={back}>
+        <Link className="button" href={base === null ? '/tasks' : `/tasks/${encodeURIComponent(base.id)}`}>
           Cancel
         </Link>
       </div>
@@ -137,20 +90,13 @@ export function TaskEditor({ classes, task, initial }: TaskEditorProps) {
   );
 }
 
-function Gone({ onKeep }: { onKeep: () => void }) {
+function Deleted({ onKeep }: { onKeep: () => void }) {
   return (
     <div className="failure gone" role="alert" tabIndex={-1}>
-      Somebody has deleted this task meanwhile. What you have typed is still here.{' '}
+      Another user has deleted this task. Your changes are still here.{' '}
       <button type="button" onClick={onKeep}>
-        Keep it as a new task
+        Keep as a new task
       </button>
     </div>
   );
-}
-
-/** The faults but those of a part, which is being corrected. */
-function without(faults: FormFaults, prefix: string): FormFaults {
-  if (faults === NO_FAULTS) return faults;
-  const left = [...faults.byField].filter(([field]) => !field.startsWith(prefix));
-  return { ...faults, byField: new Map(left), data: prefix === 'input.data' ? [] : faults.data };
 }

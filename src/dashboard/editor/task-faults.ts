@@ -1,16 +1,16 @@
-// Where the task form shows what is wrong.
+// Places the faults of a task at the fields of its form.
 import type { DataFault } from './data-form.ts';
 import { placeRuleFaults, type RuleDraft } from './rule-form.ts';
 import { POLICY_NAMES } from './task-policy.ts';
 
-/** What is wrong, by the path of the input; of the data by the path in them; what has no place in the form. */
+/** Faults by the path of the input, faults of the data by the path within them, and faults without a field. */
 export interface FormFaults {
   byField: ReadonlyMap<string, string>;
   data: readonly DataFault[];
   other: string | null;
 }
 
-/** Where the fault of a rule's field is found. */
+/** The key of `byField` for a field of a rule. */
 export function ruleField(key: number, field: string): string {
   return `rule.${key}.${field}`;
 }
@@ -20,7 +20,7 @@ const PLACED: ReadonlySet<string> = new Set([
   ...POLICY_NAMES.map((name) => `policy.${name}`),
 ]);
 
-/** Puts the server's faults where a form with these rules shows them. */
+/** Places the server's faults where a form with these rules shows them. */
 export function placeFaults(found: Pick<FormFaults, 'byField' | 'other'>, rules: readonly RuleDraft[]): FormFaults {
   const byField = new Map<string, string>();
   const data: DataFault[] = [];
@@ -36,11 +36,11 @@ export function placeFaults(found: Pick<FormFaults, 'byField' | 'other'>, rules:
   return { byField, data, other: other.length === 0 ? null : other.join(' ') };
 }
 
-/** How a list of faults of a class' data begins. */
+/** The prefix of each fault in a list of faults of the data. */
 const LISTED = '✖ ';
 const SEGMENT = /\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]|([^.[\]]+)/g;
 
-/** A class that is code says all that it finds, a paragraph each: `✖ message`, and `→ at path`. */
+/** A class defined in code reports all faults of its data, each as `✖ message` and `→ at path` (Zod's format). */
 function dataFaultsOf(field: string, message: string): DataFault[] {
   const path = field.split('.').slice(2);
   if (!message.startsWith(LISTED)) return [{ path, message }];

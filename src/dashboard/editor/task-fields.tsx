@@ -1,21 +1,17 @@
-// The inputs of a task.
+// The fields of the task form.
 import { useMemo, useState } from 'react';
 import { useSession } from '../session/context.ts';
 import { DataInput, Members } from './data-editor.tsx';
+import type { EditableClasses } from './editable-classes.ts';
 import { Fault } from './editor-parts.tsx';
 import { Field } from './form-parts.tsx';
 import { OwnerField } from './owner-field.tsx';
 import { PolicyEditor } from './policy-editor.tsx';
 import { RulesEditor } from './rule-editor.tsx';
 import type { FormFaults } from './task-faults.ts';
-import {
-  type EditableClasses,
-  switchData,
-  type TaskForm,
-  type TypedData,
-  type Values,
-  withClass,
-} from './task-form.ts';
+import { type TaskForm, withClass } from './task-form.ts';
+import type { Values } from './task-values.ts';
+import { switchData, type TypedData } from './typed-data.ts';
 
 interface TaskFieldsProps {
   form: TaskForm;
@@ -23,7 +19,7 @@ interface TaskFieldsProps {
   classes: EditableClasses;
   isNew: boolean;
   faults: FormFaults;
-  /** The part that changes, and the beginning of its faults. */
+  /** `part` has the changed fields; `faultPrefix` selects the faults that the change clears. */
   onChange: (part: Partial<TaskForm>, faultPrefix: string) => void;
 }
 
@@ -50,9 +46,9 @@ export function TaskFields({ form, initial, classes, isNew, faults, onChange }: 
           label="Class"
           hint={
             <>
-              {taskClass?.description ?? 'Nobody has told of this class.'}
+              {taskClass?.description ?? 'No runner has registered this class.'}
               {!taskClass?.liveRunners && (
-                <strong className="warning"> No live runner has it: its slots are skipped.</strong>
+                <strong className="warning"> No live runner has this class: its slots are skipped.</strong>
               )}
             </>
           }
@@ -94,7 +90,7 @@ export function TaskFields({ form, initial, classes, isNew, faults, onChange }: 
             checked={active}
             onChange={(event) => onChange({ active: event.target.checked }, 'input.active')}
           />
-          Active: it expects its slots
+          Active: runs on schedule
         </label>
       </section>
       <section aria-labelledby="when">
@@ -137,9 +133,7 @@ interface TimeZoneFieldProps {
 
 function TimeZoneField({ value, isNew, fault, onChange }: TimeZoneFieldProps) {
   const zones = useMemo(() => Intl.supportedValuesOf('timeZone'), []);
-  const hint = isNew
-    ? 'Whose clock its rules go by, such as Europe/Berlin. The one of the server unless given.'
-    : 'Whose clock its rules go by, such as Europe/Berlin.';
+  const hint = `The time zone of its rules, such as Europe/Berlin.${isNew ? ' Default: that of the server.' : ''}`;
   return (
     <Field label="Time zone" hint={hint} fault={fault}>
       {(ties) => (
@@ -174,10 +168,10 @@ interface DataSectionProps {
 function DataSection({ typed, classes, className, faults, onChange }: DataSectionProps) {
   const [refusal, setRefusal] = useState<string | null>(null);
   const field = classes.dataField(className);
-  const told = faults.byField.get('input.dataText') ?? faults.byField.get('input.data');
+  const fault = faults.byField.get('input.dataText') ?? faults.byField.get('input.data');
   const toggle = () => {
     const switched = switchData(typed, field);
-    setRefusal(switched === null ? 'A form can show a JSON object whose numbers have up to 15 digits.' : null);
+    setRefusal(switched === null ? 'The form can only show a JSON object whose numbers have at most 15 digits.' : null);
     if (switched !== null) onChange(switched);
   };
   const asText = faults.data.map(({ path, message }) => `${path.join('.')}: ${message}`);
@@ -192,8 +186,8 @@ function DataSection({ typed, classes, className, faults, onChange }: DataSectio
       </div>
       {typed.isText ? (
         <Field
-          label="The object handed to the class"
-          fault={[told, refusal, ...asText].filter(Boolean).join(' ') || undefined}
+          label="JSON object passed to the class"
+          fault={[fault, refusal, ...asText].filter(Boolean).join(' ') || undefined}
         >
           {(ties) => (
             <textarea
@@ -208,7 +202,7 @@ function DataSection({ typed, classes, className, faults, onChange }: DataSectio
         </Field>
       ) : (
         <>
-          <Fault>{told}</Fault>
+          <Fault>{fault}</Fault>
           {field.kind === 'group' && typed.draft.kind === 'group' ? (
             <Members
               field={field}

@@ -1,4 +1,4 @@
-// What happens to a task's runs when things do not go to plan, as its form has it.
+// The policy of a task in its form: overlap, catch-up, retries and timeout.
 import type { CatchUpPolicy, EditedTaskQuery, OverlapPolicy, TaskClassesQuery } from '../operations.ts';
 
 export type EditedTask = NonNullable<EditedTaskQuery['task']>;
@@ -7,54 +7,54 @@ export type TaskClass = TaskClassesQuery['taskClasses'][number];
 interface PolicyField {
   label: string;
   hint: string;
-  /** Choices, or which numbers it takes. */
+  /** Its choices, or the kind of its number. */
   accepts: 'whole' | 'number' | readonly (readonly [value: string, words: string])[];
 }
 
 const OVERLAPS: readonly (readonly [OverlapPolicy, string])[] = [
   ['SKIP', 'Skip the slot'],
-  ['QUEUE', 'Wait for it to end'],
-  ['ALLOW', 'Run beside it'],
-  ['CANCEL_RUNNING', 'Cancel it'],
+  ['QUEUE', 'Wait for the earlier run'],
+  ['ALLOW', 'Run concurrently'],
+  ['CANCEL_RUNNING', 'Cancel the earlier run'],
 ];
 const CATCH_UPS: readonly (readonly [CatchUpPolicy, string])[] = [
-  ['LATEST', 'Run the newest alone'],
-  ['ALL', 'Run every one'],
+  ['LATEST', 'Run only the latest'],
+  ['ALL', 'Run all'],
   ['NONE', 'Run none'],
 ];
 
 /** By their path in the policy input. */
 export const POLICY = {
-  overlap: { label: 'Overlap', hint: 'What a slot does while an earlier run has not ended.', accepts: OVERLAPS },
-  queueLimit: { label: 'Queue limit', hint: 'How many runs may wait, 1 to 10000.', accepts: 'whole' },
-  catchUp: { label: 'Catch-up', hint: 'Which slots are run that were missed in an outage.', accepts: CATCH_UPS },
+  overlap: { label: 'Overlap', hint: 'What happens to a slot while an earlier run has not ended.', accepts: OVERLAPS },
+  queueLimit: { label: 'Queue limit', hint: 'Maximum number of waiting runs, 1 to 10000.', accepts: 'whole' },
+  catchUp: { label: 'Catch-up', hint: 'Which of the slots missed in an outage are run.', accepts: CATCH_UPS },
   catchUpMaxAgeSeconds: {
     label: 'Catch-up max age, seconds',
-    hint: 'A missed slot that is older is never run. No bound where it is empty.',
+    hint: 'Missed slots that are older are never run. Empty: no limit.',
     accepts: 'whole',
   },
   misfireGraceSeconds: {
     label: 'Misfire grace, seconds',
-    hint: 'A slot that is so late is missed, 1 to 86400.',
+    hint: 'A slot that is later than this counts as missed, 1 to 86400.',
     accepts: 'whole',
   },
-  'retry.attempts': { label: 'Attempts', hint: 'Tries of one run, the first included, 1 to 100.', accepts: 'whole' },
+  'retry.attempts': { label: 'Attempts', hint: 'Attempts per run, including the first, 1 to 100.', accepts: 'whole' },
   'retry.delaySeconds': {
     label: 'Retry delay, seconds',
-    hint: 'Before the second try, 0 to 86400.',
+    hint: 'Delay before the second attempt, 0 to 86400.',
     accepts: 'whole',
   },
   'retry.backoff': {
     label: 'Backoff',
-    hint: 'Each further delay is so many times the one before, 1 to 10.',
+    hint: 'Factor between one delay and the next, 1 to 10.',
     accepts: 'number',
   },
   'retry.jitter': {
     label: 'Jitter',
-    hint: 'Up to this part of a delay is added at random, 0 to 1.',
+    hint: 'Up to this fraction of a delay is added at random, 0 to 1.',
     accepts: 'number',
   },
-  timeoutSeconds: { label: 'Timeout, seconds', hint: 'What one attempt may take, 1 to 82800.', accepts: 'whole' },
+  timeoutSeconds: { label: 'Timeout, seconds', hint: 'Maximum duration of one attempt, 1 to 82800.', accepts: 'whole' },
 } as const satisfies Record<string, PolicyField>;
 export type PolicyName = keyof typeof POLICY;
 export const POLICY_NAMES = Object.keys(POLICY) as PolicyName[];
@@ -62,7 +62,7 @@ export const POLICY_NAMES = Object.keys(POLICY) as PolicyName[];
 export type PolicyValue = string | number | null;
 export type Policy = Record<PolicyName, PolicyValue>;
 
-/** What a new task has where neither its class nor whoever adds it says otherwise. */
+/** The default policy of a new task, unless its class or its creator sets another. */
 export const PRODUCT_POLICY: Policy = {
   overlap: 'SKIP',
   queueLimit: 100,
@@ -76,7 +76,7 @@ export const PRODUCT_POLICY: Policy = {
   timeoutSeconds: 900,
 };
 
-/** The policy of a new task of the class where whoever adds it does not say. */
+/** The default policy of a new task of the class. */
 export function defaultPolicy(taskClass: TaskClass | undefined): Policy {
   const { overlap, timeoutSeconds, retry } = taskClass?.defaults ?? {};
   const { attempts, delaySeconds, backoff, jitter } = retry ?? {};

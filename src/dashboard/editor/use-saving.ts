@@ -2,33 +2,43 @@ import type { CombinedError } from '@urql/core';
 import { useRef, useState } from 'react';
 import { AddTaskDocument, EditedTaskDocument, UpdateTaskDocument } from '../operations.ts';
 import { useSession } from '../session/context.ts';
+import type { EditableClasses } from './editable-classes.ts';
 import { faultsOf } from './form-parts.tsx';
 import { type FormFaults, placeFaults } from './task-faults.ts';
-import { addInput, type EditableClasses, type TaskForm, updateInput, type Values, valuesOf } from './task-form.ts';
+import { type TaskForm, valuesOf } from './task-form.ts';
+import { addInput, updateInput } from './task-input.ts';
 import type { EditedTask } from './task-policy.ts';
+import type { Values } from './task-values.ts';
 
-/** What a task was when the editor began, or when a conflict was resolved. */
+/** The saved version of a task that the user edits: from when the editor was opened, or a conflict resolved. */
 export interface Base {
   id: string;
   version: number;
   values: Values;
 }
 
+/** Another user has saved the task since `base`. */
+export interface Conflict {
+  base: Base;
+  mine: Values;
+  theirs: EditedTask;
+}
+
 export type Saved =
   | { is: 'saved'; id: string }
   | { is: 'refused'; faults: FormFaults }
-  /** Somebody saved it first. */
-  | { is: 'conflict'; mine: Values; theirs: EditedTask }
-  | { is: 'gone' };
+  | { is: 'conflict'; conflict: Conflict }
+  | { is: 'deleted' };
 
 /**
- * Saves what a form says. What is sent again unchanged, such as after a failure of the network, has the same idempotency
- * key and so is done once. At any time one save is under way; another meanwhile is null.
+ * Saves a form. The same input sent again, such as after a network error, has the same idempotency key and so takes
+ * effect once. Only one save runs at a time: a second one meanwhile resolves with null.
  */
 export function useSaving(classes: EditableClasses) {
   const { client } = useSession();
   const [isSaving, setIsSaving] = useState(false);
-  const underWay = useRef(false);
+  // `isSaving` is for rendering; only a ref blocks a second submit before the next render.
+  const isRunning = useRef(false);
   const sent = useRef({ input: '', key: '' });
 
   const keyOf = (input: unknown): string => {
@@ -43,7 +53,7 @@ export function useSaving(classes: EditableClasses) {
       is: 'refused',
       faults: placeFaults(faultsOf(error), form.rules),
     });
-    // Data that are as they were are not sent, whatever is wrong with them.
+    // Unchanged data are not sent, so their faults do not count.
     const data =
       base !== null && values.className === base.values.className && !changes(values, base).data ? [] : faults.data;
     if (faults.byField.size > 0 || data.length > 0) return { is: 'refused', faults: { ...faults, data } };
@@ -62,21 +72,22 @@ export function useSaving(classes: EditableClasses) {
       .mutation(UpdateTaskDocument, { input: { ...input, idempotencyKey: keyOf(input) } })
       .toPromise();
     if (error === undefined) return { is: 'saved', id: base.id };
-    if (!isMoved(error)) return refused(error);
+    if (!isOutdated(error)) return refused(error);
     const now = await client.query(EditedTaskDocument, { id: base.id }).toPromise();
     if (now.error) return refused(now.error);
     const theirs = now.data?.task ?? null;
-    return theirs === null || theirs.deletedAt ? { is: 'gone' } : { is: 'conflict', mine: values, theirs };
+    if (theirs === null || theirs.deletedAt) return { is: 'deleted' };
+    return { is: 'conflict', conflict: { base, mine: values, theirs } };
   };
 
   const save = async (form: TaskForm, base: Base | null): Promise<Saved | null> => {
-    if (underWay.current) return null;
-    underWay.current = true;
+    if (isRunning.current) return null;
+    isRunning.current = true;
     setIsSaving(true);
     try {
       return await send(form, base);
     } finally {
-      underWay.current = false;
+      isRunning.current = false;
       setIsSaving(false);
     }
   };
@@ -88,8 +99,8 @@ function changes(values: Values, base: Base) {
   return { all, data: all.data !== undefined || all.dataText !== undefined };
 }
 
-/** Whether the task is not any more what the editor began with. */
-function isMoved({ graphQLErrors }: CombinedError): boolean {
+/** Whether the task is no longer the version that was edited. */
+function isOutdated({ graphQLErrors }: CombinedError): boolean {
   return graphQLErrors.some(
     ({ extensions: { code, field } }) =>
       (code === 'CONFLICT' && field === 'input.expectedVersion') || (code === 'NOT_FOUND' && field === 'input.task'),

@@ -1,11 +1,11 @@
-// The server's clock: whoever looks may have one that is minutes off, and what is shown is counted from the server's times.
+// The server's clock. The clock of the browser may be minutes off, and ages are computed from times of the server.
 
-/** The server tells whole seconds, a little ago: less than this is no difference. */
+/** The Date header has whole seconds and is a little old, so a smaller difference is ignored. */
 const LEAST_SKEW_MS = 2_000;
 
 let skewMs = 0;
 
-/** Of an answer's `Date` header. */
+/** Adjusts the clock to the `Date` header of a response. */
 export function noteServerDate(header: string | null): void {
   const skew = header === null ? Number.NaN : Date.parse(header) - Date.now();
   if (!Number.isNaN(skew)) skewMs = Math.abs(skew) < LEAST_SKEW_MS ? 0 : skew;

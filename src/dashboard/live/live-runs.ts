@@ -1,4 +1,4 @@
-// What runs, waits and has ended, kept fresh by the event log: a snapshot, then every event after it, once and in order.
+// The running, queued and ended runs, kept up to date by a snapshot and every event after it, once and in order.
 import type { Client } from '@urql/core';
 import { useEffect, useState } from 'react';
 import { CursorExpired, createRunFeed, type RunEvent } from '../../client/index.ts';
@@ -13,23 +13,23 @@ import { withEvents } from './run-changes.ts';
 import { type LiveRuns, loadSnapshot, type Snapshot } from './run-snapshot.ts';
 import { whileCurrent } from './while-current.ts';
 
-/** Where fewer than these are left of those known, and there are others, they are loaded. */
+/** If fewer runs than this are left and the server has more, they are loaded. */
 const LEAST_OPEN = 50;
-/** An event that is so old when it comes is told of as being behind. */
+/** If events arrive later than this, the page says how far behind it is. */
 const BEHIND_MS = 5_000;
-/** Further behind than this, what is there now is loaded rather than all that led to it. */
+/** If events arrive later than this, a new snapshot is loaded rather than the events in between. */
 const FAR_BEHIND_MS = MINUTE_MS;
-/** A snapshot serves at least so long. */
+/** The minimum time between two snapshots. */
 const LEAST_SNAPSHOT_MS = 2_000;
 
 export interface Live {
   runs: LiveRuns | null;
   isConnected: boolean;
-  /** Seconds by which what comes in is older than now; 0 where it is fresh. */
+  /** By how many seconds the events are late; 0 if they are up to date. */
   behindSeconds: number;
 }
 
-/** The runs of now; events that come together are shown together, once a frame. */
+/** The current runs, updated at most once per animation frame. */
 export function useLiveRuns(): Live {
   const { client, authorization, signOut } = useSession();
   const [runs, onRuns] = useState<LiveRuns | null>(null);
@@ -54,7 +54,7 @@ interface Following {
   onBehind: (seconds: number) => void;
 }
 
-/** Until it is aborted. Rejects with FeedRefused alone: another try would not help. */
+/** Follows the runs until it is aborted. Rejects only with FeedRefused, for which a retry would not help. */
 async function follow(following: Following): Promise<void> {
   const { client, signal, onRuns, onConnected } = following;
   while (!signal.aborted) {
@@ -71,7 +71,7 @@ async function follow(following: Following): Promise<void> {
   }
 }
 
-/** Until a snapshot would serve better than what comes in. */
+/** Follows the events after a snapshot, until a new snapshot is needed or it is aborted. */
 async function followFrom({ runs: loaded, cursor }: Snapshot, following: Following): Promise<void> {
   const { authorization, signal, onRuns, onConnected, onBehind } = following;
   const feed = createRunFeed({
@@ -100,7 +100,7 @@ async function followFrom({ runs: loaded, cursor }: Snapshot, following: Followi
   try {
     for await (const event of feed) show(event);
   } catch (error) {
-    // Where the log has gone on without us, what is there now is loaded.
+    // Retention has removed events that were not read yet: a new snapshot is loaded.
     if (!(error instanceof CursorExpired)) throw error;
   } finally {
     signal.removeEventListener('abort', stop);

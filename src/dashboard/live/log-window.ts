@@ -1,25 +1,25 @@
-// The part of the event log that the page holds: lines that follow each other in the log without gap or double. It
-// grows at both ends by cursors and is cut at the other where it becomes too long.
+// The part of the event log that the page holds: consecutive lines without gap or duplicate. It grows at either end by
+// cursor, and is cut at the other end if it becomes too long.
 import type { Client, CombinedError } from '@urql/core';
 import { type EventFilter, LogAfterDocument, LogBeforeDocument, type LogPageFragment } from '../operations.ts';
 
 export type LogLine = LogPageFragment['edges'][number]['node'];
 
-/** So many at most are held, so that a page that is open for days stays small. */
+/** The maximum number of lines, so that a page that is open for days stays small. */
 export const MOST_LINES = 2_000;
-/** How many are loaded at first, and with every click. */
+/** How many lines are loaded at first, and with every click. */
 export const OLDER = 100;
 const NEWER = 500;
-/** Whoever is further behind than this begins at the end of the log again. */
+/** A page that is further behind than this starts at the end of the log again. */
 const MOST_PAGES_BEHIND = 4;
 
 interface LogWindow {
-  /** The newest first. */
+  /** Newest first. */
   lines: readonly LogLine[];
-  /** Where the log goes on after the newest line; null for a log that has no event yet. */
+  /** The cursor after the newest line; null if the log has no events yet. */
   end: string | null;
   hasOlder: boolean;
-  /** At which end lines had to go: what is beyond it is loaded again by going there. */
+  /** The end at which lines were removed; going there loads them again. */
   wasCut: 'older' | 'newer' | null;
 }
 
@@ -54,7 +54,7 @@ function withOlder(held: LogWindow, page: LogPageFragment, most = MOST_LINES): L
 }
 
 export interface LogState {
-  /** Null until it was loaded. */
+  /** Null until it is loaded. */
   held: LogWindow | null;
   isConnected: boolean;
   failure: string | null;
@@ -62,7 +62,7 @@ export interface LogState {
 
 type Loaded = { page: LogPageFragment } | 'expired' | 'failed';
 
-/** Reads the log into a window. One load at a time: each begins where the one before has left the window. */
+/** Reads the log into a window. One load at a time: each continues from the window that the previous one left. */
 export class LogReader {
   readonly #client: Client;
   readonly #filter: EventFilter;
@@ -81,7 +81,7 @@ export class LogReader {
     return this.#state.held !== null;
   }
 
-  /** Loads what was written since, or the end of the log where nothing is held yet. */
+  /** Loads the lines after the newest, or the end of the log if nothing is loaded yet. */
   newer(): Promise<void> {
     return this.#inTurn(async () => {
       for (let pages = 0; pages < MOST_PAGES_BEHIND; pages += 1) {
@@ -97,7 +97,7 @@ export class LogReader {
     });
   }
 
-  /** Loads what is before the oldest line. */
+  /** Loads the lines before the oldest. */
   older(): Promise<void> {
     return this.#inTurn(async () => {
       const { held } = this.#state;
@@ -146,7 +146,7 @@ export class LogReader {
     this.#show({ ...this.#state, held });
   }
 
-  /** What has not changed is not drawn again: most often nothing is new. */
+  /** Does not report an unchanged state, which is the usual case, so that it is not rendered again. */
   #show(next: LogState): void {
     const { held, isConnected, failure } = this.#state;
     const isSame = isConnected === next.isConnected && failure === next.failure && isSameWindow(held, next.held);

@@ -1,8 +1,8 @@
 import { useEffect } from 'react';
 
 /**
- * Does the work now, and again so many milliseconds after it is done, while somebody sees the page; at once when they
- * come back to it. A stable `work` goes on, another begins anew.
+ * Does the work now and again `milliseconds` after each end, while the page is visible; at once when it becomes visible
+ * again. Another `work` function restarts the polling, so it must be stable.
  */
 export function usePolling(work: () => Promise<unknown>, milliseconds: number): void {
   useEffect(() => {

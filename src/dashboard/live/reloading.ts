@@ -1,9 +1,9 @@
 import { pause } from './pause.ts';
 
-/** How soon a load that failed is tried again. */
+/** The pause before a failed load is retried. */
 export const RELOAD_MS = 2_000;
 
-/** One load at a time, again where it is asked for meanwhile, and until one has worked: the newest answer is the last. */
+/** Loads one at a time, once more if asked meanwhile, and again until it succeeds: the last answer is the newest. */
 export function refresher(load: () => Promise<boolean>): () => Promise<void> {
   let isWanted = false;
   let loading: Promise<void> | undefined;

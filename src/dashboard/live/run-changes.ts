@@ -1,17 +1,17 @@
-// What events change of the runs that are shown.
+// Applies events to the runs that are shown.
 import type { RunEvent } from '../../client/index.ts';
 import type { RunState } from '../operations.ts';
 import type { LiveRun, LiveRuns } from './run-snapshot.ts';
 
-/** Runs that are shown as ended, and as failed or skipped, the newest first. */
+/** How many ended runs are kept, and how many failed or skipped ones, newest first. */
 const ENDED = 25;
 const WRONG = 10;
-/** Runs that are known of those that wait; more of them are only counted. */
+/** Queued runs are added up to this number of open runs; beyond it only `hasMore.queued` is set. */
 const MOST_QUEUED = 500;
 
 /**
- * The runs after these events, given in the order of the log. An event older than the snapshot may set a run back; the
- * events after it bring the run to where it was.
+ * The runs after these events, which must be in the order of the log. An event older than the snapshot may set a run
+ * back; the events after it bring it up to date again.
  */
 export function withEvents(runs: LiveRuns, events: readonly RunEvent[]): LiveRuns {
   const open = new Map(runs.open);

@@ -1,4 +1,4 @@
-// The runs of now as they are at one moment, and where in the event log that moment is.
+// A snapshot of the current runs, and its position in the event log.
 import type { Client } from '@urql/core';
 import { LogEndDocument, NowDocument, type NowQuery, type RunState } from '../operations.ts';
 
@@ -8,7 +8,7 @@ export interface LiveRun {
   taskName: string;
   state: RunState;
   attempt: number;
-  /** When it came into this state. */
+  /** When it entered this state. */
   since: string;
   message: string | null;
   progress: number | null;
@@ -18,21 +18,21 @@ export interface LiveRun {
 export interface LiveRuns {
   open: ReadonlyMap<string, LiveRun>;
   ended: readonly LiveRun[];
-  /** Those of the ended that failed or were skipped; they may be older. */
+  /** The runs that failed or were skipped; they may be older than those in `ended`. */
   wrong: readonly LiveRun[];
-  /** Whether there were more when it was loaded than it holds. */
+  /** Whether the server has more than are listed here. */
   hasMore: { running: boolean; queued: boolean };
 }
 
 export interface Snapshot {
   runs: LiveRuns;
-  /** Every event that `runs` does not show yet comes after it; undefined where the log is empty. */
+  /** Every event that `runs` does not include yet comes after this cursor; undefined if the log is empty. */
   cursor: string | undefined;
 }
 
-/** Null where the server did not answer. */
+/** Loads a snapshot; null if the server did not answer. */
 export async function loadSnapshot(client: Client): Promise<Snapshot | null> {
-  // In this order: what is written while the snapshot is read is told again by the feed.
+  // In this order: the feed then delivers again the events that are written while the snapshot is read.
   const end = await client.query(LogEndDocument, {}).toPromise();
   const { data } = await client.query(NowDocument, {}).toPromise();
   if (data === undefined || end.data === undefined) return null;

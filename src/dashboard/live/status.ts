@@ -1,4 +1,4 @@
-// What the runners have to do, how late they do it, and what comes next: asked for again when runs have changed.
+// The backlog of the runners, their delay and the upcoming slots, queried again when runs have changed.
 import type { Client } from '@urql/core';
 import { useEffect, useRef, useState } from 'react';
 import { StatusDocument, type StatusQuery, UpcomingDocument, type UpcomingQuery } from '../operations.ts';
@@ -8,13 +8,13 @@ import { serverNow } from './clock.ts';
 import { pause } from './pause.ts';
 import { whileCurrent } from './while-current.ts';
 
-/** How often it is looked whether it is time to ask. */
+/** How often it is checked whether a query is due. */
 const LOOK_MS = 250;
-/** Where nothing is told: runners come and go, and time passes. */
+/** The interval of queries without events: runners come and go, and time passes. */
 const IDLE_MS = 10_000;
-/** However much is told. */
+/** The minimum pause between queries, however many events arrive. */
 const LEAST_MS = 2_000;
-/** The server spends no more than this part of its time on one viewer. */
+/** The maximum share of time that the server spends on the queries of one page. */
 const SHARE = 0.05;
 const AHEAD_MS = 31 * DAY_MS;
 
@@ -22,12 +22,12 @@ export interface Status extends StatusQuery {
   upcoming: UpcomingQuery['upcoming'] | null;
 }
 
-/** `changed` is another value whenever something has happened. */
+/** The status. `changed` must be another value whenever runs have changed. */
 export function useStatus(changed: unknown): Status | null {
   const { client } = useSession();
   const [status, setStatus] = useState<Status | null>(null);
   const hasChanged = useRef(false);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: that it changed is all that is wanted of it
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the effect must run on each change
   useEffect(() => {
     hasChanged.current = true;
   }, [changed]);
@@ -52,13 +52,13 @@ export function useStatus(changed: unknown): Status | null {
   return status;
 }
 
-/** Null where the server did not answer. */
+/** Null if the server did not answer. */
 async function loadStatus(client: Client): Promise<Status | null> {
   const from = Math.floor(serverNow() / MINUTE_MS) * MINUTE_MS;
   const range = { from: new Date(from).toISOString(), to: new Date(from + AHEAD_MS).toISOString() };
-  const [told, coming] = await Promise.all([
+  const [status, upcoming] = await Promise.all([
     client.query(StatusDocument, {}).toPromise(),
     client.query(UpcomingDocument, range).toPromise(),
   ]);
-  return told.data === undefined ? null : { ...told.data, upcoming: coming.data?.upcoming ?? null };
+  return status.data === undefined ? null : { ...status.data, upcoming: upcoming.data?.upcoming ?? null };
 }

@@ -1,4 +1,4 @@
-// A task with its runs and its history, loaded again whenever the feed of tasks tells of it.
+// A task with its runs and its history, loaded again whenever the task feed reports a change.
 import type { Client } from '@urql/core';
 import { useEffect, useState } from 'react';
 import {
@@ -15,19 +15,19 @@ import { pause } from './pause.ts';
 import { refresher } from './reloading.ts';
 import { whileCurrent } from './while-current.ts';
 
-/** However much is told of it. */
+/** The minimum pause between loads, however many changes are reported. */
 const LEAST_MS = 1_000;
-/** That are shown of those to come. */
+/** How many upcoming slots are shown. */
 const SLOTS = 8;
 
 export type Task = NonNullable<OneTaskQuery['task']>;
 
 export interface LoadedTask {
-  /** undefined while it is not known whether there is one. */
+  /** Undefined until it is loaded, null if there is no such task. */
   task: Task | null | undefined;
   slots: NextSlotsQuery['previewSchedule'] | null;
   durations: NonNullable<DurationsQuery['task']>['runs']['edges'][number]['node'][];
-  /** Grows whenever something has happened. */
+  /** Increases with each load. */
   changes: number;
 }
 
@@ -55,7 +55,7 @@ export function useTask(id: string): LoadedTask {
         await pause(LEAST_MS);
         return true;
       });
-      // The feed begins with the task as it is, so that the first load comes with it too; a deleted one has no feed.
+      // The feed starts with the current task, so it triggers a load as well; but a deleted task has no feed.
       void refresh();
       const { unsubscribe } = client.subscription(TaskFeedDocument, { ids: [id] }).subscribe(() => void refresh());
       signal.addEventListener('abort', () => unsubscribe());

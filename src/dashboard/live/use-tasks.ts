@@ -1,4 +1,4 @@
-// A page of the list of tasks as the server has it, kept fresh by the feed of tasks.
+// A page of the task list, kept up to date by the task feed.
 import type { Client } from '@urql/core';
 import { useCallback, useEffect, useMemo, useState } from 'react';
 import {
@@ -15,7 +15,7 @@ import { pause } from './pause.ts';
 import { RELOAD_MS } from './reloading.ts';
 import { whileCurrent } from './while-current.ts';
 
-/** Rows of a page. */
+/** Tasks per page. */
 const PAGE = 50;
 
 export type TaskLine = TaskLineFragment;
@@ -23,7 +23,7 @@ export type TaskLine = TaskLineFragment;
 export interface Wanted {
   filter: NonNullable<TasksQueryVariables['filter']>;
   orderBy: NonNullable<TasksQueryVariables['orderBy']>;
-  /** The cursor that the page follows, or that it comes before; neither is the first page. */
+  /** The cursor that the page comes after or before; both are null for the first page. */
   after: string | null;
   before: string | null;
 }
@@ -36,19 +36,19 @@ export interface TaskPage {
 interface Loaded {
   page: TaskPage | null;
   failure: string | null;
-  /** Asks for the page again. */
+  /** Loads the page again. */
   reload: () => void;
 }
 
 type FeedEvent = TaskFeedSubscription['taskFeed'];
 
-/** `wanted` must be the same object as long as it says the same. */
+/** Loads a page of tasks. `wanted` must be the same object until it changes. */
 export function useTasks(wanted: Wanted): Loaded {
   const { client } = useSession();
   const [page, setPage] = useState<TaskPage | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
   const [asked, setAsked] = useState(0);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `asked` asks again
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a change of `asked` loads again
   useEffect(() => {
     return whileCurrent(async (signal) => {
       while (!signal.aborted) {
@@ -98,7 +98,7 @@ function withChanges({ tasks, pageInfo }: TaskPage, events: readonly FeedEvent[]
     else if ('task' in event) changed.set(event.task.id, event.task);
     else if ('taskId' in event) removed.add(event.taskId);
   }
-  const gone = (task: TaskLine) => ({
+  const deleted = (task: TaskLine) => ({
     ...task,
     deletedAt: task.deletedAt ?? new Date().toISOString(),
     nextRunAt: null,
@@ -107,7 +107,7 @@ function withChanges({ tasks, pageInfo }: TaskPage, events: readonly FeedEvent[]
     pageInfo,
     tasks: tasks.map((task) => {
       const newest = changed.get(task.id) ?? task;
-      return removed.has(task.id) ? gone(newest) : newest;
+      return removed.has(task.id) ? deleted(newest) : newest;
     }),
   };
 }

@@ -1,9 +1,10 @@
 import './edit-task.css';
 import { useEffect, useState } from 'react';
 import { Link, useSearchParams } from 'wouter';
+import { EditableClasses } from '../editor/editable-classes.ts';
 import { TaskEditor } from '../editor/task-editor.tsx';
-import { EditableClasses, valuesOfNew, valuesOfTask } from '../editor/task-form.ts';
 import type { EditedTask } from '../editor/task-policy.ts';
+import { valuesOfNew, valuesOfTask } from '../editor/task-values.ts';
 import { whileCurrent } from '../live/while-current.ts';
 import { EditedTaskDocument, TaskClassesDocument } from '../operations.ts';
 import { Empty, Failure, PageTitle } from '../parts/parts.tsx';

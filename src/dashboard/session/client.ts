@@ -4,9 +4,9 @@ import { noteServerDate } from '../live/clock.ts';
 import { socketUrl } from './socket-url.ts';
 
 /**
- * Without a cache of its own: what is shown is loaded anew, or told by the event log. A subscription that loses its
- * connection begins again from the start, so only those are asked through it that begin with all there is; the others
- * go on by cursor (`src/client/`).
+ * Creates a client without a cache: pages load fresh data or follow the event log. After a lost connection a
+ * subscription starts again from scratch, so use it only for subscriptions that start with a snapshot; the others
+ * resume by cursor (`src/client/`).
  */
 export function createGraphQLClient(authorization: string, onRefused: () => void): Client {
   const sockets = createClient({
@@ -15,7 +15,7 @@ export function createGraphQLClient(authorization: string, onRefused: () => void
     retryAttempts: Number.POSITIVE_INFINITY,
     shouldRetry: () => true,
     keepAlive: 10_000,
-    // The next page subscribes right after the one before has ended.
+    // The next page subscribes right after the previous one has unsubscribed.
     lazyCloseTimeout: 5_000,
   });
   return new Client({

@@ -1,4 +1,4 @@
-// Who is signed in: an API key, kept for this tab alone and until it is closed.
+// The credentials of the signed-in user: an API key, stored in this tab only, until the tab is closed.
 const STORED = 'slotkeeper.credentials';
 
 export interface Credentials {

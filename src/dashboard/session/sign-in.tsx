@@ -3,9 +3,9 @@ import { Failure } from '../parts/parts.tsx';
 import type { Credentials } from './session.ts';
 
 interface SignInProps {
-  /** Why whoever was signed in is so no more. */
+  /** Why the user was signed out, if it was not by choice. */
   because: string | null;
-  /** Resolves with what is wrong; null where nothing is. */
+  /** Resolves with an error message, or null on success. */
   onSignIn: (credentials: Credentials) => Promise<string | null>;
 }
 
@@ -16,15 +16,14 @@ export function SignIn({ because, onSignIn }: SignInProps) {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
     setBusy(true);
-    const wrong = await onSignIn({ key: String(form.get('key')).trim(), secret: String(form.get('secret')).trim() });
-    setFailure(wrong);
+    setFailure(await onSignIn({ key: String(form.get('key')).trim(), secret: String(form.get('secret')).trim() }));
     setBusy(false);
   };
   return (
     <main className="sign-in">
       <h1>Slotkeeper</h1>
       <form onSubmit={(event) => void submit(event)}>
-        <p className="quiet">With an API key: the first start of the server printed the admin's.</p>
+        <p className="quiet">Sign in with an API key. The first start of the server prints the one of the admin.</p>
         <label>
           API key
           <input name="key" required autoComplete="username" spellCheck={false} />

@@ -1,20 +1,20 @@
-// Under which account of the operating system the server runs. PostgreSQL refuses root, and initdb an account without a
-// name. A user namespace shows the programs another, known uid, while for the system they stay who they are: it
-// needs no file to change hands, so it is the first choice. No account is ever created.
+// The operating-system account under which the server runs. PostgreSQL refuses root, and initdb an account without a
+// name. In a user namespace the programs see another, known uid, while for the system they keep theirs: no file needs
+// another owner, so it is the first choice. No account is ever created.
 import { readFile, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import type { Owner } from './files.ts';
 import { type Command, run } from './run.ts';
 
 const PROBE_SECONDS = 10;
-/** The uids that a namespace shows: PostgreSQL wants one that the system knows by name. */
+/** The uids to show in a namespace: PostgreSQL needs one with a name. */
 const SHOWN_UIDS = [1000, 65534];
 const NOBODY: Owner = { uid: 65534, gid: 65534 };
 
 export interface Account {
-  /** For the log; undefined where the server simply runs as whoever started the process. */
+  /** For the log; undefined if the server runs as the account of this process. */
   readonly name?: string;
-  /** Whom the server's files must belong to, where that is not the caller. */
+  /** The account that must own the server's files, if it is not this process's. */
   readonly owner?: Owner;
   command(program: string, args: readonly string[]): Command;
 }
@@ -24,7 +24,7 @@ const ourselves: Account = { command: (file, args) => ({ file, args }) };
 function inNamespace(uid: number): Account {
   const options = ['-U', `--map-user=${uid}`, `--map-group=${uid}`, '--'];
   return {
-    name: `this account, shown to it as uid ${uid} by a user namespace`,
+    name: `this account, seen as uid ${uid} in a user namespace`,
     command: (program, args) => ({ file: 'unshare', args: [...options, program, ...args] }),
   };
 }
@@ -34,8 +34,8 @@ function as(owner: Owner): Account {
 }
 
 /**
- * Chooses the account for a server whose files lie in `folder`. The paths in `needed` are what it would have to reach; an
- * account that cannot is chosen only where there is no other.
+ * Chooses the account for a server whose files are in `folder`. An account that cannot reach the paths in `needed` is
+ * chosen only if there is no other.
  */
 export async function chooseAccount(folder: string, needed: readonly string[]): Promise<Account> {
   const isRoot = process.getuid?.() === 0;
@@ -70,7 +70,7 @@ async function namedUids(): Promise<number[]> {
 export async function canReach(account: Account, paths: readonly string[]): Promise<boolean> {
   const script = 'for path; do test -x "$path" || exit 1; done';
   const command = account.command('/bin/sh', ['-c', script, 'sh', ...paths]);
-  // A program that is not there and one that may not do it come to the same.
+  // A program that cannot be run counts as one without access.
   const outcome = await run(command, { cwd: '/', timeoutSeconds: PROBE_SECONDS }).catch(() => undefined);
   return outcome?.code === 0;
 }

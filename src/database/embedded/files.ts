@@ -1,8 +1,8 @@
-// The few things about files that node:fs has no call for.
+// File operations that node:fs lacks.
 import { chmod, lchown, lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Whoever an account's files belong to. */
+/** The owner of an account's files. */
 export interface Owner {
   readonly uid: number;
   readonly gid: number;
@@ -15,7 +15,7 @@ async function* walk(path: string): AsyncGenerator<{ path: string; mode: number;
   for (const name of await readdir(path)) yield* walk(join(path, name));
 }
 
-/** Gives a folder and all that is in it to another owner; links are not followed. */
+/** Changes the owner of a folder and everything in it; links are not followed. */
 export async function giveTo(owner: Owner, folder: string): Promise<void> {
   for await (const { path } of walk(folder)) await lchown(path, owner.uid, owner.gid);
 }

@@ -1,5 +1,5 @@
-// Where the server's files lie and with which programs it runs: in the data folder with npm's programs, unless the
-// server must run under an account that cannot reach these.
+// Where the server's files are and which programs it runs: the data folder and npm's programs, unless the server must
+// run under an account that cannot reach them.
 import { createHash } from 'node:crypto';
 import { chmod, lstat, mkdir, realpath, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,11 +13,11 @@ import { giveTo } from './files.ts';
 export interface Place {
   readonly account: Account;
   readonly binaries: Binaries;
-  /** The folder of all that is the server's; the cluster is in `cluster` below it. It need not exist yet. */
+  /** The folder of all the server's files, with the cluster in `cluster`. It may not exist yet. */
   readonly home: string;
 }
 
-/** @throws OperatorError where the folder cannot be made, or no account could serve it. */
+/** @throws OperatorError if the folder cannot be created, or no account can serve it. */
 export async function findPlace(dataDir: string, log: (message: string) => void): Promise<Place> {
   const binaries = await findBinaries();
   const folder = await makeFolder(dataDir);
@@ -46,7 +46,7 @@ async function makeFolder(dataDir: string): Promise<string> {
   }
 }
 
-/** A place that another account can reach; what is said through `log` is where that is, if it is not the data folder. */
+/** A place that another account can reach; logs the account, and the paths if they are not the usual ones. */
 async function placeForOther(
   account: Account,
   uid: number,
@@ -79,15 +79,15 @@ async function placeForOther(
   return { account, binaries, home };
 }
 
-/** Gives the account the files of an earlier start that ran under another one. */
+/** Gives the account the files of an earlier start under another account. */
 async function handOver({ owner }: Account, home: string): Promise<void> {
   const found = await stat(home).catch(() => undefined);
   if (owner && found && found.uid !== owner.uid) await giveTo(owner, home);
 }
 
 /**
- * A folder for this data folder in a part of the system that everyone reaches: one that outlives a reboot where
- * possible. Its name can be foretold, so it is only used if it is root's and no one else can write to it.
+ * Creates a folder for this data folder where every account can reach it, if possible one that survives a reboot. Its
+ * name is predictable, so it is used only if root owns it and no other account can write to it.
  */
 async function makeElsewhere(folder: string): Promise<string> {
   const name = `slotkeeper-${createHash('sha256').update(folder).digest('hex').slice(0, 16)}`;

@@ -1,4 +1,4 @@
-// The server process: what its pid file says of it, starting and stopping it.
+// The server process: reads its pid file, starts and stops it.
 import { createHash, randomUUID } from 'node:crypto';
 import { link, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -15,10 +15,10 @@ type ServerState = { kind: 'down' } | { kind: 'starting or stopping' } | { kind:
 const MAX_LOG_BYTES = 10_000_000;
 const LOG_TAIL_BYTES = 16_384;
 const STOP_LOOK_MILLISECONDS = 10;
-/** A pid file without content is one that is being written, unless it stays so. */
+/** An empty pid file is being written, unless it stays empty for this long. */
 const EMPTY_PID_FILE_SECONDS = 5;
 
-/** Fits a laptop; the log is for the server's own troubles, since a statement's error reaches who sent it. */
+/** Suits a laptop. The log is for failures of the server itself: the error of a statement goes to its client. */
 const SETTINGS: Readonly<Record<string, string>> = {
   max_connections: '200',
   shared_buffers: '64MB',
@@ -31,9 +31,10 @@ const SETTINGS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Looks at the pid file. One that names a process which is no postmaster of this cluster is removed, and `log` told:
- * ids are used again, in containers after every restart, and PostgreSQL itself would refuse to start. One whose process
- * is gone is left to PostgreSQL, which also makes sure that no backend of the killed server still writes.
+ * Reads the pid file. If it names a process that is not the postmaster of this cluster, the file is removed and that is
+ * logged: pids are reused, in containers after every restart, and PostgreSQL itself would refuse to start. If the
+ * process has ended, the file is left to PostgreSQL, which also ensures that no backend of the killed server still
+ * writes.
  */
 export async function inspect(cluster: Cluster, log: (message: string) => void): Promise<ServerState> {
   const file = join(cluster.folder, 'postmaster.pid');
@@ -45,7 +46,7 @@ export async function inspect(cluster: Cluster, log: (message: string) => void):
   if (!isAlive(pid)) return { kind: 'down' };
   if (!(await isPostmasterOf(cluster, pid))) {
     if (await removePidFile(file, content)) {
-      log(`Removed ${file}: it names process ${pid}, which is no PostgreSQL server of this folder.`);
+      log(`Removed ${file}: it names process ${pid}, which is not the PostgreSQL server of this folder.`);
     }
     return { kind: 'down' };
   }
@@ -62,12 +63,12 @@ async function inspectUnreadable(file: string, content: string, log: (message: s
 }
 
 async function isPostmasterOf(cluster: Cluster, pid: number): Promise<boolean> {
-  // Neither /proc nor ps: there the id alone has to do.
+  // Windows has neither /proc nor ps, so the pid alone must do.
   if (process.platform === 'win32') return true;
   const command = await commandLine(pid);
   if (!command.includes('postgres')) return false;
   if (command.includes(clusterName(cluster))) return true;
-  // Where the folder was moved meanwhile, or someone started the server by hand: a postmaster works in its folder.
+  // The folder may have been moved, or an operator started the server: a postmaster's working directory is its folder.
   const [ours, theirs] = await Promise.all(
     [cluster.folder, `/proc/${pid}/cwd`].map((path) => stat(path).catch(() => undefined)),
   );
@@ -75,9 +76,10 @@ async function isPostmasterOf(cluster: Cluster, pid: number): Promise<boolean> {
 }
 
 /**
- * Removes the pid file if its content is still the given one. It is moved away before it is compared, for another
- * process may have removed the old one and started a server since; that server's file is put back. (Should a third
- * process start a server in between, PostgreSQL's shared memory key, made from the folder's inode, refuses it.)
+ * Removes the pid file if its content is still the given one. The file is moved away before it is compared, because
+ * another process may have removed the old file and started a server meanwhile; that server's file is put back. (If a
+ * third process starts a server in between, PostgreSQL's shared memory key, derived from the folder's inode, makes that
+ * start fail.)
  */
 async function removePidFile(file: string, content: string): Promise<boolean> {
   const aside = `${file}.${randomUUID()}`;
@@ -92,16 +94,16 @@ async function removePidFile(file: string, content: string): Promise<boolean> {
   return isSame;
 }
 
-/** Visible in the server's command line, whatever characters the folder's path has. */
+/** A name that is visible in the server's command line, whatever characters the folder's path has. */
 function clusterName(cluster: Cluster): string {
   return `slotkeeper-${createHash('sha256').update(cluster.folder).digest('hex').slice(0, 16)}`;
 }
 
 /**
- * Starts the server and waits until it takes connections. Returns why it did not, if it did not; another process' start
- * may be the reason.
+ * Starts the server and waits until it accepts connections. Returns undefined, or the reason of the failure, which may
+ * be the start by another process.
  *
- * @throws OperatorError where the settings cannot be passed on.
+ * @throws OperatorError if a setting cannot be passed on.
  */
 export async function start(
   place: Place,
@@ -115,12 +117,12 @@ export async function start(
     cluster_name: clusterName(cluster),
     listen_addresses: '127.0.0.1',
     port: String(await pickPort(cluster)),
-    // A socket's path may have 107 bytes, which a checkout's easily exceeds.
+    // A socket's path may have at most 107 bytes, which the path of a checkout easily exceeds.
     unix_socket_directories: '',
   };
   const logSize = await rotateLog(cluster);
-  // The log is named relative to the working folder and the cluster by the environment: pg_ctl puts what it is told into
-  // a shell's command line, where some characters of a path would not survive.
+  // The log is named relative to the working directory, and the cluster by the environment: pg_ctl puts its arguments
+  // into a shell's command line, which would change some characters of a path.
   const args = [
     'start',
     '-w',
@@ -152,7 +154,7 @@ function flags(settings: Readonly<Record<string, string>>): string {
     .join(' ');
 }
 
-/** The port of the last start if it is free, so that what an operator noted down stays true; else any free one. */
+/** The port of the last start if it is free, so that an operator's notes stay valid; otherwise any free port. */
 async function pickPort(cluster: Cluster): Promise<number> {
   const last = await readFile(join(cluster.folder, 'postmaster.opts'), 'utf8').catch(() => '');
   const lastPort = Number(/"port=(\d+)"/.exec(last)?.[1] ?? 0);
@@ -171,7 +173,7 @@ function freePort(wanted: number): Promise<number> {
   });
 }
 
-/** Returns the size of the log that the next start writes to. */
+/** Rotates a large log; returns the size of the log to which the next start appends. */
 async function rotateLog({ logFile }: Cluster): Promise<number> {
   const found = await stat(logFile).catch(() => undefined);
   if (!found) return 0;
@@ -194,10 +196,11 @@ async function lastFailure({ logFile }: Cluster, from: number): Promise<string |
 }
 
 /**
- * Stops the server, ending its sessions, and waits until it is gone. Returns why it is not, if it is not.
+ * Stops the server, which ends its sessions, and waits until it has ended. Returns undefined, or the reason of the
+ * failure.
  *
- * The waiting is ours: that of pg_ctl goes by the pid file whoever wrote it, so it would wait for the server that another
- * process starts as soon as this one is gone.
+ * We wait ourselves: pg_ctl watches the pid file whichever server wrote it, so it would also wait for the server that
+ * another process starts as soon as this one has ended.
  */
 export async function stop(place: Place, cluster: Cluster, timeoutSeconds: number): Promise<string | undefined> {
   const until = performance.now() + timeoutSeconds * 1000;

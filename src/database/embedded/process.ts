@@ -1,10 +1,10 @@
-// What the operating system knows of a process by its id.
+// What the operating system reports about a process by its pid.
 import { readFile } from 'node:fs/promises';
 import { run } from './run.ts';
 
 const PS_SECONDS = 5;
 
-/** Whether a process has this id, be it ours or not. A killed child that nobody has waited for has it, too. */
+/** Whether a process has this pid, ours or not. A zombie, a child that was not waited for, has one too. */
 export function isAlive(pid: number): boolean {
   if (!Number.isInteger(pid) || pid <= 0) return false;
   try {
@@ -15,12 +15,12 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** Whether a process has this id and is more than the zombie of one: in a container nobody may ever wait for an orphan. */
+/** Whether a process has this pid and is no zombie: in a container, orphans may never be waited for. */
 export async function isRunning(pid: number): Promise<boolean> {
   return isAlive(pid) && (process.platform === 'win32' || (await commandLine(pid)) !== '');
 }
 
-/** The command line of a process, its parts joined by blanks; empty for a zombie or where there is none. */
+/** The command line of a process, its parts joined by blanks; empty for a zombie or without such a process. */
 export async function commandLine(pid: number): Promise<string> {
   if (process.platform === 'linux') {
     const parts = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');

@@ -1,4 +1,4 @@
-// Runs one of PostgreSQL's programs to its end, bounded in time and in what is kept of its output.
+// Runs one of PostgreSQL's programs to its end, with limits on its time and on the output that is kept.
 import { spawn } from 'node:child_process';
 import { codeOf, reasonOf } from '../../lib/describe-error.ts';
 import { OperatorError } from '../../lib/operator-error.ts';
@@ -6,13 +6,13 @@ import { OperatorError } from '../../lib/operator-error.ts';
 const KEPT_OUTPUT = 16_384;
 const PIPES_MILLISECONDS = 500;
 
-/** The programs get this environment and no other, so that a PGPORT or PGDATA of the caller's shell changes nothing. */
+/** The whole environment of the programs, so that PGPORT or PGDATA of the caller's shell has no effect. */
 const ENVIRONMENT = { LC_ALL: 'C', PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin' };
 
 export interface Command {
   readonly file: string;
   readonly args: readonly string[];
-  /** The operating-system account to run as; the caller's own unless given. */
+  /** The operating-system account to run as; by default the caller's. */
   readonly uid?: number;
   readonly gid?: number;
 }
@@ -20,22 +20,22 @@ export interface Command {
 interface RunOptions {
   readonly cwd: string;
   readonly timeoutSeconds: number;
-  /** The cluster that the program works on, where it takes one. */
+  /** The cluster that the program works on, if any. */
   readonly clusterFolder?: string;
   readonly onSpawn?: (pid: number) => void;
 }
 
 export interface Outcome {
-  /** The exit code, or null where a signal ended it (the time limit does). */
+  /** The exit code, or null if a signal ended it, as at the time limit. */
   readonly code: number | null;
-  /** The end of what it wrote to stdout and stderr. */
+  /** The last part of its stdout and stderr. */
   readonly output: string;
 }
 
 /**
  * Runs the command in a process group of its own, so that a Ctrl-C in the terminal does not reach it.
  *
- * @throws OperatorError where the program cannot be executed at all.
+ * @throws OperatorError if the program cannot be executed.
  */
 export function run(command: Command, options: RunOptions): Promise<Outcome> {
   return new Promise((resolve, reject) => {
@@ -63,7 +63,7 @@ export function run(command: Command, options: RunOptions): Promise<Outcome> {
     });
     child.once('exit', (code) => {
       clearTimeout(limit);
-      // 'close' alone would wait for whoever inherited the pipes: on Windows that is the server, for its whole life.
+      // 'close' alone would wait for every process that inherited the pipes: on Windows the server, for its whole life.
       const pipes = setTimeout(finish, PIPES_MILLISECONDS);
       child.once('close', finish);
       function finish() {
@@ -81,16 +81,19 @@ function killGroup(pid: number | undefined): void {
   try {
     process.kill(-pid, 'SIGKILL');
   } catch {
-    // It ended in this very moment.
+    // It has just ended.
   }
 }
 
 function cannotRun(file: string, error: Error): string {
-  const hint = codeOf(error) === 'ENOENT' ? 'it does not fit this system (its C library, for one)' : reasonOf(error);
+  const hint =
+    codeOf(error) === 'ENOENT'
+      ? 'it does not run on this system (a different C library, for example)'
+      : reasonOf(error);
   return `${file} cannot be run: ${hint}; set DATABASE_URL to use a PostgreSQL server of your own.`;
 }
 
-/** The last line of a program's output, which is where PostgreSQL's programs say what went wrong. */
+/** The last line of a program's output, in which PostgreSQL's programs name the error. */
 export function lastLine(output: string): string {
-  return output.split('\n').at(-1)?.trim() || 'it said nothing';
+  return output.split('\n').at(-1)?.trim() || 'it printed nothing';
 }

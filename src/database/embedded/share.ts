@@ -1,11 +1,11 @@
-// A process' share in the running server: a shared advisory lock in a session that does nothing else. The server frees
-// the lock of a killed process by itself, so the locks are always the truth about who is there.
+// A process's share in the running server: a shared advisory lock in a session that does nothing else. The server
+// releases the lock of a killed process by itself, so the locks always show which processes use it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { codeOf, reasonOf } from '../../lib/describe-error.ts';
 import { ROLE } from './cluster.ts';
 
-/** Any number will do, in the maintenance database nobody else takes advisory locks. */
+/** An arbitrary number: nothing else takes advisory locks in the maintenance database. */
 const LOCK = 7_563_017;
 const CONNECT_SECONDS = 5;
 const QUERY_SECONDS = 30;
@@ -16,7 +16,9 @@ export interface Address {
   readonly password: string;
 }
 
-/** A session in the maintenance database, so that the product's own database may be dropped, restored or copied. */
+/**
+ * Opens a session in the maintenance database, so that the product's own database can be dropped, restored or copied.
+ */
 export async function connect({ port, password }: Address): Promise<pg.Client> {
   const client = new pg.Client({
     host: '127.0.0.1',
@@ -31,7 +33,7 @@ export async function connect({ port, password }: Address): Promise<pg.Client> {
     connectionTimeoutMillis: CONNECT_SECONDS * 1000,
     query_timeout: QUERY_SECONDS * 1000,
   });
-  // A server that goes away is told through 'end' and rejected queries; without a listener it would end the process.
+  // A lost server is handled by 'end' and by rejected queries; without this listener the error would end the process.
   client.on('error', () => undefined);
   try {
     await client.connect();
@@ -42,7 +44,7 @@ export async function connect({ port, password }: Address): Promise<pg.Client> {
   return client;
 }
 
-/** Whether an error is one of a server that is starting, stopping, crashing or full: to be tried again. */
+/** Whether the error comes from a server that is starting, stopping, crashing or full, so that a retry may succeed. */
 export function isPassing(error: unknown): boolean {
   const codes = ['57P01', '57P02', '57P03', '53300', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT'];
   return codes.includes(codeOf(error) ?? '') || /terminated|timeout|not queryable|was closed/i.test(reasonOf(error));
@@ -59,21 +61,21 @@ export class Share {
     this.#hold(client);
   }
 
-  /** Returns undefined where someone has everyone's: they are just stopping the server. */
+  /** Returns undefined if a process holds the exclusive lock: it is stopping the server. */
   static async take(address: Address): Promise<Share | undefined> {
     const client = await lockShared(address);
     return client && new Share(address, client);
   }
 
   /**
-   * Gives the share up. True where nobody else has one: then nobody can get one until `finish` is called, and the
-   * caller must stop the server before. Of several that leave at once exactly one gets true.
+   * Gives the share up. Returns true if no other process has one: then none can take one until `finish` is called, and
+   * the caller must stop the server before that. Of several that leave at once, exactly one gets true.
    */
   async leave(): Promise<boolean> {
     this.#left.abort();
     await this.#retaking;
     try {
-      // Without a session of its own, because the server dropped it, it asks in a new one.
+      // If the server dropped the session, a new one is opened.
       this.#client ??= await connect(this.#address);
       await this.#client.query('SELECT pg_advisory_unlock_shared($1)', [LOCK]);
       const { rows } = await this.#client.query<{ isLast: boolean }>('SELECT pg_try_advisory_lock($1) AS "isLast"', [
@@ -98,7 +100,9 @@ export class Share {
     });
   }
 
-  /** The server drops every session when one of its processes crashes, and then goes on: so must the share. */
+  /**
+   * When one of its processes crashes, the server drops every session and then continues, so the share is taken again.
+   */
   async #retake(): Promise<void> {
     let pause = RETAKE_SECONDS.first;
     while (!this.#left.signal.aborted) {

@@ -1,6 +1,6 @@
 import { Migration } from '@mikro-orm/migrations';
 
-/** What the entities cannot say: the overlap constraint of the blocks and the one row of the event log. */
+/** What entities cannot express: the exclusion constraint of the blocks and the only row of the event log. */
 export class Migration20261123235900 extends Migration {
   override name = 'Migration20261123235900';
 

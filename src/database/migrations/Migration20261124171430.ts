@@ -23,7 +23,7 @@ export class Migration20261124171430 extends Migration {
     this.addSql(
       `alter table "retention" add constraint "retention_whole_minute" check (ledger_from = date_trunc('minute', ledger_from, 'UTC'));`,
     );
-    // The one row that it ever has.
+    // The table's only row.
     this.addSql('insert into retention (id) values (1);');
   }
 

@@ -12,7 +12,7 @@ export class Migration20261124235512 extends Migration {
     this.addSql(
       `alter table "installation" add constraint "installation_held" check ((held_since is null) = (held_because is null));`,
     );
-    // The one row that it ever has.
+    // The table's only row.
     this.addSql('insert into installation (id) values (1);');
   }
 

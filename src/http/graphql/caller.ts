@@ -4,20 +4,20 @@ import type { User } from '../../entities/index.ts';
 import type { Context, Opening, RequestScope } from '../../schema/context.ts';
 import type { OperationInfo } from './operation-names.ts';
 
-/** What a transport knows of a call. */
+/** What a transport knows about a call. */
 export interface Caller extends RequestScope {
   log: FastifyBaseLogger;
   viewer: User;
-  /** The key that the call came with, and its public half. */
+  /** The id of the API key of the call, and the public half of that key. */
   apiKeyId: number;
   apiKey: string;
-  /** The address that it came from. */
+  /** The IP address of the client. */
   origin: string;
   lastEventId?: string | undefined;
   opening?: Opening;
-  /** Breaks the connection off, where the transport is HTTP. */
+  /** Destroys the connection; HTTP only. */
   cutOff?: () => void;
-  /** Takes what becomes known of the operation. */
+  /** Collects what becomes known about the operation. */
   operationInfo?: OperationInfo;
 }
 

@@ -8,14 +8,14 @@ import type { Caller } from './caller.ts';
 import { type LimitOptions, parserOf, rulesOf, weigh } from './document-limits.ts';
 import { nameOf, type OperationInfo, setKind } from './operation-names.ts';
 
-/** What GraphQL over HTTP asks for in a body of JSON. */
+/** A GraphQL request in a JSON body. */
 interface Posted {
   query: string;
   variables: Record<string, unknown>;
   operationName: string | undefined;
 }
 
-/** The types of a reply, by what the client accepts; others are negotiated by Yoga. */
+/** The content type of a reply by the Accept header. Yoga negotiates the others. */
 const REPLY_TYPES: Readonly<Record<string, string>> = {
   '': 'application/json; charset=utf-8',
   '*/*': 'application/json; charset=utf-8',
@@ -29,16 +29,16 @@ interface CompiledReply {
   operationInfo: OperationInfo;
 }
 
-/** Documents that are kept; what clients send are few. */
+/** How many documents are cached; clients send few different ones. */
 const MAX_DOCUMENTS = 500;
-/** Longer ones are not kept. */
+/** Longer documents are not cached. */
 const MAX_TEXT_LENGTH = 20_000;
-/** Larger bodies would be read twice at a cost that shows. */
+/** Larger bodies are left to Yoga: parsing them twice would cost too much. */
 const MAX_BODY_BYTES = 100_000;
-/** Compiling costs more than executing a few times. */
-const COMPILE_AFTER = 3;
+/** Compiling a query costs more than executing it a few times. */
+export const COMPILE_AFTER = 3;
 
-/** Variables of one query whose weight is remembered, and how long they may be as JSON. */
+/** How many sets of variables are cached per query with whether they are allowed, and their maximum length as JSON. */
 const MAX_WEIGHED = 50;
 const MAX_WEIGHED_LENGTH = 500;
 
@@ -46,21 +46,21 @@ interface Compiled {
   document: DocumentNode;
   operationInfo: OperationInfo;
   run: CompiledQuery;
-  /** Whether it may be asked, by its variables as JSON. */
+  /** Whether the query is within its limits, by its variables as JSON. */
   allowed: LRUCache<string, boolean>;
 }
 
-/** A query that is sent again and again. */
+/** A query that was sent before. */
 interface KnownQuery {
   seen: number;
-  /** Compiled when it has been seen often enough; null for what Yoga is to answer. */
+  /** Undefined until the query was seen COMPILE_AFTER times; null if Yoga must answer it. */
   compiled: Compiled | null | undefined;
 }
 
 /**
- * Answers the common request, a query in a POST of JSON that was sent before and is without a fault, by code that was
- * compiled for its document (graphql-jit). Everything else Yoga answers from the beginning: nothing has been changed by
- * then. What the resolvers do, and who may ask for how much, is the same either way.
+ * Answers the common request, a repeated and valid query in a JSON POST, with code compiled for its document
+ * (graphql-jit). Yoga answers everything else from scratch, which is safe because a query changes nothing. Resolvers,
+ * permissions and limits are the same either way.
  */
 export class CompiledQueries {
   readonly #contextOf: (caller: Caller, isWeighed: boolean) => Context;
@@ -75,7 +75,7 @@ export class CompiledQueries {
     this.#limits = limits;
   }
 
-  /** Null where Yoga is to answer. */
+  /** The reply, or null if Yoga must answer. */
   async answer(request: FastifyRequest, caller: Caller): Promise<CompiledReply | null> {
     const type = REPLY_TYPES[request.headers.accept ?? ''];
     if (type === undefined || request.headers['content-type'] !== 'application/json') return null;
@@ -88,7 +88,7 @@ export class CompiledQueries {
     if (known.compiled === undefined) known.compiled = compile(posted, this.#limits);
     if (known.compiled === null || !mayAsk(known.compiled, variables)) return null;
     const result = await known.compiled.run.query({}, this.#contextOf(caller, true), variables);
-    // Yoga's executor decides what an error is called, and whether it may be shown.
+    // Yoga's executor masks errors and gives them their codes.
     if (result.errors !== undefined) return null;
     return { type, body: JSON.stringify(result), operationInfo: known.compiled.operationInfo };
   }
@@ -98,7 +98,7 @@ function compile({ query, operationName }: Posted, limits: LimitOptions): Compil
   try {
     const document = parserOf(limits)(query);
     const [operation, ...others] = document.definitions.filter((node) => node.kind === Kind.OPERATION_DEFINITION);
-    // Of several, the complexity of the first alone would be looked at.
+    // Of several operations, only the complexity of the first would be checked.
     if (operation === undefined || others.length > 0 || operation.operation !== OperationTypeNode.QUERY) return null;
     if (operationName !== undefined && operation.name?.value !== operationName) return null;
     if (validate(schema, document, rulesOf(limits)).length > 0) return null;
@@ -116,7 +116,7 @@ function compile({ query, operationName }: Posted, limits: LimitOptions): Compil
   }
 }
 
-/** The same limits as everywhere; the plugin cannot read the variables of compiled queries by itself. */
+/** Checks the same limits as Yoga; Pothos' complexity plugin cannot read the variables of a compiled query. */
 function mayAsk({ document, allowed }: Compiled, variables: Record<string, unknown>): boolean {
   const key = JSON.stringify(variables);
   return key.length > MAX_WEIGHED_LENGTH ? isLight(document, variables) : allowed.memo(key);

@@ -1,5 +1,5 @@
-// What bounds an operation before it is done: first its document, since parsing and validating cost more the longer it is,
-// and some rules of validation the square of it; then what it asks for.
+// The limits of an operation, checked before it is executed: first those of its document, since parsing and validation
+// take longer for a longer document, some validation rules quadratically; then those of what it asks for.
 import { complexityFromQuery } from '@pothos/plugin-complexity';
 import {
   type DocumentNode,
@@ -20,16 +20,16 @@ import { schema } from '../../schema/index.ts';
 import { operationOf } from './operation-names.ts';
 import type { PersistedOperations } from './persisted-operations.ts';
 
-/** A parser throws what GraphQL's own throws. */
+/** A GraphQLError, since that is what a GraphQL parser throws. */
 function tooComplex(reason: string): GraphQLError {
   return toGraphQLError(tooComplexFault(reason));
 }
 
-/** Parses a document within its limits; TOO_COMPLEX for one beyond them. */
+/** Parses a document. Throws TOO_COMPLEX if it exceeds the limits. */
 const parseBounded: typeof parse = (source, options) => {
   const { length } = typeof source === 'string' ? source : source.body;
   if (length > LIMITS.characters) {
-    throw tooComplex(`the document has ${length} characters; accepted are up to ${LIMITS.characters}`);
+    throw tooComplex(`the document must have at most ${LIMITS.characters} characters, got ${length}`);
   }
   try {
     const document = parse(source, { ...options, maxTokens: LIMITS.tokens });
@@ -37,21 +37,21 @@ const parseBounded: typeof parse = (source, options) => {
     return document;
   } catch (error) {
     if (error instanceof GraphQLError && error.message.endsWith('Parsing aborted.')) {
-      throw tooComplex(`the document has more than ${LIMITS.tokens} tokens; values that are many belong in variables`);
+      throw tooComplex(`the document must have at most ${LIMITS.tokens} tokens; pass long lists as variables`);
     }
-    // Deeper than the parser can go.
+    // The document is nested so deeply that the parser overflows its stack.
     throw error instanceof RangeError ? tooDeep() : error;
   }
 };
 
 function tooDeep(): GraphQLError {
-  return tooComplex(`the document is nested deeper than the accepted ${LIMITS.nesting} levels`);
+  return tooComplex(`the document must be nested at most ${LIMITS.nesting} levels deep`);
 }
 
 function checkBounds(document: DocumentNode): void {
   const { length } = document.definitions;
   if (length > LIMITS.definitions) {
-    throw tooComplex(`the document has ${length} operations and fragments; accepted are up to ${LIMITS.definitions}`);
+    throw tooComplex(`the document must have at most ${LIMITS.definitions} operations and fragments, got ${length}`);
   }
   let fields = 0;
   let depth = 0;
@@ -71,7 +71,7 @@ function checkBounds(document: DocumentNode): void {
         fields += node.selections.length;
         const most = Math.max(...countAlike(node));
         if (most > LIMITS.alike) {
-          throw tooComplex(`a selection has ${most} fields of one name; accepted are up to ${LIMITS.alike}`);
+          throw tooComplex(`a selection must have at most ${LIMITS.alike} fields of one name, got ${most}`);
         }
       },
       leave: nested.leave,
@@ -80,11 +80,11 @@ function checkBounds(document: DocumentNode): void {
     ObjectValue: nested,
   });
   if (fields > LIMITS.breadth) {
-    throw tooComplex(`the document has ${fields} fields; accepted are up to ${LIMITS.breadth}`);
+    throw tooComplex(`the document must have at most ${LIMITS.breadth} fields, got ${fields}`);
   }
 }
 
-/** How often each name is in a selection; those of its fragments are counted there. */
+/** How often each field name occurs in a selection. Fields of fragments count in the selection of the fragment. */
 function countAlike({ selections }: SelectionSetNode): Iterable<number> {
   const counts = new Map<string, number>([['', 0]]);
   for (const selection of selections) {
@@ -95,12 +95,12 @@ function countAlike({ selections }: SelectionSetNode): Iterable<number> {
   return counts.values();
 }
 
-/** The rules that documents are validated by. */
+/** The validation rules for documents. */
 export function rulesOf({ introspection }: LimitOptions) {
   return introspection ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule];
 }
 
-/** Throws TOO_COMPLEX where a valid operation asks for more than it may. */
+/** Throws TOO_COMPLEX if a valid operation asks for more than it may. */
 export function weigh(
   document: DocumentNode,
   operationName: string | null | undefined,
@@ -108,18 +108,18 @@ export function weigh(
 ): void {
   const operation = operationOf(document, operationName);
   if (operation === undefined) return;
-  // Of several, the first one would be looked at.
+  // Of several operations, only the first would be weighed.
   const others = document.definitions.filter(({ kind }) => kind !== Kind.OPERATION_DEFINITION);
   checkWeight(complexityFromQuery({ kind: Kind.DOCUMENT, definitions: [operation, ...others] }, { schema, variables }));
 }
 
 export interface LimitOptions {
   introspection: boolean;
-  /** Accepts no others, if given. */
+  /** If given, only these operations are accepted. */
   operations: PersistedOperations | undefined;
 }
 
-/** What parses documents within all limits. */
+/** A parser that enforces all limits of a document. */
 export function parserOf({ operations }: LimitOptions): typeof parse {
   if (operations === undefined) return parseBounded;
   return (source, options) => {
@@ -129,17 +129,17 @@ export function parserOf({ operations }: LimitOptions): typeof parse {
   };
 }
 
-/** The same limits for all that goes through Yoga. */
+/** Enforces the limits for all operations that Yoga executes. */
 export function useLimits(limits: LimitOptions): Plugin<Context> {
   const boundedParse = parserOf(limits);
   const weighed = ({ document, operationName, variableValues, contextValue }: WeighedArgs) => {
     try {
       weigh(document, operationName, variableValues ?? {});
-      // The schema's own check of it, in each field of the root, has nothing left to do.
+      // Lets the schema skip its own check in each root field.
       contextValue.isWeighed = true;
       return null;
     } catch (error) {
-      // Variables that are none are the executor's to refuse.
+      // Invalid variables are left to the executor, which refuses them.
       return error instanceof GraphQLError && error.extensions.code === 'TOO_COMPLEX' ? { errors: [error] } : null;
     }
   };

@@ -3,12 +3,11 @@ import { Fault } from '../../lib/faults.ts';
 import type { RequestScope } from '../../schema/context.ts';
 import { toGraphQLError } from '../../schema/errors.ts';
 
-export const UNEXPECTED = 'Something went wrong on our side; the log says what.';
+export const UNEXPECTED = 'Internal server error; see the server log.';
 
 /**
- * What a caller sees of an error: our own errors with their code, what the GraphQL library says of a malformed or ill-typed
- * operation as BAD_USER_INPUT, and of everything else nothing but that it went wrong and the id of the request, under which
- * the log says more.
+ * The error as a caller may see it. Our own errors keep their code; an error of the GraphQL library about an invalid
+ * operation becomes BAD_USER_INPUT; every other error is masked, and logged with the request id that the caller gets.
  */
 export function maskError(error: unknown, scope: RequestScope): GraphQLError {
   const masked = hideError(error);
@@ -16,10 +15,10 @@ export function maskError(error: unknown, scope: RequestScope): GraphQLError {
   return masked;
 }
 
-/** What errors were, of which it is not known yet who asked. */
+/** The original errors behind masked ones that are not logged yet. */
 const hidden = new WeakMap<GraphQLError, unknown>();
 
-/** The same where it is not known who asks: `tellHidden` is to be called of it where that is. */
+/** Masks an error where the request is not known. `tellHidden` must then be called where it is. */
 export function hideError(error: unknown): GraphQLError {
   if (error instanceof Fault) return toGraphQLError(error);
   if (error instanceof GraphQLError) {
@@ -35,10 +34,10 @@ export function hideError(error: unknown): GraphQLError {
   return masked;
 }
 
-/** Logs what was hidden behind the error and gives it the id of its request, once; nothing where it hides nothing. */
+/** Logs the original of a masked error and adds the request id to the masked one, once. Ignores other errors. */
 export function tellHidden(error: unknown, { log, requestId, span }: RequestScope): void {
   if (!(error instanceof GraphQLError && hidden.has(error))) return;
-  log.error({ err: hidden.get(error) }, 'an operation failed unexpectedly');
+  log.error({ err: hidden.get(error) }, 'operation failed unexpectedly');
   hidden.delete(error);
   error.extensions.requestId = requestId;
   span?.fail();
@@ -50,13 +49,13 @@ export function withCode(error: GraphQLError): GraphQLError {
   return error;
 }
 
-/** The mutations that are given secrets. */
+/** The mutations whose arguments contain secrets. */
 const TAKES_SECRETS = /\b(importApiKey|setSecret)\b/;
-const NOT_SHOWN = 'what came is not shown, since it may be a secret';
+const NOT_SHOWN = 'the value is not shown because it may be a secret';
 
 /**
- * What the GraphQL library says of an operation, but for what came: a misspelled field beside a secret would put the secret
- * into a message, and messages are logged by clients. Our own errors never show one.
+ * Removes the caller's values from a message of the GraphQL library: a misspelled field next to a secret would put the
+ * secret into the message, and clients log messages. Our own errors never contain a secret.
  */
 function withoutValues(message: string): string {
   return message

@@ -11,14 +11,14 @@ import { usePersistedOperations } from './persisted-operations.ts';
 import { useServerSentEvents } from './server-sent-events.ts';
 import { useSubscriptions } from './subscriptions.ts';
 
-/** What the resolvers of an operation are given. */
+/** Creates the context of an operation. */
 export function contextFor({ orm, tail, taskFeed, jobs, vault, notifications, taskClasses, settings }: Services) {
   return (caller: Caller, isWeighed = false): Context => ({
     em: orm.em.fork(),
     requestId: caller.requestId,
     log: caller.log,
     span: caller.span,
-    // Most reads never look at it.
+    // A getter: most reads never use it.
     get viewer() {
       return caller.viewer;
     },
@@ -42,7 +42,7 @@ export function limitsOf({ settings, operations }: Services): LimitOptions {
   return { introspection: settings.INTROSPECTION === 'on', operations };
 }
 
-/** The one envelope through which every operation goes: HTTP, SSE, WebSocket and the old API. */
+/** Creates the envelope that executes every operation: over HTTP, SSE, WebSocket and the old API. */
 export function createGateway(services: Services): Gateway {
   const { tail, guard } = services;
   const limits = limitsOf(services);
@@ -58,7 +58,7 @@ export function createGateway(services: Services): Gateway {
     extraParamNames: limits.operations === undefined ? [] : ['documentId'],
     logging: false,
     maskedErrors: { errorMessage: 'unexpected', maskError: hideError },
-    // Yoga adds to what it is given, which must be plain values.
+    // Yoga adds properties to the context, so it must be a plain object without getters.
     context: (caller) => ({ ...operationContext(caller) }),
     plugins: [
       ...(limits.operations === undefined ? [] : [usePersistedOperations(limits.operations)]),
@@ -72,7 +72,7 @@ export function createGateway(services: Services): Gateway {
   });
 }
 
-/** Masks the errors of an execution; gives those of parsing and validation, which never reach a resolver, their code. */
+/** Masks the errors of an execution, and adds a code to those of parsing and validation. */
 function useErrors(): Plugin<Context, Caller> {
   return {
     onExecute({ args: { contextValue } }) {
@@ -93,7 +93,7 @@ function useErrors(): Plugin<Context, Caller> {
   };
 }
 
-/** Refuses `variables` or `extensions` of a query string that are not JSON, which Yoga takes for a fault of ours. */
+/** Refuses `variables` and `extensions` of a query string that are not JSON. Yoga would report an internal error. */
 function useReadableQueries(): Plugin {
   return {
     onRequestParse({ requestParser, setRequestParser }) {
@@ -103,7 +103,7 @@ function useReadableQueries(): Plugin {
           return await requestParser(request);
         } catch (error) {
           if (!(error instanceof SyntaxError)) throw error;
-          const message = `variables and extensions are to be JSON objects: ${error.message}`;
+          const message = `variables and extensions must be JSON objects: ${error.message}`;
           throw new GraphQLError(message, { extensions: { code: 'BAD_REQUEST', http: { status: 400 } } });
         }
       });

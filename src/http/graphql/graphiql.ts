@@ -1,4 +1,4 @@
-// GraphiQL, an editor of queries, where GRAPHIQL is on. All of it comes from this server, out of Yoga's offline bundle.
+// GraphiQL, a query editor, if GRAPHIQL is on. This server delivers all of it, from Yoga's offline bundle.
 import { createHash } from 'node:crypto';
 import fastifyCompress from '@fastify/compress';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -6,14 +6,14 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 const OPTIONS = {
   title: 'Slotkeeper: GraphiQL',
   endpoint: '/graphql',
-  defaultQuery: '# Your key and its secret go under Headers.\n{\n  viewer {\n    name\n    role\n  }\n}\n',
+  defaultQuery: '# Enter your key and its secret under Headers.\n{\n  viewer {\n    name\n    role\n  }\n}\n',
   headers: JSON.stringify({ authorization: 'Bearer KEY.SECRET' }, null, 2),
   defaultEditorToolsVisibility: 'headers',
-  // They hold a secret, which stays in the tab.
+  // The headers contain a secret, which must not leave the tab.
   shouldPersistHeaders: false,
 };
 
-/** As the dashboard's, but for styles, which the editor writes as it goes, and icons and fonts that are in them. */
+/** Like that of the dashboard, but the editor also adds inline styles, which embed icons and fonts. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -30,15 +30,15 @@ const CONTENT_SECURITY_POLICY = [
 const SCRIPT = 'text/javascript; charset=utf-8';
 
 export interface GraphiQL {
-  /** Whether somebody's browser asks to see the page, and no program for data. */
+  /** Whether a browser requests the page, rather than a program data. */
   isAskedFor(request: FastifyRequest): boolean;
-  /** The page needs no credentials and tells nothing: what is asked on it is answered as everybody is. */
+  /** The page is public and contains no data: its queries need credentials like all others. */
   sendPage(reply: FastifyReply): FastifyReply;
 }
 
-/** Serves the files of the page; the page itself is at the address of the API, for that to send. */
+/** Serves the files of the page. The page itself has the URL of the API, whose route must send it. */
 export async function graphiqlPlugin(app: FastifyInstance): Promise<GraphiQL> {
-  // Loaded where it is asked for: it is large.
+  // Imported only if it is used: it is large.
   const bundle = await import('@graphql-yoga/render-graphiql/graphiql');
   const base = `/graphiql/${digestOf(bundle.js, bundle.css, JSON.stringify(OPTIONS))}`;
   const files: Record<string, { type: string; text: string }> = {
@@ -72,14 +72,14 @@ export async function graphiqlPlugin(app: FastifyInstance): Promise<GraphiQL> {
 
 const PAGE_HEADERS = { 'content-security-policy': CONTENT_SECURITY_POLICY };
 
-/** Changes with what is in the files, which browsers may therefore keep. */
+/** A hash of the content for the URLs of the files, so that browsers may cache them for ever. */
 function digestOf(...texts: string[]): string {
   const hash = createHash('sha256');
   for (const text of texts) hash.update(text);
   return hash.digest('hex').slice(0, 16);
 }
 
-/** The bundle's own page has its scripts inlined, which would take a policy that lets in anybody's. */
+/** The bundle's own page has inline scripts, which would need a policy that allows any inline script. */
 function scriptOf(js: string, base: string): string {
   return `self.MonacoEnvironment = { globalAPI: false, getWorkerUrl: (_module, label) => '${base}/' + label + '.js' };
 ${js};

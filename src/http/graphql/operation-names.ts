@@ -2,22 +2,22 @@ import { type DocumentNode, Kind, type OperationDefinitionNode } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import type { Metrics } from '../../metrics/metrics.ts';
 
-/** What becomes known of an operation on its way, for metrics and traces. */
+/** What becomes known about an operation while it is processed, for metrics and traces. */
 export interface OperationInfo {
-  /** See `nameOf`; undefined where it was refused before it was executed. */
+  /** See `nameOf`; undefined if the operation was refused before it was executed. */
   operation?: string;
   isSubscription?: boolean;
-  /** What its author calls it, where it has a name. */
+  /** The name that the document gives it, if any. */
   operationName?: string | undefined;
   operationType?: 'query' | 'mutation' | 'subscription' | undefined;
   hasErrors?: boolean;
 }
 
-/** What is refused before it is executed has this name. */
+/** The name of operations that are refused before they are executed. */
 const REFUSED = 'refused';
 const SEVERAL = 'several';
 
-/** The root field that an operation asks for, or that they are several. Of a document that is valid: the schema bounds the names. */
+/** The root field of an operation, or `several`. The document must be valid, so that the schema limits the names. */
 export function nameOf(document: DocumentNode, operationName?: string | null): string {
   const [field, ...others] = operationOf(document, operationName)?.selectionSet.selections ?? [];
   return field?.kind === Kind.FIELD && others.length === 0 ? field.name.value : SEVERAL;
@@ -29,7 +29,7 @@ export function operationOf(document: DocumentNode, name?: string | null): Opera
   return name ? operations.find((operation) => operation.name?.value === name) : operations[0];
 }
 
-/** Tells of each operation that is executed, where its caller has a place for it. */
+/** Fills the caller's `operationInfo`, if it has one, for each operation that is executed. */
 export function useOperationNames(): Plugin<{ operationInfo?: OperationInfo }> {
   return {
     onExecute({ args: { document, operationName, contextValue } }) {
@@ -60,7 +60,7 @@ export function setKind(operationInfo: OperationInfo, document: DocumentNode, op
   operationInfo.operationName = operation?.name?.value.slice(0, MAX_NAME_LENGTH);
 }
 
-/** Counts an operation that was answered; subscriptions last as long as their clients like. */
+/** Counts an answered operation. Subscriptions are not counted: the client decides how long they last. */
 export function countOperation(
   metrics: Metrics,
   { operation = REFUSED, isSubscription, hasErrors = true }: OperationInfo,

@@ -9,12 +9,12 @@ import { forbidden } from '../../lib/faults.ts';
 import { OperatorError } from '../../lib/operator-error.ts';
 import { toGraphQLError } from '../../schema/errors.ts';
 
-/** As @graphql-codegen and Relay write them. */
-const file = z.record(z.string().min(1).max(200), z.string().min(1), 'is no object of ids and documents');
+/** The format that @graphql-codegen and Relay write. */
+const file = z.record(z.string().min(1).max(200), z.string().min(1), 'must be a JSON object from ids to documents');
 
 /**
- * Reads the JSON file of ids and documents; an OperatorError says what is wrong with it. `ofDashboard` are accepted as well,
- * and those of the run feed's client.
+ * Reads the JSON file of ids and documents. Throws an OperatorError if it cannot be used. The documents of `ofDashboard` and
+ * of the run feed's client are accepted as well.
  */
 export async function readPersistedOperations(
   path: string,
@@ -30,7 +30,7 @@ export async function readPersistedOperations(
   }
 }
 
-/** The operations that a gateway accepts, where it does not accept any: those of a file, the dashboard's and the run feed's. */
+/** The only operations that a gateway accepts: those of a file, of the dashboard and of the run feed. */
 export class PersistedOperations {
   readonly #texts: ReadonlyMap<string, string>;
   readonly #allowed = new Set<string>();
@@ -41,17 +41,17 @@ export class PersistedOperations {
     for (const document of others) this.#allowed.add(digestOf(document));
   }
 
-  /** The document of an id; PERSISTED_QUERY_NOT_FOUND, as clients know it, where there is none. */
+  /** The document of an id. Throws PERSISTED_QUERY_NOT_FOUND, the code that clients expect, if there is none. */
   textOf(id: string): string {
     const text = this.#texts.get(id);
     if (text !== undefined) return text;
     throw new GraphQLError('PersistedQueryNotFound', { extensions: { code: 'PERSISTED_QUERY_NOT_FOUND' } });
   }
 
-  /** FORBIDDEN for a document that is not one of them, however it is written. */
+  /** Throws FORBIDDEN for any other document. Formatting does not matter. */
   check(document: DocumentNode): void {
     if (this.#allowed.has(digestOf(document))) return;
-    throw toGraphQLError(forbidden('this server accepts the operations of its list alone, and this is none of them'));
+    throw toGraphQLError(forbidden('this server accepts only persisted operations, and this is not one of them'));
   }
 }
 
@@ -63,7 +63,7 @@ function digestOf(document: DocumentNode): string {
   return createHash('sha256').update(print(document)).digest('base64');
 }
 
-/** The id by which a request names its operation: as Apollo's clients do, or as the HTTP specification proposes. */
+/** The id of a persisted operation in a request: `extensions.persistedQuery` (Apollo) or `documentId` (GraphQL over HTTP). */
 export function operationIdOf(params: { documentId?: unknown; extensions?: unknown }): string | undefined {
   if (typeof params.documentId === 'string') return params.documentId;
   const extensions = params.extensions as { persistedQuery?: { sha256Hash?: unknown } } | null | undefined;
@@ -71,7 +71,7 @@ export function operationIdOf(params: { documentId?: unknown; extensions?: unkno
   return typeof hash === 'string' ? hash : undefined;
 }
 
-/** Finds the documents of requests that name them by their id. */
+/** Finds the document of a request that names it by id. */
 export function usePersistedOperations(operations: PersistedOperations): Plugin {
   return {
     onParams({ params, setParams }) {

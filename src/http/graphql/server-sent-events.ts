@@ -3,12 +3,12 @@ import type { Context, Opening } from '../../schema/context.ts';
 import { cursorOf } from './subscriptions.ts';
 
 const PING_MS = 12_000;
-/** A client that has taken nothing of what waits for it for so long is let go; it may come back with its cursor. */
+/** A client that reads nothing for this long is disconnected; it may reconnect with its cursor. */
 const STALLED_MS = 120_000;
 
 /**
- * Subscriptions over Server-Sent Events, with `id: <cursor>` on each, so that a browser's EventSource that reconnects
- * says in Last-Event-ID what it has seen. Yoga's own writer sends no ids, and EventSource would see events twice.
+ * Subscriptions over Server-Sent Events, each event with `id: <cursor>`: an EventSource that reconnects sends the last
+ * one in Last-Event-ID. Yoga's own writer sends no ids, so an EventSource would get events twice.
  */
 export function useServerSentEvents(isStopping: () => boolean): Plugin<Context> {
   return {
@@ -56,13 +56,13 @@ function eventStream(
       const comment = encoder.encode(':\n\n');
       // Some clients do not see the response's headers before its first bytes.
       controller.enqueue(comment);
-      // An id without data is no event, and is remembered all the same by whoever is cut off before the first one.
+      // An id without data is not an event, but a client that is disconnected before the first event resumes from it.
       if (startCursor !== undefined) controller.enqueue(encoder.encode(`id: ${startCursor}\n\n`));
       ping = setInterval(() => {
         if ((controller.desiredSize ?? 0) > 0) {
           controller.enqueue(comment);
         } else if (performance.now() - takenAt > STALLED_MS) {
-          controller.error(new Error('the client takes nothing'));
+          controller.error(new Error('the client reads nothing'));
           end().catch(() => undefined);
           cutOff?.();
         }
@@ -73,7 +73,7 @@ function eventStream(
       const { done, value } = await next();
       if (!done) return controller.enqueue(encoder.encode(frame(cursorOf(value), value)));
       clearInterval(ping);
-      // Without it a client takes the end for a loss and connects again, as it should while the server stops.
+      // Without `complete` a client takes the end for a lost connection and reconnects: right only if the server stops.
       if (!isStopping()) controller.enqueue(encoder.encode('event: complete\ndata:\n\n'));
       controller.close();
     },

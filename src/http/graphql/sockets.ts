@@ -1,19 +1,21 @@
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 
-/** Service Restart: clients of graphql-ws take it for a loss and connect again, to whoever serves by then. */
+/**
+ * Service Restart (1012): graphql-ws clients treat it as a lost connection and reconnect, perhaps to another server.
+ */
 const SERVICE_RESTART = 1012;
-const REASON = 'the server stops; connect again and go on from the last cursor';
-/** A client that has not answered a close by then is cut off. */
+const REASON = 'the server is stopping; reconnect and resume from the last cursor';
+/** A client that does not answer a close within this time is disconnected. */
 export const CLOSE_WITHIN_MS = 1_000;
 const LOOK_MS = 20;
 
-/** Tells a client that the server stops; whatever was sent before reaches it before. */
+/** Tells a client that the server is stopping, after all that was sent to it before. */
 export function sayGoodbye(socket: WebSocket): void {
   socket.close(SERVICE_RESTART, REASON);
 }
 
-/** Tells all clients that the server stops, and returns when they are gone. */
+/** Tells all clients that the server is stopping; resolves when all are disconnected. */
 export async function closeSockets(clients: ReadonlySet<WebSocket>): Promise<void> {
   for (const client of clients) sayGoodbye(client);
   const deadline = performance.now() + CLOSE_WITHIN_MS;
@@ -23,13 +25,13 @@ export async function closeSockets(clients: ReadonlySet<WebSocket>): Promise<voi
   for (const client of clients) client.terminate();
 }
 
-/** What may wait to be written before a sender is kept waiting. */
+/** How much may wait to be written before a sender must wait. */
 const MAX_UNWRITTEN_BYTES = 64 * 1024;
 
 /**
- * Makes a socket write the messages of one turn together, and takes the next message before the last one is written as long
- * as little waits: graphql-ws waits for each to be written, and would make a system call for each. A failure of one that was
- * not waited for shows by the close of the socket. `stream` is what the socket writes to.
+ * Makes a socket write the messages of one turn of the event loop together. graphql-ws waits until each message is
+ * written, at the cost of a system call each; here `send` completes at once while at most MAX_UNWRITTEN_BYTES wait. If
+ * such a message cannot be written, the socket closes. `stream` is what the socket writes to.
  */
 export function writeTogether(socket: WebSocket, stream: Duplex): void {
   const send = socket.send.bind(socket) as (data: unknown, sent: (error?: Error) => void) => void;

@@ -1,4 +1,5 @@
-// How subscriptions are executed: each event once for all subscribers that ask the same, and an end that tells why.
+// Executes subscriptions: each event once for all subscribers with the same question. A stream that ends early says
+// why.
 import {
   createSourceEventStream,
   type DocumentNode,
@@ -17,27 +18,27 @@ import type { Context } from '../../schema/context.ts';
 import type { StreamGuard } from '../stream-guard.ts';
 import { maskError } from './errors.ts';
 
-/** On a result: the position in the log after it. No JSON shows a symbol. */
+/** The property of a result with its cursor. JSON omits symbols. */
 const CURSOR = Symbol('cursor');
 
-/** The position in the log after the event that the result tells of. */
+/** The cursor after the event of the result. */
 export function cursorOf(result: object): string | undefined {
   return (result as { [CURSOR]?: string })[CURSOR];
 }
 
-/** What a subscription field hands out. Subscribers that are up to date are handed the same object. */
+/** What a subscription field yields. Subscribers that have caught up get the same object. */
 interface Payload {
   cursor: string;
 }
 
 type Result = ExecutionResult & { [CURSOR]?: string };
 
-/** The results of an event, by what was asked. They go when the event does. */
+/** The results of an event, by question. They are garbage-collected with the event. */
 const results = new WeakMap<Payload, Map<string, Promise<Result>>>();
 
 /**
- * Executes subscriptions. An error of the stream, such as CURSOR_EXPIRED in the middle, comes as a last result, so that
- * every transport tells it.
+ * Executes subscriptions. An error of the stream, such as CURSOR_EXPIRED in the middle, becomes its last result, so
+ * that every transport delivers it.
  */
 export function useSubscriptions(guard: StreamGuard): Plugin<Context> {
   return {
@@ -64,7 +65,7 @@ async function subscribe(args: ExecutionArgs, guard: StreamGuard) {
     results.set(payload, known);
     const result = known.get(question) ?? execute(payload);
     known.set(question, result);
-    // What failed is tried again by the next one that asks.
+    // A failed result is not kept: the next subscriber tries again.
     result.then(
       ({ errors }) => errors === undefined || known.delete(question),
       () => known.delete(question),
@@ -75,7 +76,7 @@ async function subscribe(args: ExecutionArgs, guard: StreamGuard) {
 
 const context = (args: ExecutionArgs) => args.contextValue as Context;
 
-/** Its `return` ends it at once, also while it waits for an event. */
+/** The results of a subscription. `return` ends it at once, even while it waits for an event. */
 function resultsOf(
   source: AsyncIterable<Payload>,
   subscriber: Context,
@@ -89,7 +90,7 @@ function resultsOf(
     let release: (() => void) | undefined;
     try {
       release = guard.watch({ apiKeyId, role: viewer.role }, () => {
-        revoked = unauthenticated('the key was revoked, or its user has other rights now; sign in again');
+        revoked = unauthenticated('the key was revoked, or its user was disabled or got another role; sign in again');
         payloads.return?.().catch(() => undefined);
       });
       for (;;) {
@@ -98,7 +99,7 @@ function resultsOf(
         if (done) return;
         const result = await execute(value);
         yield result;
-        // An event that could not be told ends the stream, without its cursor: the client comes back for it.
+        // A failed event ends the stream and has no cursor, so that a client that resumes gets it again.
         if (result.errors !== undefined) return;
       }
     } catch (error) {
@@ -108,7 +109,7 @@ function resultsOf(
       await payloads.return?.();
     }
   };
-  // Nothing is held before it is asked for the first result: a transport that refuses to serve it leaves nothing behind.
+  // Nothing is acquired before the first `next`, so a transport that refuses to serve the stream leaks nothing.
   const generated = generate();
   return {
     next: () => generated.next(),
@@ -134,13 +135,13 @@ function toGraphQLError(error: unknown): GraphQLError {
   });
 }
 
-/** Documents are parsed once for the same text, so they are told apart by identity. */
+/** Each text is parsed only once, so documents are compared by identity. */
 const documentIds = new WeakMap<DocumentNode, { id: number; isPersonal: boolean; cursorVariables: Set<string> }>();
 let documentCount = 0;
 
 /**
- * What is asked of each event: the document and its variables, but for one that only says where to begin; and whether the
- * answer may be another for each user.
+ * What is asked of each event: the document and its variables, except those that only say where to start; and whether
+ * the answer depends on the user.
  */
 function questionOf(document: DocumentNode, variables: ExecutionArgs['variableValues']) {
   let known = documentIds.get(document);
@@ -167,7 +168,7 @@ function hasPersonalField(document: DocumentNode): boolean {
 
 const ROOT_ARGUMENT = 'after';
 
-/** The variables that are used as the argument `after` of a root field, and nowhere else. */
+/** The variables that are used only as the argument `after` of a root field. */
 function findCursorVariables(document: DocumentNode): Set<string> {
   const uses = new Map<string, number>();
   const begins = new Set<string>();

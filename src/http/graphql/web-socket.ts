@@ -17,13 +17,16 @@ import { countOperation, type OperationInfo } from './operation-names.ts';
 import { operationIdOf } from './persisted-operations.ts';
 import { CLOSE_WITHIN_MS } from './sockets.ts';
 
-/** One that does not answer a ping before the next is let go; one that is silent for less may merely be busy. */
+/**
+ * A client that has not answered a ping when the next is due is disconnected; with a shorter silence it may just be
+ * busy.
+ */
 const PING_MS = 35_000;
 const INIT_TIMEOUT_MS = 5_000;
 const MAX_MESSAGE_BYTES = 10 * 1024 * 1024;
-/** What a socket may send before anybody knows whose it is. */
+/** How much a socket may send before it is authenticated. */
 const MAX_UNKNOWN_BYTES = 64 * 1024;
-/** The types do not know of closeTimeout yet. */
+/** Typed as `object` because the types of ws do not have closeTimeout yet. */
 export const SOCKET_OPTIONS: object = { maxPayload: MAX_MESSAGE_BYTES, closeTimeout: CLOSE_WITHIN_MS };
 
 type SocketExtra = { caller?: Caller };
@@ -56,7 +59,7 @@ export function webSocketHandler(services: Services, gateway: Gateway) {
         if (document instanceof GraphQLError) return [document];
         const errors = enveloped.validate(enveloped.schema, document);
         if (errors.length > 0) return errors.map(withCode);
-        // The context is made of the caller as they are by then.
+        // Before the context is created, which copies the span and the log of the caller.
         if (services.tracing !== null) beginOperation(services.tracing, caller, extra.request);
         return {
           schema: enveloped.schema,
@@ -83,7 +86,7 @@ export function webSocketHandler(services: Services, gateway: Gateway) {
       execute: (args) => (args.rootValue as EnvelopedRoot).execute(args),
       subscribe: (args) => (args.rootValue as EnvelopedRoot).subscribe(args),
       onError: ({ extra }, _id, _payload, errors) => {
-        extra.request.log.debug({ errors }, 'an operation was refused');
+        extra.request.log.debug({ errors }, 'operation refused');
         return errors.map((error) => (error instanceof GraphQLError ? withoutHttp(withCode(error)) : error));
       },
     },
@@ -92,8 +95,8 @@ export function webSocketHandler(services: Services, gateway: Gateway) {
 }
 
 /**
- * Cuts a socket off that sends much before it has said whose it is: what it may send in one message is kept until the
- * message is complete. Called where it is opened.
+ * Disconnects a socket that sends more than MAX_UNKNOWN_BYTES before it is authenticated: ws buffers a message in
+ * memory until it is complete. Must be called when the socket opens.
  */
 export function boundUnknown(socket: WebSocket, raw: Socket): void {
   const opened = raw.bytesRead;
@@ -104,10 +107,10 @@ export function boundUnknown(socket: WebSocket, raw: Socket): void {
   introductions.set(socket, () => raw.off('data', count));
 }
 
-/** What there is to do once a socket has said whose it is. */
+/** What to do once a socket is authenticated. */
 const introductions = new WeakMap<WebSocket, () => void>();
 
-/** Each operation of a socket has a span of its own; what the socket was opened with says which trace it belongs to. */
+/** Starts the span of an operation, in the trace that the request that opened the socket named, if any. */
 function beginOperation(tracing: Tracing, caller: Caller, { id, headers }: FastifyRequest): void {
   caller.span = tracing.request('WebSocket /graphql', headers.traceparent, { 'slotkeeper.request.id': id });
   caller.log = caller.log.child({ traceId: caller.span.traceId });
@@ -119,14 +122,14 @@ function endOperation({ span, operationInfo }: Caller): void {
   span.end();
 }
 
-/** Lets a socket be its caller's until their rights change; closes one that is one too many. */
+/** Authenticates a socket until the rights of its caller change. Closes it if the key has too many open. */
 function watchSocket({ guard }: Services, extra: SocketExtra & Extra, { viewer, apiKeyId, apiKey }: Identity): void {
   const { socket } = extra;
   try {
     const release = guard.watch({ apiKeyId, role: viewer.role }, () => {
-      // What still comes over the socket before it is closed is nobody's.
+      // Messages that arrive before the socket is closed have no caller any more.
       delete extra.caller;
-      socket.close(CloseCode.Unauthorized, 'the key was revoked, or its user has other rights now');
+      socket.close(CloseCode.Unauthorized, 'the key was revoked, or its user was disabled or got another role');
     });
     const { id: requestId, log, ip: origin } = extra.request;
     extra.caller = { requestId, log, span: null, viewer, apiKeyId, apiKey, origin };
@@ -139,7 +142,7 @@ function watchSocket({ guard }: Services, extra: SocketExtra & Extra, { viewer, 
   }
 }
 
-/** What says which status an error has over HTTP means nothing here. */
+/** Removes the HTTP status of an error, which means nothing on a WebSocket. */
 function withoutHttp(error: GraphQLError) {
   const { extensions: { http: _, ...extensions } = {}, ...shown } = error.toJSON();
   return { ...shown, extensions };

@@ -1,4 +1,5 @@
-// Who calls the old API. Of a long body that is known before the body is read: nobody unknown makes us read megabytes.
+// Who calls the old API. The caller of a long body is authenticated before the body is read, so that unknown callers
+// cannot make the server read megabytes.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Identity } from '../../credentials/credentials.ts';
 import { type CallAddress, type LegacyCredentials, ParsedCall, parseAddress } from '../../legacy/parsed-call.ts';
@@ -8,10 +9,10 @@ import { readHead, unread, withHead } from '../unread-body.ts';
 
 /** PHP's post_max_size on the old server. */
 export const MAX_BODY_BYTES = 8 * 1024 * 1024;
-/** How much of a body, which may hold the credentials, is read before the caller is known. */
+/** How much of a body, which may contain the credentials, is read before the caller is known. */
 const MAX_UNKNOWN_BODY_BYTES = 64 * 1024;
 
-/** What was found of a request with a long body before that was read. */
+/** What was found out about a request with a long body before the body was read. */
 interface EarlyFinding {
   address: CallAddress;
   identity: Identity | Refusal;
@@ -19,11 +20,11 @@ interface EarlyFinding {
 
 const early = new WeakMap<FastifyRequest, EarlyFinding>();
 
-/** The caller of a longer body is found by its query or header alone; where they are refused, the body is left unread. */
+/** Authenticates the caller of a longer body by its query or header alone. If refused, the body is left unread. */
 export function findCallersOfLongBodies(app: FastifyInstance, services: Services): void {
   app.addHook('preParsing', async (request, _reply, payload) => {
     if (request.method === 'GET' || request.method === 'HEAD') return payload;
-    // Too long for anybody, which Fastify tells by what the request states.
+    // Too long for any caller: Fastify refuses it by its Content-Length.
     if (Number(request.headers['content-length']) > MAX_BODY_BYTES) return payload;
     const head = await readHead(payload, MAX_UNKNOWN_BODY_BYTES);
     if (head.isAll) return withHead(request, head, payload);
@@ -34,7 +35,9 @@ export function findCallersOfLongBodies(app: FastifyInstance, services: Services
   });
 }
 
-/** The call of a request whose body has come, and who calls or why they are refused. `apiKey` is the key that it names. */
+/**
+ * The call of a request whose body was read, with its caller or why it is refused. `apiKey` is the key that it names.
+ */
 export async function readCall(
   services: Services,
   request: FastifyRequest,
@@ -51,7 +54,7 @@ export async function readCall(
   return { call, apiKey: credentials.apiKey, identity: await findCaller(services, request, credentials) };
 }
 
-/** Where there is a hash it alone decides; the Authorization header is then not looked at. */
+/** If there is a hash, it alone decides and the Authorization header is ignored. */
 export async function findCaller(
   { credentials, credentialThrottle }: Services,
   request: FastifyRequest,

@@ -6,9 +6,12 @@ import type { Services } from '../services.ts';
 import { findCaller } from './callers.ts';
 import { sendRefusal, sendUnauthenticated } from './replies.ts';
 
-const SIGN_FOR_DESCRIPTION = 'an address of the description is signed with target=docs.';
+const SIGN_FOR_DESCRIPTION = 'the signed URL of a description must have target=docs.';
 
-/** What the API is, for machines and for people; a signed address lets a browser in, which sends no header by itself. */
+/**
+ * The description of the API, as OpenAPI and as a page. A signed URL works for a browser, which sends no header by
+ * itself.
+ */
 export function legacyDescription(app: FastifyInstance, services: Services): void {
   const serve = (url: string, type: string, text: string) =>
     app.get(url, async (request, reply) => {

@@ -1,4 +1,4 @@
-// The door of the old API: its addresses, who is let in, and the envelope in which its documents are executed.
+// The door of the old API: its routes, its authentication, and the envelope that executes its documents.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type DocumentNode, parse } from 'graphql';
 import { LRUCache } from 'lru-cache';
@@ -7,6 +7,7 @@ import { handleLegacyCall, type LegacyAnswer, type ReplyStore } from '../../lega
 import type { GraphQLErrorLike } from '../../legacy/failures.ts';
 import { LEGACY_PATH } from '../../legacy/openapi.ts';
 import type { ParsedCall } from '../../legacy/parsed-call.ts';
+import { faultOf } from '../../schema/errors.ts';
 import type { Span } from '../../tracing/tracing.ts';
 import type { Caller, Gateway } from '../graphql/caller.ts';
 import { UNEXPECTED } from '../graphql/errors.ts';
@@ -19,22 +20,22 @@ import { sendError, sendRefusal, sendReply } from './replies.ts';
 interface LegacyServices extends Services {
   gateway: Gateway;
   repliesOf(userId: number): ReplyStore;
-  /** The reply of getTasks: what `build` builds, or the last one where that would be the same. */
+  /** The reply of getTasks: the cached one if nothing has changed, else what `build` returns. */
   taskList(build: () => Promise<string>): Promise<string>;
   /** Counts a call of an action by a key. */
   countCall(apiKeyId: number, action: string): void;
 }
 
-/** The old endpoint, under its path and every prefix of LEGACY_PREFIX. It never redirects: the old client does not follow. */
+/** The old endpoint, at its path and under each LEGACY_PREFIX. It never redirects: the old client does not follow. */
 export async function legacyDoor(app: FastifyInstance, services: LegacyServices): Promise<void> {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES }, (_request, body, done) =>
     done(null, body),
   );
-  // What Fastify refuses by itself (a body that is too large) is an envelope and a 200 as well.
+  // What Fastify refuses by itself, such as a body that is too large, is answered with an envelope and 200 as well.
   app.setErrorHandler((error: { message: string; statusCode?: number }, request, reply) => {
     const known = error.statusCode !== undefined && error.statusCode < 500;
-    if (!known) request.log.error({ err: error }, 'an old call failed unexpectedly');
+    if (!known) request.log.error({ err: error }, 'old call failed unexpectedly');
     return sendError(reply, services, known ? error.message : UNEXPECTED);
   });
   findCallersOfLongBodies(app, services);
@@ -53,9 +54,9 @@ export async function legacyDoor(app: FastifyInstance, services: LegacyServices)
 }
 
 async function answer(services: LegacyServices, request: FastifyRequest, reply: FastifyReply, span: Span | null) {
-  // A page of another site can make a browser send this request; a script or an old client sends no such header.
+  // Another site can make a browser send this request; scripts and old clients do not send this header.
   if (request.headers['sec-fetch-site'] === 'cross-site') {
-    return sendError(reply, services, 'Calls from pages of other sites are refused.');
+    return sendError(reply, services, 'Cross-site calls from a browser are refused.');
   }
   const begin = performance.now();
   const { call, apiKey, identity } = await readCall(services, request);
@@ -81,15 +82,15 @@ async function answer(services: LegacyServices, request: FastifyRequest, reply: 
   }
 }
 
-/** An action of the table, never what was sent in its place. */
+/** Names the span by an action of the table, never by other text that the caller sent. */
 function nameCall(span: Span, action: string | null, outcome: string): void {
   span.rename(action === null ? 'api.php' : `api.php ${action}`);
   span.set({ 'slotkeeper.outcome': outcome });
 }
 
-/** Of a key that nobody has, so that the log is not filled with what anyone sends. */
+/** How much of an unknown key is logged, so that callers cannot fill the log. */
 const SHOWN_KEY_LENGTH = 64;
-/** What a call of no action of the table is counted as. */
+/** The label for calls of an action that is not in the table. */
 const UNKNOWN_ACTION = 'unknown';
 
 function answerCaller(
@@ -112,10 +113,10 @@ function answerCaller(
   });
 }
 
-/** The documents of the actions, which are ours. */
+/** The parsed documents of the actions; their texts are our own. */
 const documents = new LRUCache<string, DocumentNode>({ max: 100, memoMethod: (text) => parse(text) });
 
-/** In process, through the envelope that every other operation goes through. */
+/** Executes in process, through the same envelope as every other operation. */
 async function execute(gateway: Gateway, caller: Caller, document: string, variables: Record<string, unknown>) {
   const enveloped = gateway.getEnveloped(caller as never);
   const result = await enveloped.execute({
@@ -124,5 +125,13 @@ async function execute(gateway: Gateway, caller: Caller, document: string, varia
     variableValues: variables,
     contextValue: await enveloped.contextFactory(),
   });
-  return result as { data?: unknown; errors?: readonly GraphQLErrorLike[] };
+  const { data, errors } = result as { data?: unknown; errors?: readonly GraphQLErrorLike[] };
+  return {
+    data,
+    errors: errors?.map((error) => ({
+      message: error.message,
+      extensions: error.extensions,
+      reason: faultOf(error)?.reason,
+    })),
+  };
 }

@@ -1,20 +1,20 @@
-// How the old API's door sends a reply.
+// How the door of the old API sends a reply.
 import type { FastifyReply } from 'fastify';
 import { errorReply } from '../../legacy/reply.ts';
 import type { Refusal } from '../credential-throttle.ts';
 import type { Services } from '../services.ts';
 
-/** The status stays as it is. As a buffer, so that the content type gets no charset and the content length is exact. */
+/** Keeps the status. Sends a buffer, so that the content type gets no charset and the content length is exact. */
 export function sendReply(reply: FastifyReply, { settings }: Services, body: string) {
   return reply.header('content-type', settings.LEGACY_CONTENT_TYPE).send(Buffer.from(body));
 }
 
-/** With status 200: the old client library throws away the body of any other. */
+/** Sends status 200: the old client library discards the body of any other status. */
 export function sendError(reply: FastifyReply, services: Services, message: string) {
   return sendReply(reply.code(200), services, errorReply(message));
 }
 
-/** With status 401, the only one but 200 that the old client library understands. */
+/** Sends status 401, the only one besides 200 that the old client library understands. */
 export function sendUnauthenticated(reply: FastifyReply, services: Services, why: string) {
   return sendReply(reply.code(401), services, errorReply(`Authentication failed: ${why}`));
 }

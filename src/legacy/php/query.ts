@@ -87,7 +87,7 @@ export class PhpPairs {
 
   add(name: string, value: string): void {
     this.#count += 1;
-    if (this.#count > MAX_PAIRS) throw new LegacyError(`more than ${MAX_PAIRS} parameters; accepted are ${MAX_PAIRS}`);
+    if (this.#count > MAX_PAIRS) throw new LegacyError(`the call must have at most ${MAX_PAIRS} parameters`);
     const path = namePath(name);
     const texts = path.map((key) => (key === null ? null : decodeUtf8(key)));
     const known = path.every((key, index) => key === null || texts[index] !== null);

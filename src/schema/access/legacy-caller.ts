@@ -40,7 +40,7 @@ builder.queryField('legacyCallers', (t) =>
     },
     resolve: async (_root, { first }, { em }) => {
       if (first < 1 || first > MAX_CALLERS) {
-        throw badInput('first', `it is ${first}; accepted is 1 to ${MAX_CALLERS}`);
+        throw badInput('first', `must be 1 to ${MAX_CALLERS}, got ${first}`);
       }
       const { rows } = await sql<LegacyCallerRow>`
         select api_key.id, key, user_id, created_at::text, revoked_at::text, last_used_at::text, action, calls, last_called_at::text

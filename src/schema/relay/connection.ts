@@ -20,12 +20,12 @@ export interface Page {
 
 export function readPage({ first, after, last, before }: PageArgs): Page {
   if (first != null && last != null) {
-    throw badInput('last', 'it came together with `first`; accepted is one of the two');
+    throw badInput('last', 'must not be given together with first');
   }
   const backward = last != null;
   const size = (backward ? last : first) ?? DEFAULT_PAGE;
   if (size < 0 || size > MAX_PAGE) {
-    throw badInput(backward ? 'last' : 'first', `it is ${size}; accepted are 0 to ${MAX_PAGE}`);
+    throw badInput(backward ? 'last' : 'first', `must be 0 to ${MAX_PAGE}, got ${size}`);
   }
   return { size, backward, after: after ?? null, before: before ?? null };
 }

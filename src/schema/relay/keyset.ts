@@ -171,18 +171,18 @@ function encodePosition(row: { id: number }, ordering: Ordering): string {
 }
 
 export function decodePosition(cursor: string, ordering: Ordering, side: Side): Position {
-  const parts = parseParts(cursor);
+  const parts = parseCursor(cursor);
   if (parts === null || !isPosition(parts, ordering)) {
-    throw badInput(side, 'it is no cursor of this list in this order; accepted is one that a page of it gave');
+    throw badInput(side, 'must be a cursor from this list in this order');
   }
   return { value: parts.value, id: parts.id };
 }
 
-interface Parts extends Position {
+interface CursorParts extends Position {
   name: string;
 }
 
-function parseParts(cursor: string): Parts | null {
+function parseCursor(cursor: string): CursorParts | null {
   let parts: unknown;
   try {
     parts = JSON.parse(Buffer.from(cursor, 'base64url').toString());
@@ -196,7 +196,7 @@ function parseParts(cursor: string): Parts | null {
 }
 
 /** A cursor is not signed, so what it holds must be fit for the query. */
-function isPosition({ name, value }: Parts, ordering: Ordering): boolean {
+function isPosition({ name, value }: CursorParts, ordering: Ordering): boolean {
   if (name !== orderingName(ordering)) return false;
   if (value === null) return true;
   if (ordering.by === null) return false;

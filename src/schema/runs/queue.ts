@@ -86,7 +86,7 @@ builder.queryFields((t) => ({
     },
     resolve: async (_root, { minutes }, { em }) => {
       if (minutes < 1 || minutes > MAX_MINUTES) {
-        throw badInput('minutes', `it is ${minutes}; accepted is 1 to ${MAX_MINUTES}`);
+        throw badInput('minutes', `must be 1 to ${MAX_MINUTES}, got ${minutes}`);
       }
       const { rows } = await sql<LatenessRow>`
         select count(*)::int as slots, max(late)::float8 as most,

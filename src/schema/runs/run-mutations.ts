@@ -26,7 +26,7 @@ const RetryRunPayload = runPayload('RetryRunPayload', 'The new run.');
 function readWait(waitSeconds: number | null | undefined): number {
   const seconds = waitSeconds ?? 0;
   if (seconds >= 0 && seconds <= MAX_WAIT_SECONDS) return seconds;
-  throw badInput('waitSeconds', `it is ${seconds}; accepted is 0 to ${MAX_WAIT_SECONDS}`);
+  throw badInput('waitSeconds', `must be 0 to ${MAX_WAIT_SECONDS}, got ${seconds}`);
 }
 
 /** Does the work once, tells the other processes after the commit, and waits as long as the caller wants. */

@@ -56,7 +56,10 @@ builder.queryField('coverage', (t) =>
       const taskId = task == null ? null : readGlobalId('Task', task, 'task');
       const coverage = await readCoverage(em, from, to, taskId);
       if (coverage !== null) return coverage;
-      throw badInput('to', `there are more than ${MAX_EXPECTED} slots; accepted is a shorter range, or one task`);
+      throw badInput(
+        'to',
+        `must leave at most ${MAX_EXPECTED} slots in the range: ask for a shorter range, or for one task`,
+      );
     },
   }),
 );

@@ -76,7 +76,7 @@ builder.queryField('previewSchedule', (t) =>
     },
     complexity: ({ count }) => 1 + Math.min(Math.max(count, 0), MAX_COUNT),
     resolve: async (_root, { input, from, count }, context) => {
-      if (count < 1 || count > MAX_COUNT) throw badInput('count', `it is ${count}; accepted are 1 to ${MAX_COUNT}`);
+      if (count < 1 || count > MAX_COUNT) throw badInput('count', `must be 1 to ${MAX_COUNT}, got ${count}`);
       const { timeZone, rules, neverFires } = faultsWithinSync('input', () => readSchedule(input, context.timeZone));
       if (neverFires !== null) return { slots: [], neverFires };
       const schedule = compileSchedule(rules, timeZone);

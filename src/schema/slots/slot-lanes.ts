@@ -73,7 +73,7 @@ builder.queryField('slotLanes', (t) =>
       resolve: async (_root, { from, to, ...args }, { em }) => {
         checkRange(from, to);
         if (to.getTime() - from.getTime() > MAX_LANE_MINUTES * MS_PER_MINUTE) {
-          throw badInput('to', `it is ${to.toISOString()}; accepted is up to ${MAX_LANE_MINUTES} minutes after from`);
+          throw badInput('to', `must be at most ${MAX_LANE_MINUTES} minutes after from, got ${to.toISOString()}`);
         }
         const page = readPage(args);
         const idOf = (side: 'after' | 'before') =>
@@ -82,7 +82,7 @@ builder.queryField('slotLanes', (t) =>
         const lanes = await readLanes(em, { from, to }, { ...ids, limit: fetchSize(page), backward: page.backward });
         if (lanes !== null) return keysetConnection(lanes, ORDERING, page);
         const many = `more than ${MAX_LANE_SCHEDULES} different schedules are due before it or had gaps then`;
-        throw badInput('from', `it is ${from.toISOString()}, and ${many}; accepted is an instant nearer to now`);
+        throw badInput('from', `must be closer to now, got ${from.toISOString()}: ${many}`);
       },
     },
     SlotLaneConnection,

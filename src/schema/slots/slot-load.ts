@@ -146,12 +146,12 @@ const MAX_STEP_MINUTES = 1_440;
 
 function checkSteps(from: Date, to: Date, stepMinutes: number): void {
   if (stepMinutes < 1 || stepMinutes > MAX_STEP_MINUTES) {
-    throw badInput('stepMinutes', `it is ${stepMinutes}; accepted are 1 to ${MAX_STEP_MINUTES}`);
+    throw badInput('stepMinutes', `must be 1 to ${MAX_STEP_MINUTES}, got ${stepMinutes}`);
   }
   const length = to.getTime() - from.getTime();
   if (length > MAX_DAYS * MS_PER_DAY) {
-    throw badInput('to', `it is ${to.toISOString()}; accepted is up to ${MAX_DAYS} days after from`);
+    throw badInput('to', `must be at most ${MAX_DAYS} days after from, got ${to.toISOString()}`);
   }
   const steps = Math.ceil(length / (stepMinutes * MS_PER_MINUTE));
-  if (steps > MAX_STEPS) throw badInput('stepMinutes', `it makes ${steps} steps; accepted are up to ${MAX_STEPS}`);
+  if (steps > MAX_STEPS) throw badInput('stepMinutes', `must make at most ${MAX_STEPS} steps, got ${steps}`);
 }

@@ -40,11 +40,11 @@ builder.queryField('upcoming', (t) =>
     },
     resolve: async (_root, { from, to, first }, { em }) => {
       checkRange(from, to);
-      if (first < 1 || first > MAX_PAGE) throw badInput('first', `it is ${first}; accepted is 1 to ${MAX_PAGE}`);
+      if (first < 1 || first > MAX_PAGE) throw badInput('first', `must be 1 to ${MAX_PAGE}, got ${first}`);
       const slots = await readUpcoming(em, from, to, first);
       if (slots !== null) return slots;
       const many = `more than ${MAX_SCHEDULES} different schedules are due before it`;
-      throw badInput('from', `it is ${from.toISOString()}, and ${many}; accepted is an earlier instant, or now`);
+      throw badInput('from', `must be earlier, or now, got ${from.toISOString()}: ${many}`);
     },
   }),
 );

@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { withIdempotencyKey } from '../../database/idempotency.ts';
-import { badInput, Fault, forbidden } from '../../lib/faults.ts';
+import { Fault } from '../../lib/faults.ts';
 import { addTask } from '../../tasks/add-task.ts';
 import { deleteTask } from '../../tasks/delete-task.ts';
 import { pauseTask, resumeTask } from '../../tasks/pause-task.ts';
@@ -44,14 +44,13 @@ async function change(
   return { taskId };
 }
 
-/** Names an owner at fault as the inputs do. That only an admin may name another is said in the message alone. */
+/** Names an owner at fault as the inputs do. */
 async function inWordsOfInput(work: () => Promise<number>): Promise<number> {
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof Fault) || error.field[0] !== 'ownerId') throw error;
-    if (error.code === 'FORBIDDEN') throw forbidden(`input.ownerLegacyId: ${error.reason}`, 'ownerLegacyId');
-    throw badInput('ownerLegacyId', error.reason);
+    throw new Fault(error.code, error.reason, 'ownerLegacyId');
   }
 }
 

@@ -47,7 +47,7 @@ export function backupTask({ locations, databaseUrl }: BackupTaskParts) {
     description: 'Makes a backup of everything at a location, and removes the oldest of those that it has made there.',
     data: z.looseObject({
       location: z
-        .enum(names, { error: ({ input }) => `is ${shown(input)}; accepted is one of ${names.join(', ')}` })
+        .enum(names, { error: ({ input }) => `must be one of ${names.join(', ')}, got ${shown(input)}` })
         .nullish()
         .describe(`The name of the location, as the server's settings have it. ${first?.name} unless given.`),
       keep: z
@@ -75,7 +75,7 @@ export function backupTask({ locations, databaseUrl }: BackupTaskParts) {
         const made = earlier ?? (await make());
         const keep = data.keep ?? DEFAULT_KEEP;
         if (keep < location.keepAtLeast)
-          log(`${location.keepAtLeast} backups are kept, not ${keep}: the location keeps at least so many`);
+          log(`${location.keepAtLeast} backups are kept, not ${keep}: the minimum of the location`);
         const removed = await removeOlder(folder, uuid, made.file, Math.max(keep, location.keepAtLeast));
         return report(made, await stat(join(folder, made.file)), removed);
       });
@@ -103,7 +103,7 @@ export function backupTask({ locations, databaseUrl }: BackupTaskParts) {
 }
 
 const notKept = {
-  error: ({ input }: { input: unknown }) => `is ${shown(input)}; accepted is a whole number from 1 to ${MAX_KEEP}`,
+  error: ({ input }: { input: unknown }) => `must be a whole number from 1 to ${MAX_KEEP}, got ${shown(input)}`,
 };
 
 interface Made {

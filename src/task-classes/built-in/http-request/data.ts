@@ -28,7 +28,7 @@ const url = z
   .string()
   .superRefine((text, context) => {
     const target = readTarget(text);
-    if (typeof target === 'string') context.addIssue(`${target}; accepted is an http or https URL without a user`);
+    if (typeof target === 'string') context.addIssue(`must be an http or https URL without a user: ${target}`);
   })
   .describe('Where the request goes: http or https, no user or password in it. Its query is shown in no message.');
 
@@ -48,13 +48,13 @@ const headers = z
   ])
   .superRefine((values, context) => {
     const names = Object.keys(values);
-    if (names.length > MAX_HEADERS) context.addIssue(`there are ${names.length}; accepted are up to ${MAX_HEADERS}`);
+    if (names.length > MAX_HEADERS) context.addIssue(`must have at most ${MAX_HEADERS} headers, got ${names.length}`);
     for (const [name, value] of Object.entries(values)) {
       const fault = findHeaderFault(name, value);
       if (fault !== null) context.addIssue({ code: 'custom', path: [name], message: fault });
     }
     const double = findDouble(names);
-    if (double !== null) context.addIssue({ code: 'custom', path: [double], message: 'it is there twice' });
+    if (double !== null) context.addIssue({ code: 'custom', path: [double], message: 'must not be given twice' });
   })
   .nullish()
   .describe(
@@ -70,7 +70,7 @@ const expectedStatus = z
     if (given === null || given === undefined) return SUCCESS;
     const ranges = parseExpectedStatus(typeof given === 'object' ? Object.values(given).join(',') : String(given));
     if (ranges !== null) return ranges;
-    context.addIssue(`it is ${JSON.stringify(given).slice(0, MAX_STATUS_LENGTH)}; accepted are ${STATUS_RULE}`);
+    context.addIssue(`must be ${STATUS_RULE}, got ${JSON.stringify(given).slice(0, MAX_STATUS_LENGTH)}`);
     return z.NEVER;
   })
   .describe(

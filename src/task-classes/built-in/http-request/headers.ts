@@ -40,13 +40,13 @@ export interface Header {
 /** Why a header cannot be sent, or null where it can. */
 export function findHeaderFault(name: string, value: HeaderValue): string | null {
   if (!NAME.test(name)) return 'its name is not 1 to 256 characters of those that a header name may have';
-  if (REFUSED.has(name.toLowerCase())) return 'it is decided by the request itself; accepted are other headers';
+  if (REFUSED.has(name.toLowerCase())) return 'must not be set: the request itself decides this header';
   if (typeof value === 'number') return null;
   const text = typeof value === 'string' ? value : (value.prefix ?? '');
   if (text.length > MAX_VALUE_LENGTH || !VALUE.test(text)) {
     return `its value is not up to ${MAX_VALUE_LENGTH} printable ASCII characters`;
   }
-  if (typeof value === 'object' && !SECRET_NAME.test(value.secret)) return 'what it refers to is no name of a secret';
+  if (typeof value === 'object' && !SECRET_NAME.test(value.secret)) return 'must refer to a secret by a valid name';
   return null;
 }
 

@@ -62,7 +62,9 @@ function parseEntry(text: string, index: number): Entry {
   const pattern = parseHostPattern(host);
   const where = network ?? (pattern !== null && isIP(pattern) !== 0 ? parseNetwork(pattern) : pattern);
   if (where === null || (port !== null && (port < 1 || port > MAX_PORT))) {
-    throw new TypeError(`holds in place ${index + 1} what is no host, address, block of addresses or host:port`);
+    throw new TypeError(
+      `must be a list of hosts, addresses, blocks of addresses and host:port; entry ${index + 1} is not`,
+    );
   }
   return { where, port };
 }

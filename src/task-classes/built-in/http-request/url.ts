@@ -4,7 +4,7 @@ const MAX_URL_LENGTH = 8_192;
 export function readTarget(text: string, base?: URL): URL | string {
   if (text.length > MAX_URL_LENGTH) return `it has ${text.length} characters, more than ${MAX_URL_LENGTH}`;
   const url = URL.parse(text, base?.href);
-  if (url === null) return 'it is no URL';
+  if (url === null) return 'it is not a URL';
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return 'it is neither http nor https';
   if (url.username !== '' || url.password !== '') return 'it has a user or password';
   url.hash = '';
