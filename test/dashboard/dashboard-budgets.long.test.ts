@@ -58,7 +58,7 @@ describe.skipIf(!hasBrowser)('the dashboard of 100,000 tasks', () => {
     await database?.close();
   });
 
-  /** Loads a page without cache. Resolves once `count` visible elements match, with the milliseconds since the navigation. */
+  /** Loads a page without cache, until `count` visible elements match. Measures from the navigation. */
   async function load(path: string, count: number, selector: string, text: string): Promise<Load> {
     const debug = await page.context().newCDPSession(page);
     let bytes = 0;

@@ -52,7 +52,7 @@ describe.skipIf(!hasBrowser)('the log on the dashboard', () => {
     return cursors.map(seqOf);
   }
 
-  /** Compares the lines shown with the log, newest first, from index `from` to `to`. Returns the first difference, or null. */
+  /** The first difference between the lines shown and the log, newest first, from index `from` to `to`; null for none. */
   async function fault(from = 0, to?: number): Promise<string | null> {
     const written = await rows<{ seq: string }>(database.orm.em, 'select seq from event order by seq desc');
     const expected = written.map(({ seq }) => Number(seq)).slice(from, to);

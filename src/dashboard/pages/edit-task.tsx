@@ -11,8 +11,8 @@ import { Empty, Failure, PageTitle } from '../parts/parts.tsx';
 import { mayChange, useSession } from '../session/context.ts';
 
 /**
- * The classes, and the task to edit or copy. `loaded` is null until both are loaded; its `task` is null for a new task or
- * an unknown id.
+ * The classes, and the task to edit or copy. `loaded` is null until both are loaded; its `task` is null for a new task
+ * or an unknown id.
  */
 function useEditable(id: string | null) {
   const { client } = useSession();

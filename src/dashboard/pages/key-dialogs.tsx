@@ -127,7 +127,7 @@ function Copyable({ label, value }: { label: string; value: string }) {
   );
 }
 
-/** Browsers offer no clipboard over plain HTTP: there the text is selected, to be copied by hand. Returns whether it was copied. */
+/** Returns whether it was copied. Over plain HTTP there is no clipboard: the text is selected, to be copied by hand. */
 async function copy(text: string, input: HTMLInputElement | null | undefined): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);

@@ -135,8 +135,8 @@ export function TasksPage() {
 }
 
 /**
- * Reloads the list when runs have changed its order, unless the pointer or the focus is in it: a button must not move while
- * the user is about to press it.
+ * Reloads the list when runs have changed its order, unless the pointer or the focus is in it: a button must not move
+ * while the user is about to press it.
  */
 function useReordering(tasks: readonly TaskLine[] | undefined, { orderBy }: Wanted, reload: () => void) {
   const isPointed = useRef(false);

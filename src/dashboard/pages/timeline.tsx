@@ -21,7 +21,7 @@ interface Shown {
   range: Range;
 }
 
-/** The load of the view's range, reloaded at the interval of its zoom, or less often while the server is slow to count. */
+/** The load of the view's range, reloaded at the interval of its zoom, or less often while the server is slow. */
 function useLoad({ zoom, from }: View) {
   const { client } = useSession();
   const [shown, setShown] = useState<Shown | null>(null);

@@ -1,6 +1,6 @@
 import { Component, type ReactNode } from 'react';
 
-/** Replaces a page that failed to load or render. After a server upgrade, the code of pages not yet opened no longer exists. */
+/** Replaces a page that failed to load or render. After a server upgrade, the code of pages not yet opened is deleted. */
 export class Broken extends Component<{ children: ReactNode }, { message: string | null }> {
   override state: { message: string | null } = { message: null };
 

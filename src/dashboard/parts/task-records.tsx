@@ -12,7 +12,7 @@ import { Ago, Empty, StateBadge, Time } from './parts.tsx';
 /** Rows per page. */
 const PAGE = 20;
 
-/** A paged list, newest first. The first page is reloaded whenever `changes` grows, the others are loaded on request. */
+/** A paged list, newest first. The first page is reloaded when `changes` grows, the others are loaded on request. */
 function usePages<Item, Place>(
   load: (place: Place | null) => Promise<{ items: readonly Item[]; next: Place | null } | null>,
   changes: number,

@@ -1,5 +1,5 @@
-// Intercepts the browser's Back and Forward before the router does. The listener is added when this module loads, because the
-// listeners of the window run in the order in which they were added.
+// Intercepts the browser's Back and Forward before the router does. The listener is added when this module loads, because
+// the listeners of the window run in the order in which they were added.
 type Guard = (event: PopStateEvent) => void;
 
 let guard: Guard | null = null;

@@ -1,4 +1,4 @@
-// The tasks that have slots in a range: as lanes on the time axis or, for one step, as a table that lists the slots as text.
+// The tasks that have slots in a range: as lanes on the time axis or, for one step, as a table with the slots as text.
 import { useState } from 'react';
 import { Link } from 'wouter';
 import { ExplainDocument, type ExplainQuery, SlotLanesDocument, type SlotLanesQuery } from '../operations.ts';
