@@ -5,8 +5,8 @@ import { cursorExpired } from '../lib/faults.ts';
 export interface Position {
   seq: number;
   /**
-   * Tells the event at `seq` from the one that stands there in another history of the same log: a disk that was put back
-   * keeps all that the server is known by. null where there is no event to ask, or an earlier version made the cursor.
+   * Identifies the event at `seq`, since another history of the same log may have another event there: a restored disk
+   * has the same identity. Null if there is no event to compare, or if an earlier version made the cursor.
    */
   mark: string | null;
 }
@@ -62,8 +62,8 @@ export function decodeFeedCursor(cursor: string, log: LogHead): { position: Posi
 }
 
 /**
- * The position that a cursor stands for; throws CURSOR_EXPIRED where the log cannot go on from it without a gap. Whether
- * its event is still the same one is for `checkPositions` to say.
+ * The position of a cursor. Throws CURSOR_EXPIRED if the log cannot continue from it without a gap. `checkPositions`
+ * checks whether its event is still the same one.
  */
 export function decodeCursor(cursor: string, log: LogHead): Position {
   const { position, taskId } = decodeFeedCursor(cursor, log);

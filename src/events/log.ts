@@ -62,9 +62,9 @@ export async function sequenceEvents(em: EntityManager): Promise<LogHead> {
 }
 
 /**
- * Throws CURSOR_EXPIRED where the positions are not of the log as it is now, or where events after one of them may be gone;
- * with `onlyHistory`, events that retention spares. To be called once what follows them has been read: what one statement
- * did not find any more, a later one finds announced.
+ * Throws CURSOR_EXPIRED if the positions are not of the current log, or if events after one of them may have been
+ * removed; with `onlyHistory`, events that retention spares. Call it after the events were read: an event that one
+ * statement no longer found is announced by the floor that a later statement reads.
  */
 export async function checkPositions(
   em: EntityManager,

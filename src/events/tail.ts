@@ -120,9 +120,9 @@ export class EventTail implements Hub<LoggedEvent> {
   }
 
   /**
-   * The selected events after the cursor in log order, then live ones, without end, gap or double. Without `after`,
-   * from now. Throws CURSOR_EXPIRED where the log cannot go on from the cursor, and so does a later `next` where that
-   * happens while it is followed. `return` ends it at once, also while it waits.
+   * The selected events after the cursor in log order, then live ones, without end, gap or duplicate. Without `after`,
+   * from now on. Throws CURSOR_EXPIRED if the log cannot continue from the cursor; so does a later `next` if that
+   * happens while the stream is followed. `return` ends it at once, also while it waits.
    */
   async subscribe(selection: EventSelection, after?: string | typeof FROM_START): Promise<EventStream> {
     const log = await sequenceEvents(this.#em);

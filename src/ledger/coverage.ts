@@ -48,8 +48,8 @@ interface GapRow {
 }
 
 /**
- * Counts the slots in [from, to) of a task, or of all, as far back as the ledger goes: those that it has, those that are
- * still to come, and those that are neither. Null where there are more than MAX_EXPECTED. All of it is read at one moment.
+ * Counts the slots in [from, to) of one task or of all, as far back as the ledger goes: recorded ones, future ones, and
+ * those that are neither. Null if there are more than MAX_EXPECTED. Everything is read in one snapshot.
  */
 export function readCoverage(em: EntityManager, from: Date, to: Date, taskId: number | null): Promise<Coverage | null> {
   return readSnapshot(em, async (database) => {

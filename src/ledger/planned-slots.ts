@@ -83,8 +83,8 @@ export async function readPlanned(database: Kysely<ReadTables>, range: SlotRange
 }
 
 /**
- * Tells `add` of all slots of the range that are known, and returns the instant before which those are all of them: the
- * end of the range, unless there are too many schedules or slots.
+ * Passes all known slots of the range to `add`, and returns the instant before which they are complete: the end of the
+ * range, unless there are too many schedules or slots.
  */
 export async function countPlanned(
   { single, computed, rest }: PlannedRows,

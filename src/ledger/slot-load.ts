@@ -1,5 +1,5 @@
-// How many slots lie at each step of a stretch of time, and what became of them: the past as the ledger has it, what is
-// to come as the schedules say. All of it is read at one moment, so that a slot that fires meanwhile is counted once.
+// How many slots lie in each step of a range, by outcome: the past from the ledger, the future from the schedules.
+// Everything is read in one snapshot, so that a slot that fires in the meantime is counted once.
 
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type Kysely, sql } from 'kysely';

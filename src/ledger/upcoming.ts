@@ -33,12 +33,10 @@ const TASKS_AT_ONCE = 1_000;
 const SCHEDULES_AT_ONCE = 100;
 
 /**
- * The first `count` slots in [from, to) that are still to come, earliest first; null where tasks with more than
- * MAX_SCHEDULES different schedules are due before `from`, each of which would have to be looked at.
- *
- * Of tasks that are not due before `from`, those of which a slot may be among the first are read in the order of their
- * next slots, so no more than `count` of them. Of the others any may have the first slot; they are looked at together
- * with those that share their schedule.
+ * The first `count` future slots in [from, to), earliest first; null if tasks with more than MAX_SCHEDULES different
+ * schedules are due before `from`, since each of these must be computed. Tasks that are due later are read in the order
+ * of their next slots, so at most `count` of them are needed. Of the others, any may have the first slot; tasks that
+ * share a schedule are computed together.
  */
 export function readUpcoming(em: EntityManager, from: Date, to: Date, count: number): Promise<UpcomingSlot[] | null> {
   return readSnapshot(em, async (database) => {

@@ -72,9 +72,9 @@ function endOf({ timeoutSeconds }: Attempt, signal: AbortSignal, own: Outcome | 
 }
 
 /**
- * Where the database was away for longer than the lease, nobody may have taken the attempt over. Settling writes nothing
- * unless it is still ours (see Jobs.complete), so work that is done counts and is not done again. What the code threw may
- * be nothing but its answer to the signal, which must not use up a try.
+ * If the database was away for longer than the lease, it is unknown whether another process took the attempt over.
+ * Settling writes nothing unless the attempt is still ours (see Jobs.complete), so finished work counts and is not
+ * repeated. An error that the code throws after the signal may be its reaction to it, and must not use up a try.
  */
 function endOfLost(own: Outcome | null): Outcome {
   if (own?.state === 'SUCCEEDED' || own?.permanent) return own;

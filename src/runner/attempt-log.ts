@@ -155,9 +155,9 @@ export class AttemptLog {
   }
 
   /**
-   * Where the database was away, what was taken goes with the next write, or with the settling; it is no more than the
-   * attempt may log at all. Where the connection was lost during the commit, nobody knows, and the lines are put back too:
-   * one that is there twice is seen to be, one that is gone may be what would have explained a failure.
+   * If the database is away, the lines are written with the next batch or with the settling; the limit of the attempt's
+   * log bounds them. If the connection is lost during the commit, the outcome is unknown and the lines are kept too: a
+   * duplicate line is recognisable, a lost one might have explained a failure.
    */
   #putBack(events: readonly NewEvent[], progress: Progress | undefined): void {
     this.#waiting.unshift(...events.filter(({ type }) => type !== 'PROGRESS'));

@@ -37,9 +37,8 @@ export class ExclusiveClasses {
   }
 
   /**
-   * Throws RetryWithFewer where jobs cannot all be taken: of a class that is under way, or that another executor is taking at
-   * this moment, the next transaction leaves out all, and of one of which there are several it fetches those before the
-   * second.
+   * Throws RetryWithFewer if not all jobs can be taken: the next transaction leaves out a class that is running, or
+   * that another executor is taking, and of several jobs of one class it fetches those before the second.
    */
   async refuse(em: EntityManager, jobs: readonly Job[]): Promise<void> {
     const classes = jobs.map((job) => classOf(job) ?? '');

@@ -99,8 +99,8 @@ export class Executor {
   }
 
   /**
-   * Stops pulling, gives what runs `graceMs` to end, stops and hands back the rest, and returns when nothing is under
-   * way. The heartbeats go on until then, so nobody takes over what still runs here.
+   * Stops pulling, gives running attempts `graceMs` to end, stops and hands back the rest, and returns when nothing is
+   * running. Heartbeats continue until then, so no other process takes over an attempt that still runs here.
    */
   async drain(graceMs: number): Promise<void> {
     this.#draining = true;

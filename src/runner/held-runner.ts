@@ -12,10 +12,10 @@ const POLL_MS = 5_000;
 type StartParts = (releasers: Releasers) => Promise<void>;
 
 /**
- * A runner that begins as soon as its installation is not held (see `src/backup/installation.ts`), which is most often at
- * once. Until then it plans, runs, retries and removes nothing, and tells nobody that it could. An installation is held
- * only by the restore that makes it, so one that was not held at the start is not looked at again. The composition root
- * starts and stops it.
+ * A runner that starts as soon as its installation is not held (see `src/backup/installation.ts`), usually at once.
+ * Until then it plans, runs, retries and removes nothing, and is not registered. Only a restore holds the installation
+ * that it creates, so one that was not held at the start is not checked again. The composition root starts and stops
+ * it.
  */
 export class HeldRunner {
   readonly #em: EntityManager;

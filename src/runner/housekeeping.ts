@@ -25,9 +25,9 @@ const OUT_OF_DATE: Readonly<Record<string, RawBuilder<boolean>>> = {
 };
 
 /**
- * Removes what has served its time: remembered calls, dead runners, and what is past its retention; and numbers the events
- * that nobody reads, or the first reader would wait for all of them. Any number of processes may. The composition root
- * starts and stops it.
+ * Removes expired rows: idempotency keys, dead runners, and records past their retention. Also sequences events without
+ * a reader, so that the first reader need not wait for all of them. Any number of processes may run it. The composition
+ * root starts and stops it.
  */
 export class Housekeeping {
   readonly #em: EntityManager;

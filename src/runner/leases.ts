@@ -22,8 +22,8 @@ interface LeaseOptions {
 }
 
 /**
- * Keeps the attempts of this process its own by heartbeats, and stops the code of those that it has lost or that somebody
- * has asked to cancel. The executor starts and stops it.
+ * Renews the leases of this process' attempts by heartbeats, and stops the code of attempts that it has lost or that
+ * were cancelled. The executor starts and stops it.
  */
 export class Leases {
   readonly #options: LeaseOptions;

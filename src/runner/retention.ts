@@ -58,8 +58,9 @@ function moveLedger(em: EntityManager, days: number): Promise<string | typeof DO
 }
 
 /**
- * Looks at the next runs in the order of their ids, which is about the order in which they were recorded, up to where all
- * are younger. A run of a slot that the ledger still has stays, and so do one that is not finished and the newest of each task. Returns where to go on.
+ * Looks at the next runs in id order, which is about the order of recording, until all are younger than the limit.
+ * Keeps runs of slots that the ledger still covers, unfinished runs, and the newest run of each task. Returns the id to
+ * continue from.
  */
 function removeRuns(em: EntityManager, ledgerFrom: string, after: number): Promise<number | typeof DONE> {
   return alone(em, async (transaction) => {

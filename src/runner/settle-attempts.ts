@@ -1,6 +1,6 @@
-// How attempts that ended are settled. Locks are taken in the order task (in id order), job, run; taking attempts locks
-// no task. Where two still wait for each other in a circle, since jobs and runs are locked in no order, PostgreSQL ends one
-// of them and `inTransaction` tries it again.
+// Settles ended attempts. Locks are taken in the order task (in id order), job, run; taking attempts locks no task.
+// Jobs and runs are locked in no order, so two transactions may deadlock: PostgreSQL then aborts one, and
+// `inTransaction` retries it.
 
 import { randomUUID } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';

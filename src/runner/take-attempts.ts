@@ -26,9 +26,9 @@ export interface Taker {
 }
 
 /**
- * Takes up to `count` attempts: the jobs, the runs' state and the STARTED events commit together, so a process killed
- * before has taken nothing. A job whose run is no longer QUEUED for it (cancelled meanwhile) is ended on the spot. Jobs
- * of classes that this process does not have stay where they are.
+ * Takes up to `count` attempts: the jobs, the runs' state and the STARTED events commit together, so a process that is
+ * killed before has taken nothing. A job whose run is no longer QUEUED for it (because it was cancelled) is ended at
+ * once. Jobs of classes that this process does not have are left alone.
  */
 export async function takeAttempts(em: EntityManager, jobs: Jobs, count: number, taker: Taker): Promise<Taken> {
   let fewer = count;

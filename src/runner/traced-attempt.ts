@@ -5,8 +5,8 @@ import type { Span, Tracing } from '../tracing/tracing.ts';
 import type { Attempt, Outcome } from './attempt.ts';
 
 /**
- * Begins the span of an attempt, in the trace of whoever asked for the run. A run that nobody asked for begins a trace, in
- * which its later attempts are as well.
+ * Begins the span of an attempt, in the trace of the request for the run. A scheduled run begins a trace of its own,
+ * which its later attempts continue.
  */
 export function beginAttempt(tracing: Tracing, attempt: Attempt): Span {
   const span = tracing.attempt(attempt.runTraceparent, {

@@ -26,8 +26,8 @@ interface FiredRun {
 }
 
 /**
- * Whether the task's only due slot is its next one, in time, and the one after it is known; `now` and what is known of
- * the slots are those of the row, which the caller has locked.
+ * Whether the next slot is the task's only due slot, is in time, and the slot after it is known. `now` and the slots
+ * are from the row, which the caller has locked.
  */
 export function isOnTime(task: DueTask): boolean {
   const { now, next_run_at, following_of, following_run_at, misfire_grace_seconds } = task;

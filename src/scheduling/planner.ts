@@ -63,9 +63,9 @@ async function settleTaken(
 }
 
 /**
- * Fires up to `limit` due tasks that somebody alive can run and no other process is firing, and says how many it looked at.
- * Any number of processes may call it at once: SKIP LOCKED shares the tasks out, and the unique index `run_ledger` lets
- * one run per slot exist. What is due is the database's clock's to say.
+ * Fires up to `limit` due tasks that a live process can run and that no other process is firing, and returns how many
+ * it looked at. Any number of processes may call it at once: SKIP LOCKED divides the tasks, and the unique index
+ * `run_ledger` allows one run per slot. The clock of the database decides what is due.
  */
 export async function fireDue(
   em: EntityManager,
@@ -90,9 +90,8 @@ function isAmong(only: readonly number[] | null): RawBuilder<unknown> {
 }
 
 /**
- * Records what is skipped of tasks that nobody alive can run, as the catch-up policy would have it in an outage: what it
- * would run stays due until a runner with the class comes. The conditions pick those tasks of which a slot is skipped for
- * certain.
+ * Records the skipped slots of tasks that no live process can run, by the catch-up policy as in an outage; slots that
+ * it would run stay due until a runner has the class. The conditions select tasks that certainly have a slot to skip.
  */
 export async function skipUnserved(em: EntityManager, jobs: Jobs, { ownClasses, faults }: Planner): Promise<void> {
   const before = (column: string) => sql`now() - make_interval(secs => ${sql.ref(column)})`;
@@ -151,8 +150,8 @@ export async function anyDue(em: EntityManager, { ownClasses, faults }: Planner)
 }
 
 /**
- * Computes the slot after the next one for some hundred tasks where it is unknown, and says how many there were. Not
- * under a lock: the update takes a task only if its pointer and its schedule are still those that were computed from.
+ * Computes the unknown following slots of some hundred tasks, and returns how many there were. It takes no lock: the
+ * update changes a task only if its pointer and its schedule are still those of the computation.
  */
 export async function computeFollowing(em: EntityManager, faults: ScheduleFaults): Promise<number> {
   const database = em.getKysely();

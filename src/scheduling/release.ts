@@ -4,8 +4,9 @@ import { sql } from 'kysely';
 import type { Jobs } from './jobs.ts';
 
 /**
- * Sends the job of the oldest waiting run of each task that has none under way, or of all its waiting runs where the
- * policy allows overlap. The caller holds the tasks' row locks, so one process at a time decides this. Returns how many.
+ * Sends the job of the oldest waiting run of each task without a running one, or of all its waiting runs if the policy
+ * allows overlap. The caller holds the row locks of the tasks, so one process at a time decides this. Returns how many
+ * jobs were sent.
  */
 export async function releaseWaiting(em: EntityManager, jobs: Jobs, taskIds: readonly number[]): Promise<number> {
   const { rows } = await sql<QueuedRun>`

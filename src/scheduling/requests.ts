@@ -78,9 +78,10 @@ interface BackfillRequest {
 }
 
 /**
- * Makes a run of each slot, in their order. Like runs by request they are never skipped; where the overlap policy runs one
- * at a time they wait for each other and for what is under way, which CANCEL_RUNNING does not cancel for them. Returns the
- * id of the first; all have its `queued_at`, the transaction's time. There must be a slot.
+ * Creates a run of each slot, in order. Like other requested runs they are never skipped. If the overlap policy allows
+ * one run at a time, they wait for each other and for the running one, which CANCEL_RUNNING does not cancel for them.
+ * Returns the id of the first; all have the same `queued_at`, the time of the transaction. There must be at least one
+ * slot.
  */
 export async function backfillSlots(
   em: EntityManager,

@@ -32,8 +32,8 @@ export class ScheduleFaults {
   }
 
   /**
-   * Does `work`, which is a transaction, for all of `items`; where PostgreSQL refuses it, for smaller and smaller parts of
-   * them, until the task whose fault it is stands alone and is left out.
+   * Runs `work`, a transaction, for all of `items`. If PostgreSQL refuses it, it is repeated for smaller and smaller
+   * parts, until the faulty task is alone and is skipped.
    */
   async sparing<Item extends { id: number }>(
     items: readonly Item[],

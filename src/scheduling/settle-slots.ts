@@ -37,8 +37,8 @@ export interface SettleOptions {
 }
 
 /**
- * Settles the due slots of the tasks, whose row locks the caller's transaction holds. What it leaves stays due: tasks that
- * `faults` took, and some where there are very many slots, with `hold` the last ones; it returns how many those are.
+ * Settles the due slots of the tasks, whose row locks the caller's transaction holds. Some slots stay due: those of
+ * tasks that `faults` took, the rest of very many slots, and with `hold` the last ones. Returns how many were left.
  */
 export async function settleDueSlots(
   em: EntityManager,
