@@ -8,8 +8,8 @@ interface Operation {
 }
 
 /**
- * The data of each result of the operation, until it completes or `closed` aborts. Throws CursorExpired or FeedRefused where
- * retrying would not help, and anything else where the connection was lost or the server failed.
+ * The data of each result of the operation, until it completes or `closed` aborts. Throws CursorExpired or FeedRefused
+ * if a retry would not help, and other errors if the connection was lost or the server failed.
  */
 export async function* resultsOf<Data>(client: Client, operation: Operation, closed: AbortSignal) {
   if (closed.aborted) return;

@@ -9,8 +9,9 @@ import type { Vault } from './vault.ts';
 const ADMIN_ID = 1;
 
 /**
- * Makes the first admin (user 1, named `admin`) and their key where there is no user yet; returns the pair, to be shown
- * this once, or null where there are users. Two processes that start at once: the user's primary key lets one make it.
+ * Creates the first admin (user 1, named `admin`) and their key if there are no users; returns the key and secret,
+ * which are shown once only, or null if there are users. If two processes start at once, the primary key of the user
+ * lets one create it.
  */
 export async function makeFirstAdmin(
   em: EntityManager,

@@ -29,9 +29,9 @@ function readPart(text: string, path: string): string {
 }
 
 /**
- * Stores a key and secret that callers have already, for a user whom it makes where there is none, in the caller's
- * transaction; returns the id of the key, and whether it was not there yet. Done again with the same values it changes nothing. CONFLICT where the key, the
- * user's id or the name is another's; the unique indexes decide between two that import at once.
+ * Stores an existing key and secret of callers, in the caller's transaction, and creates the user if necessary. Returns
+ * the id of the key, and whether it is new. Repeating it with the same values changes nothing. CONFLICT if the key, the
+ * id or the name belongs to another; unique indexes decide between two concurrent imports.
  */
 export async function importApiKey(
   em: EntityManager,

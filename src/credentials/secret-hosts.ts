@@ -1,5 +1,5 @@
-// Where a stored secret may go: https to a host, whose certificate proves who it is, or plain http to an origin that is listed
-// as such. Who answers to a name in plain http is whoever rules its DNS zone or the network between.
+// Where a stored secret may be sent: by https to a host, whose certificate proves its identity, or by plain http to an
+// origin that is listed as such. With plain http, whoever controls the DNS zone or the network in between can answer.
 import { isIPv6 } from 'node:net';
 import { hostMatches, hostOf, parseHostPattern } from '../lib/host-pattern.ts';
 

@@ -49,8 +49,8 @@ export function readUserChange(change: UserChange): UserChange {
 }
 
 /**
- * Makes of a user what `readUserChange` has let pass. NOT_FOUND (`user`) where there is none, CONFLICT where the name is
- * taken or no admin with a key would be left. Who serves the user's calls is to be notified after the commit.
+ * Applies a change that `readUserChange` checked. NOT_FOUND at `user` if the user does not exist, CONFLICT if the name
+ * is taken or no admin with a key would be left. After the commit, notify the processes that serve the user.
  */
 export async function updateUser(em: EntityManager, by: AuditedBy, id: number, wanted: UserChange): Promise<void> {
   await lockUsers(em);

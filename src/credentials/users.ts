@@ -30,9 +30,9 @@ export interface NewUser {
 }
 
 /**
- * Until the transaction of `em` ends, nobody else makes users, changes or disables them, replaces or revokes keys: one advisory lock
- * for all of it. To be taken before a statement that reads what it protects, since a statement sees what was committed
- * when it began.
+ * Locks users and keys until the transaction of `em` ends: no other transaction creates, changes or disables users, or
+ * replaces or revokes keys (one advisory lock). Take it before a statement that reads what it protects, since a
+ * statement sees what was committed when it began.
  */
 export async function lockUsers(em: EntityManager): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtextextended('slotkeeper users', 0))`.execute(em.getKysely());
@@ -65,8 +65,8 @@ async function nextUserId(em: EntityManager): Promise<number> {
 }
 
 /**
- * CONFLICT at `field` where what the transaction of `em` has done leaves no admin with a key that goes on opening: nobody
- * could ever undo it. Under `lockUsers` two that each take away the other's access cannot both pass.
+ * CONFLICT at `field` if the changes of the transaction of `em` leave no admin with a working key, which could never be
+ * undone. Under `lockUsers`, two admins who remove each other's access cannot both succeed.
  */
 export async function checkAdminLeft(em: EntityManager, field: string): Promise<void> {
   const { rows } = await sql`

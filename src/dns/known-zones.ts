@@ -1,5 +1,5 @@
-// Which zones one name server is to know: those that have a file in its folder and are not to go, which its list names
-// where the settings give it one.
+// The zones that one name server should know: those with a file in its folder, except deleted ones. Its list names
+// them, if the settings have one.
 import type { LoadCommands } from './load-commands.ts';
 import type { PushReport } from './push-report.ts';
 import type { DnsServerSettings } from './server-settings.ts';

@@ -1,5 +1,5 @@
-// The setting DNS_SERVERS: a file that says, for each name of a server, where it is and how it is told to load a zone.
-// What touches the machine is here alone; the API knows servers by name.
+// The setting DNS_SERVERS: a file with the address and the load commands of each server, by its name. Everything that
+// touches the machine is here; the API knows servers by name.
 import { readFileSync } from 'node:fs';
 import { basename, isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';

@@ -51,8 +51,8 @@ export class ZoneFolder {
   }
 
   /**
-   * Brings the zone's file up to date; false where it was already. `answered` is the serial that the server serves.
-   * Throws for a file that somebody else wrote.
+   * Updates the file of the zone; false if it was up to date. `answered` is the serial that the server serves. Throws
+   * if another program wrote the file.
    */
   async write({ name, text }: RenderedZone, answered: number | null): Promise<boolean> {
     const file = this.fileOf(name);

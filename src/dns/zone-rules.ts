@@ -32,8 +32,8 @@ export function checkOwner({ name, type }: Pick<ZoneRecord, 'name' | 'type'>, zo
 }
 
 /**
- * CONFLICT where `record` cannot be beside the others of its name: a CNAME, the same record, or another TTL.
- * `path` is where the record was given; the same record is a conflict of all of it.
+ * CONFLICT if `record` cannot exist beside the others of its name: a CNAME, a duplicate, or another TTL. `path` is the
+ * place of the record in the input; a duplicate is a conflict of the whole record.
  */
 export function refuseClash(record: ZoneRecord, others: readonly ZoneRecord[], path: FieldPath): void {
   const { name, type, ttl, data } = record;

@@ -22,8 +22,8 @@ const ImportedLogEntrySchema = defineEntity({
 });
 
 /**
- * A line of the history of a task on the installation that it was imported from. Not an event: it is no news to anybody who
- * follows the log, and there is no run to it.
+ * A row of the history of a task on the installation that it was imported from. It is not an event: it is not news for
+ * followers of the log, and it has no run.
  */
 export class ImportedLogEntry extends ImportedLogEntrySchema.class {}
 ImportedLogEntrySchema.setClass(ImportedLogEntry);

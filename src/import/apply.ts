@@ -30,9 +30,9 @@ const ATTEMPTS = 5;
 const UNIQUE_VIOLATION = '23505';
 
 /**
- * Adds the tasks that are not here, with their ids and their owners, in one transaction: killed before its end it has done
- * nothing, and done again it does what is left. What is to do is found in the transaction itself, under the lock that keeps
- * two imports, and whoever adds users, from doing it at once; and found again where somebody else has taken an id meanwhile.
+ * Adds the missing tasks, with their ids and their owners, in one transaction: if it is killed it has done nothing, and
+ * repeating it does what is left. The work is determined in the transaction, under the lock that excludes other imports
+ * and changes of users; and again if another transaction took an id in the meantime.
  */
 export async function applyImport(
   em: EntityManager,

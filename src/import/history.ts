@@ -1,5 +1,6 @@
-// The history of the old tasks. Each task's is stored in a transaction of its own, and before the tasks: killed at any
-// point, what is stored is whole and shown to nobody before its task is here, and the next import goes on with what is missing.
+// The history of the old tasks. Each task's history is stored in a transaction of its own, before the tasks: if the
+// import is killed, each stored history is complete and invisible until its task exists, and the next import continues
+// with the rest.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { moveSequence } from '../database/sequence.ts';

@@ -7,8 +7,8 @@ import { inTransaction } from '../database/transaction.ts';
 import { HISTORY_EVENT_TYPES } from '../entities/event.ts';
 
 /**
- * The old server goes on with its own numbers until it is switched off, and a later import brings them: so many are left
- * to it between the highest that has come and the next here.
+ * The old server continues with its own numbers until it is switched off, and a later import brings them. This many
+ * numbers are reserved for it between the highest imported one and the next one here.
  */
 const MARGIN = 1_000_000;
 /** The sequence is moved when at most this many numbers are left, not after each task. */

@@ -6,8 +6,8 @@ import { phpRecode } from '../legacy/php/json-encode.ts';
 import type { OldTask } from './old-task.ts';
 
 /**
- * ADD: it is not here yet. SAME: it is, as it was. DIFFERS: it is here, and what somebody changed of it on either side is
- * left as it is. TAKEN: its id is that of a task that was deleted here.
+ * ADD: the task is not here yet. SAME: it is here, unchanged. DIFFERS: it is here and was changed on either side; it
+ * stays as it is. TAKEN: its id belongs to a task that was deleted here.
  */
 export type Verdict = 'ADD' | 'SAME' | 'DIFFERS' | 'TAKEN';
 

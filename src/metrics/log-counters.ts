@@ -23,9 +23,9 @@ interface ToldRow {
 }
 
 /**
- * What became of runs and slots, counted from the event log instead of beside the work: whoever is killed between two
- * lines, each is counted once, and the figures are those of the database. They begin with the process, and every gateway
- * counts all of the installation: take the most of them, not the sum.
+ * The outcomes of runs and slots, counted from the event log and not as the work is done: even if a process is killed
+ * at any point, each outcome is counted once, and the figures are those of the database. They start with the process,
+ * and every gateway counts the whole installation: take their maximum, not their sum.
  */
 export class LogCounters {
   readonly #em: EntityManager;

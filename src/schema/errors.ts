@@ -23,8 +23,8 @@ export function faultOf(error: object): Fault | undefined {
 }
 
 /**
- * Every mutation has one argument, `input`, of which what it calls knows nothing: a fault of `repeatItems.0.hour` becomes
- * one of `input.repeatItems.0.hour` here, for all of them.
+ * Adds `input` to the paths of faults, for all mutations: each has one argument, `input`, which the functions that it
+ * calls do not know. A fault at `repeatItems.0.hour` becomes one at `input.repeatItems.0.hour`.
  */
 export function nameInputOfFaults(schema: GraphQLSchema): void {
   for (const field of Object.values(schema.getMutationType()?.getFields() ?? {})) {

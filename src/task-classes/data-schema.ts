@@ -1,5 +1,5 @@
-// The JSON Schema of a task class' data, for those who have not its code. Where JSON Schema cannot say what zod accepts, it
-// says less: whoever goes by it must not refuse what the class takes.
+// The JSON Schema of a task class' data, for processes without its code. If JSON Schema cannot express what zod
+// accepts, it is more lenient: a process that uses it must not refuse data that the class accepts.
 import { z } from 'zod';
 
 type JsonSchema = z.core.JSONSchema.BaseSchema;

@@ -1,5 +1,5 @@
-// What a gateway knows of task classes, its own code or not: a runner writes down what its classes are when it starts, and
-// whoever has not the code goes by that.
+// The task classes that a gateway knows, with or without their code: a runner registers its classes when it starts, and
+// processes without the code use the registration.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { sql } from 'kysely';

@@ -31,10 +31,10 @@ export interface TaskContext<Data = unknown> {
   /** How far it has come: 0 to 1, or `done` of `total`. Told a few times a second at most; the last one always is. */
   progress(done: number, total?: number): void;
   /**
-   * Does `work` in a transaction, and keeps what it returns for the next attempt of this run, as its last statement: what
-   * was done and the note of it commit together. A JSON value of up to 64 KiB; undefined leaves the one before. Throws
-   * where another worker has taken the attempt over, and the work is rolled back, so that nothing is done twice. `work` is
-   * done again where PostgreSQL asks for that, so it must have no effect outside of the database.
+   * Runs `work` in a transaction and stores its result for the next attempt of this run, as the last statement: the
+   * work and the checkpoint commit together. The result is a JSON value of up to 64 KiB; undefined keeps the previous
+   * one. Throws if another worker has taken the attempt over; the work is then rolled back, so that nothing is done
+   * twice. `work` is repeated if PostgreSQL asks for it, so it must have no effect outside the database.
    */
   checkpoint<Value>(work: (em: EntityManager) => Promise<Value>): Promise<Value>;
 }

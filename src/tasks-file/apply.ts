@@ -56,9 +56,9 @@ export async function checkedPlan(em: EntityManager, file: TasksFile, options: C
 }
 
 /**
- * Makes the tasks here those of the file, in one transaction and as the mutations do it: killed before its end it has done
- * nothing. What is to do is found in that transaction, and found again where somebody else was faster. A plan with
- * conflicts is returned and not carried out.
+ * Makes the tasks here those of the file, in one transaction and by the same rules as the mutations: if it is killed it
+ * has done nothing. The plan is made in that transaction, and again if another transaction was faster. A plan with
+ * conflicts is returned without being applied.
  */
 export async function applyTasks(em: EntityManager, file: TasksFile, options: ApplyOptions): Promise<Applied> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {

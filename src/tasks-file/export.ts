@@ -15,9 +15,9 @@ import { FORMAT, toFile } from './definition.ts';
 import { readStoredTasks } from './stored-tasks.ts';
 
 /**
- * Writes all tasks as of one moment: the same tasks are the same bytes. A stream that is given stays open. All of it is
- * in a file before any is written: whoever reads it may take hours, which no transaction should, and gets nothing of
- * what breaks off.
+ * Writes all tasks as of one instant: the same tasks give the same bytes. A given stream stays open. Everything is
+ * written to a temporary file first: a slow reader may take hours, which no transaction should, and gets nothing of an
+ * export that fails.
  */
 export async function writeTasks(em: EntityManager, out: NodeJS.WritableStream): Promise<void> {
   const handle = await openUnnamed();

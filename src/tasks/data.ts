@@ -19,8 +19,8 @@ export interface ReadData {
 }
 
 /**
- * Reads and parses data, once: undefined where none is given, null for null and for what is empty. It must be an object; the
- * empty array counts as one, since PHP writes an empty object as one. BAD_USER_INPUT for `data` or `dataText`.
+ * Reads and parses data once: undefined if none is given, null for null and for empty data. It must be an object; the
+ * empty array counts as one, since PHP writes an empty object as one. BAD_USER_INPUT at `data` or `dataText`.
  */
 export function readData({ data, dataText }: GivenData): ReadData | null | undefined {
   if (data !== undefined && dataText !== undefined) {

@@ -16,8 +16,8 @@ export interface Requester extends Actor {
 }
 
 /**
- * Makes a run of a task, a paused one too, with data of its own where any is given, and returns its id. Where the overlap
- * policy runs one at a time, it waits for its turn. A fault names `task`, `data` or `dataText`.
+ * Creates a run of a task, also of a paused one, optionally with data of its own, and returns its id. If the overlap
+ * policy allows one run at a time, it waits for its turn. A fault names `task`, `data` or `dataText`.
  */
 export async function executeTask(
   requester: Requester,

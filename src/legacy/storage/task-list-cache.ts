@@ -7,16 +7,14 @@ const MAX_CACHED_LENGTH = 32 * 1024 * 1024;
 const MAX_AGE_MS = 3_600_000;
 
 /**
- * The last reply of getTasks, which old callers ask for again and again, though it seldom changes. Before it is given
- * again, one statement asks the database whether it would be the same.
- *
- * What a reply says follows from the rows of the tasks and their rules alone (the owner is shown by id), and a row that is
- * changed becomes another version: written by another transaction (xmin), at another place (ctid). So as long as all
- * versions that a statement sees are those of the reply, a reply that was built at that statement's instant would be the
- * same, whoever committed what, in whatever order, through whichever process. Of the versions a 64-bit hash each is
- * combined, so that they need not travel; that two states look alike has a chance of 1 in 2^64. A version's hash comes
- * back only if the place is used again by a transaction of the same number, four thousand million transactions later,
- * and a reply is not cached for so long.
+ * The last reply of getTasks, which old callers poll, though it seldom changes. Before it is used again, one statement
+ * asks the database whether it would be the same. A reply depends only on the rows of the tasks and their rules (the
+ * owner is shown by id), and a changed row is a new row version: with another transaction id (xmin), at another place
+ * (ctid). So as long as a statement sees the row versions of the reply, a reply that is built at that instant would be
+ * the same, whichever process committed what, in any order. The versions are combined into one 64-bit hash, so that
+ * they need not be sent; two states have the same hash with a chance of 1 in 2^64. The hash of a version recurs only if
+ * its place is used again by a transaction with the same number, four thousand million transactions later, and no reply
+ * is cached for that long.
  */
 export class TaskListCache {
   readonly #em: EntityManager;

@@ -36,8 +36,9 @@ export function keysetPage<Database, Table extends keyof Database, Output>(
 }
 
 /**
- * That a row is among those of the page, where some have no value and come last. No index has them in that order: rows with
- * and without a value are found one after the other, those that come later only if the first did not fill the page.
+ * The condition that a row is on the page, if some rows have no value and come last. No index has them in that order:
+ * rows with and without a value are queried one after the other, the later part only if the first did not fill the
+ * page.
  */
 function isOnPage<Database, Table extends keyof Database, Output>(
   query: SelectQueryBuilder<Database, Table, Output>,

@@ -6,8 +6,8 @@ const known = new WeakMap<object, Map<string, ReadonlySet<string>>>();
 type Fragments = GraphQLResolveInfo['fragments'];
 
 /**
- * The names of the fields that the operation asks for at `path` beneath the one that is resolved, such as `edges.node`.
- * What a directive may leave out is among them, and so is what is asked of one type of several.
+ * The names of the fields that the operation selects at `path` below the resolved field, such as `edges.node`. Includes
+ * fields that a directive may skip, and fields of one of several types.
  */
 export function selectedFields({ fieldNodes, fragments }: GraphQLResolveInfo, path: string): ReadonlySet<string> {
   const collect = () => {

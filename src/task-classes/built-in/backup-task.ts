@@ -31,12 +31,11 @@ interface BackupTaskParts {
 }
 
 /**
- * Makes a backup at a location, keeps so many there, and reports. The message: `Backup slotkeeper-….zip made: 15 tables,
- * 12345 rows, 1.2 MB; 2 older backups removed.`
- *
- * The file gets its name by a rename, after it was written, synchronized and read again, so whatever is killed leaves no
- * file under a final name that is not whole. What it leaves under another name is removed by the next backup. Any number
- * may be made into one location at once: no two have a file in common, and who removes an older one is the same.
+ * Makes a backup at a location, removes older ones beyond the number to keep, and reports. The message: `Backup
+ * slotkeeper-….zip made: 15 tables, 12345 rows, 1.2 MB; 2 older backups removed.` The file is renamed after it was
+ * written, synced and verified, so a file with a final name is complete even if the process is killed. Files under
+ * other names are removed by the next backup. Any number of backups may run at one location: no two share a file, and
+ * removing an older one twice does no harm.
  */
 export function backupTask({ locations, databaseUrl }: BackupTaskParts) {
   const names = locations.map(({ name }) => name);
@@ -139,8 +138,8 @@ async function findEarlier(
 }
 
 /**
- * Removes unfinished files of attempts that are over: those of runs that are not RUNNING, and those of this run, of which
- * this is the only attempt that counts. One that was taken for dead and is not loses its file, and is refused anyway.
+ * Removes unfinished files of ended attempts: those of runs that are not RUNNING, and those of this run, of which only
+ * this attempt counts. An attempt that was wrongly considered dead loses its file, and could not be settled anyway.
  */
 async function removeDead(em: EntityManager, folder: string, installation: string, ownRun: number): Promise<void> {
   const unfinished = await listUnfinished(folder, installation);

@@ -20,12 +20,11 @@ interface Position {
 const START: Position = { heldAt: '-infinity', id: 0 };
 
 /**
- * Address blocks that have been in the holding tank for longer than the holding days become available: those of the
- * task's data, else `defaultDays`. The old page's message, its last blank included: `Holding tank processed. N IPv4 and M
- * IPv6 blocks moved to the available pool. `
- *
- * One batch is one transaction, which also keeps the counts so far as the run's checkpoint: an attempt that is killed has
- * moved and counted whole batches, and the next one goes on from there.
+ * Makes address blocks available that have been in the holding tank for longer than the holding days of the task's
+ * data, or `defaultDays`. The message is that of the old page, including its final space: `Holding tank processed. N
+ * IPv4 and M IPv6 blocks moved to the available pool. ` Each batch is one transaction, which also stores the counts so
+ * far as the run's checkpoint: an attempt that is killed has moved and counted whole batches, and the next one
+ * continues from there.
  */
 export function processHoldingTask(defaultDays: number) {
   return defineTaskClass({

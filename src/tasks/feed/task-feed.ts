@@ -37,8 +37,8 @@ export class TaskFeed {
   }
 
   /**
-   * First the tasks that meet the filter, in pages, then whatever changes about them; after a cursor, what follows it.
-   * Throws BAD_USER_INPUT for a filter at fault, and CURSOR_EXPIRED where the log cannot go on from the cursor.
+   * First the tasks that match the filter, in pages, then their changes; with a cursor, the changes after it. Throws
+   * BAD_USER_INPUT for an invalid filter, and CURSOR_EXPIRED if the log cannot continue from the cursor.
    */
   async subscribe(
     filter: Filter,

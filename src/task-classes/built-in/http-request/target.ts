@@ -27,8 +27,8 @@ export interface Target {
 const PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443 };
 
 /**
- * The addresses of the URL's host. Throws a PermanentError where one of them may not be reached: a name with a public and a
- * private address is as good as private. The message leaves out the address, which may be a secret of the network.
+ * The addresses of the URL's host. Throws PermanentError if one of them may not be reached: a name with a public and a
+ * private address counts as private. The message omits the address, which may be confidential.
  */
 export async function resolveTarget(
   url: URL,
