@@ -70,7 +70,7 @@ test('blocks that are held for longer than the holding days become available, co
   ]);
 });
 
-test('a block that somebody is changing holds up no other, and is moved once they are done', async () => {
+test('a block that is being changed delays no other block, and is moved after the change', async () => {
   await hold(['10.9.0.0/24', '10.9.1.0/24', '10.9.2.0/24']);
   let running: Promise<{ state: string; message: string }> | undefined;
   await database.orm.em.fork().transactional(async (em) => {

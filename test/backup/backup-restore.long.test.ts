@@ -437,7 +437,7 @@ describe('a file', () => {
     );
   });
 
-  test('that is no backup, truncated, extended or changed is refused with the reason', async () => {
+  test('that is not a backup, truncated, extended or changed is refused with the reason', async () => {
     const bad = join(folder, 'bad.zip');
     const whole = await readFile(path);
     const flipped = Buffer.from(whole);

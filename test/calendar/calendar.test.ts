@@ -87,7 +87,7 @@ describe('slots', () => {
     expect(slots('UTC', '-000001-01-01T00:00:00Z', 1, {})).toEqual(['1000-01-01T00:00']);
   });
 
-  test('no slot lies in the year 10000 of UTC, whose instants nobody can read, wherever the clock is', () => {
+  test('no slot lies in the year 10000 of UTC, whose instants cannot be read, in any time zone', () => {
     const [before, after] = [new Date('9999-12-01T00:00Z'), new Date('+010000-01-03T00:00Z')];
     const hourly = schedule('America/New_York', { start: '9999-12-31', minute: 59 });
     const daily = schedule('America/New_York', { year: 9999, hour: 23, minute: 59 });
@@ -219,7 +219,7 @@ describe('changes of the clock', () => {
     expect(slots('Pacific/Apia', '2011-01-01T00:00Z', 2, apia)).toEqual(['2011-12-30T10:00']);
   });
 
-  test('what is no slot has no note', () => {
+  test('an instant that is not a slot has no note', () => {
     expect(note('Europe/Berlin', '2024-03-31T01:01Z', at(2, 30))).toBeNull();
     expect(note('Europe/Berlin', '2024-03-31T01:00:30Z', at(2, 30))).toBeNull();
   });
@@ -274,7 +274,7 @@ describe('faults', () => {
     expect(fault({ start: '2024-01-31', intervalDays: 36_500, month: 2, dayOfMonth: 30 })).toBeNull();
   });
 
-  test('a zone has a name of the IANA database, in any case, and is no bare offset', () => {
+  test('a zone has a name of the IANA database, in any case, and is not a bare offset', () => {
     expect(['UTC', 'Europe/Kyiv', 'europe/berlin', 'EST5EDT', 'Etc/GMT+5'].filter(isTimeZone)).toHaveLength(5);
     expect(['', 'local', '+01:00', 'Europe/Nowhere', 'Europe/Berlin ', '0'].filter(isTimeZone)).toEqual([]);
     expect(() => compileSchedule([EVERY], 'Mars/Olympus')).toThrow(/Mars\/Olympus/);

@@ -90,7 +90,7 @@ test('it sees every event once, however often its connection is lost, also befor
   expect(await ended).toBeUndefined();
 });
 
-test('it goes on from a cursor that was kept, and follows one task alone', async () => {
+test('it resumes from a stored cursor, and follows a single task', async () => {
   const first = openFeed({ task: Buffer.from('Task:2').toString('base64') });
   await expect.poll(() => first.feed.cursor).toBeDefined();
   await append(1, 2);
@@ -121,7 +121,7 @@ test('its folder can be copied: it imports nothing but itself and one package', 
   expect(new Set(names.filter((name) => !name.startsWith('./')))).toEqual(new Set(['graphql-ws']));
 });
 
-test('the program that prints events goes on where it was when it is started again', async () => {
+test('the program that prints events resumes where it was when it is restarted', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'slotkeeper-watch-'));
   const start = () => {
     const child = spawn(process.execPath, [WATCH, join(folder, 'cursor')], {

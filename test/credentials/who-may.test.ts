@@ -181,7 +181,7 @@ describe('a key that is replaced', () => {
     expect(await keys(true)).toEqual([theirs.key]);
   });
 
-  test('loses what is open with it when its time is over, which nobody announces', async () => {
+  test('loses its open streams when it expires, without a notification', async () => {
     const open = await overWebSocket({ ...app, authorization: authorization(theirs) });
     await rotate({ key: theirs.key, overlapSeconds: 1 });
     const count = async () => Number(/^slotkeeper_streams (\d+)$/m.exec((await overMetrics()).text)?.[1]);
@@ -216,7 +216,7 @@ describe('a key that is replaced', () => {
   });
 });
 
-test('when a key was last used is told, though no call waits for that', async () => {
+test('the last use of a key is reported, and no call waits for it', async () => {
   const own = await testDatabase();
   const first = await startTestApp(own.url, { settings: { ROLE: 'gateway' } });
   await first.query(WHO);
@@ -232,7 +232,7 @@ test('when a key was last used is told, though no call waits for that', async ()
 });
 
 describe('the record of changes', () => {
-  test('tells who changed what, from where and with which key, for each mutation of users, keys and secrets', async () => {
+  test('shows who changed what, from where and with which key, for each mutation of users, keys and secrets', async () => {
     const from = { 'x-forwarded-for': '203.0.113.7', authorization: app.authorization };
     const send = (query: string, input: object) =>
       postRaw(app.address, JSON.stringify({ query, variables: { input } }), from).then(({ text }) => {
@@ -291,7 +291,7 @@ describe('the record of changes', () => {
     expect(await entries({ actor: user })).toEqual([]);
   });
 
-  test('tells which operator changed zones, records and address blocks, and from where', async () => {
+  test('shows which operator changed zones, records and address blocks, and from where', async () => {
     const from = { 'x-forwarded-for': '203.0.113.9', authorization: authorization(theirs) };
     const send = async (name: string, type: string, input: object, selection: string) => {
       const query = `mutation ($input: ${type}!) { ${name}(input: $input) { ${selection} } }`;
@@ -404,7 +404,7 @@ describe.each(['VIEWER', 'OPERATOR'])('to a %s', (role) => {
     overHttp<Data>(app.address, { query, variables }, authorization(theirs));
   const admin = Buffer.from('User:1').toString('base64');
 
-  test('others are names at what they own, and no more of them is told', async () => {
+  test('other users are only names of owners, and nothing else of them is shown', async () => {
     await app.query(
       `mutation { addTask(input: { name: "of the admin", className: "\\\\scheduler\\\\Tasks\\\\BackupTask" }) { task { id } } }`,
     );
@@ -419,7 +419,7 @@ describe.each(['VIEWER', 'OPERATOR'])('to a %s', (role) => {
     }
   });
 
-  test('a stream tells what is theirs alone, whoever else asks the same', async () => {
+  test('a stream shows only what its viewer may see, also when others subscribe to the same', async () => {
     await update({ user, role: 'OPERATOR' });
     const name = `streamed ${count} ${role}`;
     const added = await ask<{ addTask: { task: { id: string } } }>(

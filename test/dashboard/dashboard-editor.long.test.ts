@@ -210,7 +210,7 @@ describe.skipIf(!hasBrowser)('the task editor', () => {
     expect(faults).toEqual([]);
   });
 
-  test('deletes a task once its name is typed, and says what becomes of the run that is under way', async () => {
+  test('deletes a task once its name is typed, and says what happens to the running run', async () => {
     const id = await add({ name: 'Under  way', className: held.taskClass.name });
     await app.query('mutation ($id: ID!) { executeTask(input: { task: { id: $id } }) { run { id } } }', { id });
     const attempt = await held.next();

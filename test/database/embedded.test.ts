@@ -311,7 +311,7 @@ describe('a running server', () => {
 });
 
 describe('a start', () => {
-  test('removes a pid file that names a process which is no server of the folder, and says so', async () => {
+  test('removes a pid file that names a process which is not the server of the folder, and says so', async () => {
     const stranger = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
     try {
       const file = join(shared, 'postgres', 'cluster', 'postmaster.pid');

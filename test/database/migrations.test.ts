@@ -143,7 +143,7 @@ describe('the database refuses', () => {
     await expect(run(columns)).rejects.toThrow(constraint);
   });
 
-  test('a next slot of a task that is paused or deleted, and one that is no whole minute', async () => {
+  test('a next slot of a paused or deleted task, and one that is not a whole minute', async () => {
     const pointAt = (task: number, at: string) => sql(`update task set next_run_at = '${at}' where id = ${task}`);
     await expect(pointAt(2, slot)).rejects.toThrow('task_expects_nothing');
     await expect(pointAt(1, '2026-01-01T10:00:30Z')).rejects.toThrow('task_whole_minute');

@@ -175,7 +175,7 @@ describe('a zone', () => {
     });
   });
 
-  test('is there once, whoever adds it at the same time', async () => {
+  test('exists once, however many callers add it at the same time', async () => {
     const results = await Promise.allSettled([1, 2, 3, 4].map(() => addZone()));
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     expect(await refused(ADD_ZONE, { input: { name: 'example.com', soa: SOA } })).toMatchObject({

@@ -38,7 +38,7 @@ function start(file: string): string {
 
 const good = { address: '127.0.0.1', directory: '/srv/zones', load: ['rndc', 'reload', '{zone}'] };
 
-test('a file that is right is no fault', async () => {
+test('a correct file has no faults', async () => {
   const zoneList = { file: 'zones.conf', entry: '{zone} {file}\n', load: ['rndc', 'reconfig'] };
   const servers = {
     ns1: { ...good, zoneList, port: 5353, timeoutSeconds: 1 },
@@ -47,7 +47,7 @@ test('a file that is right is no fault', async () => {
   expect(await startWith(JSON.stringify(servers))).not.toContain('DNS_SERVERS');
 });
 
-test('every fault is told at once, with its place and without its value', async () => {
+test('all faults are reported together, with their places and without their values', async () => {
   const text = await startWith(
     JSON.stringify({
       ns1: { ...good, address: 'localhost', port: 0, load: ['{zone}', 'secret'] },

@@ -103,7 +103,7 @@ describe.each(Object.entries(TRANSPORTS))('a subscription over %s', (_name, tran
   /** From now on it hears of everything. */
   const isLive = () => expect.poll(() => metric('slotkeeper_live_subscribers')).toBe(streams);
 
-  test('without a cursor begins now, with one it has exactly what follows, and then goes on live', async () => {
+  test('without a cursor it begins now; with one it has exactly what follows, then continues live', async () => {
     const before = await newestCursor();
     await append(3);
     const late = await subscribe({ query: RUN_EVENTS });
@@ -151,7 +151,7 @@ describe.each(Object.entries(TRANSPORTS))('a subscription over %s', (_name, tran
     await expect.poll(() => anew.received.length).toBe(1);
   });
 
-  test('goes on from a cursor of an earlier version, which had a position alone', async () => {
+  test('resumes from a cursor of an earlier version, which had only a position', async () => {
     const [logId, seq] = Buffer.from(await newestCursor(), 'base64url')
       .toString()
       .split('.');
@@ -318,7 +318,7 @@ test('what served a subscription is let go with it: its entity managers, abort s
   await expect.poll(alive).toBeLessThan(5);
 });
 
-test('an EventSource that is cut off before its first event has been told where it began', async () => {
+test('an EventSource that is disconnected before its first event knows where it began', async () => {
   const after = await newestCursor();
   const controller = new AbortController();
   const response = await fetch(`${app.address}/graphql?${new URLSearchParams({ query: RUN_EVENTS })}`, {
@@ -335,7 +335,7 @@ test('an EventSource that is cut off before its first event has been told where 
   expect(text).toBe(`:\n\nid: ${after}\n\n`);
 });
 
-test('while nobody subscribes and nobody waits, the log is not read', async () => {
+test('without subscribers and waiting calls, the log is not read', async () => {
   await expect.poll(() => metric('slotkeeper_streams')).toBe(0);
   const before = await metric('slotkeeper_event_reads_total');
   await append(5);
@@ -344,7 +344,7 @@ test('while nobody subscribes and nobody waits, the log is not read', async () =
   expect(await metric('slotkeeper_event_reads_total')).toBe(before);
 });
 
-test('a subscription whose transport nobody serves leaves nothing behind', async () => {
+test('a subscription whose transport is not served leaves nothing behind', async () => {
   const parameters = new URLSearchParams({ query: RUN_EVENTS });
   const { status } = await get(`${app.address}/graphql?${parameters}`, {
     authorization: app.authorization,

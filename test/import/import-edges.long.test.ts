@@ -89,7 +89,7 @@ const insertTask = (id: number) =>
   `insert into task (id, name, class_name, active, owner_id, time_zone, created_at, updated_at)
    values (${id}, 'Theirs', 'class', true, 1, 'UTC', now(), now())`;
 
-test('whoever adds a task during an import gets ids after its own, and one who was faster is left alone', async () => {
+test('a task that is added during an import gets an id after its own, and one that was faster is left alone', async () => {
   const from = await oldServer({
     getTasks: listOf(
       taskRow(3, { repeat_items: [item('5', '1', '3')] }),
@@ -126,7 +126,7 @@ test('a repeat item whose id is taken here gets one after those of all other old
   ]);
 });
 
-test('numbers do not repeat while the old server goes on, and it is said where it has gone on for too long', async () => {
+test('numbers do not repeat while the old server runs, and an import says if it ran for too long', async () => {
   const history = [logRow(1_000, '2015-05-07 12:00:00', 'first')];
   const from = await oldServer({ getTasks: listOf(taskRow(1)), getTaskHistory: () => listOf(...history) });
   await runImport(database, from);
@@ -167,7 +167,7 @@ test('a transaction that stays open holds up an import of what is here already n
   await end('rollback');
 });
 
-test('a first import waits for such a transaction, says so, and holds up nobody meanwhile', async () => {
+test('a first import waits for such a transaction, says so, and blocks no other in the meantime', async () => {
   const from = await oldServer({
     getTasks: listOf(taskRow(5)),
     getTaskHistory: listOf(logRow(1_000, '2015-05-07 12:00:00', 'x')),
@@ -224,7 +224,7 @@ test('without the history odd rows do no harm, and nothing is asked about a user
   ]);
 });
 
-test('what nobody did is in the history without a user, and of the names of a user the newest is theirs', async () => {
+test('actions of no user are in the history without one, and a user has the newest of their names', async () => {
   const histories: Record<number, unknown> = {
     1: listOf(
       logRow(12, '2015-05-07 12:00:00', 'x', { user_id: '0', username: null }),

@@ -130,7 +130,7 @@ describe('the example of the old page', () => {
     ]);
   });
 
-  test('brings the history along, newest first after what happens here, whose numbers go on', async () => {
+  test('imports the history, newest first after new events, whose numbers continue', async () => {
     const { output } = await run(from, ['--dry-run']);
     expect(output).toContain('6 rows of their history to add, 0 here already');
     expect(await historyOf(app, 1)).toMatchObject({ success: 0 });
@@ -266,7 +266,7 @@ test('an installation of ours is an old server too: what it answers is answered 
   await own.close();
 });
 
-test('an import that is killed in the midst of the history has added no task, and the next one goes on', async () => {
+test('an import that is killed within the history has added no task, and the next one continues', async () => {
   const tasks = Array.from({ length: 12 }, (_, index) => ({
     ...PAGE.data[1],
     id: String(index + 1),

@@ -94,7 +94,7 @@ function hourly(): RepeatRule {
 }
 
 describe('explainSlot', () => {
-  test('tells of a slot that is due, ran, was skipped, is to come, or was never there', async () => {
+  test('explains a slot that is due, ran, was skipped, is in the future, or never existed', async () => {
     const rule = hourly();
     const from = inHours(-5);
     const [task = 0] = await addTasks(em, { count: 1, rule, from, catchUp: 'LATEST' });
@@ -120,7 +120,7 @@ describe('explainSlot', () => {
     expect(off.because).toBe(`Rule 1: the rule has minute ${rule.minute}; the clock shows ${shown % 60}.`);
   });
 
-  test('tells why a run ended that never began, and not that it waits', async () => {
+  test('explains why a run ended that never began, and not that it waits', async () => {
     const rule = hourly();
     const [task = 0] = await addTasks(em, { count: 1, rule, from: inHours(-2), catchUp: 'ALL', overlap: 'ALLOW' });
     const [slot = new Date()] = compileSchedule([rule], 'UTC').slots(inHours(-2), new Date(), 1);
@@ -132,7 +132,7 @@ describe('explainSlot', () => {
     });
   });
 
-  test('tells of a run that began long after it was fired what it may have waited for', async () => {
+  test('explains what a run may have waited for that began long after it was fired', async () => {
     const rule = hourly();
     const [task = 0] = await addTasks(em, { count: 1, rule, from: inHours(-2), catchUp: 'ALL', overlap: 'ALLOW' });
     const [slot = new Date()] = compileSchedule([rule], 'UTC').slots(inHours(-2), new Date(), 1);
@@ -144,7 +144,7 @@ describe('explainSlot', () => {
     );
   });
 
-  test('tells that a pause is as old as what is on record, at least, where its beginning was removed', async () => {
+  test('says that a pause is at least as old as the records if its beginning was removed', async () => {
     const [task = 0] = await addTasks(em, { count: 1, from: inHours(-1) });
     const day = (n: number) => new Date(minuteOf(Date.now()).getTime() - n * DAY).toISOString();
     await rows(em, 'update task set created_at = ?::timestamptz', [day(400)]);
@@ -173,7 +173,7 @@ describe('explainSlot', () => {
     }
   });
 
-  test('tells of many slots that were skipped in a row', async () => {
+  test('explains many slots that were skipped in a row', async () => {
     const [task = 0] = await addTasks(em, { count: 1, rule: EVERY, from: inHours(-10) });
     await engine.fireAll(em);
     const explanation = await explain(task, minuteOf(Date.now() - 5 * HOUR));
@@ -182,7 +182,7 @@ describe('explainSlot', () => {
     expect(explanation.because).toContain(`It is one of ${explanation.gapCount} slots from `);
   });
 
-  test('tells of a pause as long as it lasts, edits of the paused task included, and of a deletion', async () => {
+  test('explains a pause as long as it lasts, edits of the paused task included, and a deletion', async () => {
     const { addTask } = await app.query<{ addTask: { task: { id: string; legacyId: number } } }>(
       `mutation { addTask(input: { name: "n", className: "\\\\scheduler\\\\Tasks\\\\ProcessHoldingTask",
         repeatItems: [{ minute: null }] }) { task { id legacyId } } }`,
@@ -239,7 +239,7 @@ describe('explainSlot', () => {
 });
 
 describe('coverage', () => {
-  test('counts what ran, was skipped, alone or in a gap, and is to come; together all that was due', async () => {
+  test('counts slots that ran, were skipped, alone or in a gap, or are in the future; together all that were due', async () => {
     const from = inHours(-12);
     // Measured from the same instant, since a minute may pass in between.
     const to = new Date(from.getTime() + 14 * HOUR);

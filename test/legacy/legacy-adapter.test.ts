@@ -359,7 +359,7 @@ describe('a body', () => {
   });
 });
 
-describe('an error of our own API is told in the words of the old one', () => {
+describe('an error of our own API is reported in the words of the old one', () => {
   const told = async (error: GraphQLErrorLike, query: string, body?: string) => {
     const rest = body === undefined ? {} : post(body);
     return JSON.parse(await answer(scheduler(query), [{ data: null, errors: [error] }], rest)).message;

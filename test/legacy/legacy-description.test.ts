@@ -80,7 +80,7 @@ test.each(['/api/v1/', '/api/v1/openapi.json'])(
   },
 );
 
-test('/api/v1/ is a page that needs nothing from elsewhere and tells of every action and parameter', async () => {
+test('/api/v1/ is a self-contained page that describes every action and parameter', async () => {
   const { status, headers, text } = await get(`${app.address}/api/v1/`);
   expect(status).toBe(200);
   expect(headers.get('content-type')).toBe('text/html; charset=utf-8');

@@ -112,7 +112,7 @@ describe('an Idempotency-Key', () => {
     expect(await call(other, `deleteTask&taskId=${id}`)).toContain('"success":0');
   });
 
-  test('executes a task once, though the caller asks again while the run goes on', async () => {
+  test('executes a task once, even if the caller repeats the call during the run', async () => {
     const id = await addHeld();
     const first = call(app, `executeTask&taskId=${id}`, 'execute');
     const attempt = await held.next();
@@ -166,7 +166,7 @@ describe('executeTask', () => {
     expect(await failing).toBe('{"success":0,"message":"No such location"}');
   });
 
-  test('names the run that goes on beyond its time, and the run ends as it would', async () => {
+  test('names the run that exceeds the time limit of the call, and the run ends normally', async () => {
     const id = await addHeld();
     const reply = call(app, `executeTask&taskId=${id}`);
     const attempt = await held.next();
@@ -179,7 +179,7 @@ describe('executeTask', () => {
     await expect.poll(() => call(app, `getTaskHistory&taskId=${id}`)).toContain('message=in the end');
   });
 
-  test('goes on when its caller hangs up', async () => {
+  test('continues when its caller hangs up', async () => {
     const id = await addHeld();
     const hung = request(`${app.address}/api/v1/api.php?${signedCall(`executeTask&taskId=${id}`)}`);
     const closed = new Promise((resolve) => hung.once('close', resolve));

@@ -16,7 +16,7 @@ describe.skipIf(!hasPhp())(`real PHP agrees${WITHOUT_PHP}`, () => {
   test('on what any query holds', () => queriesAreReadAsPhpDoes(COUNT));
   test('on names with many brackets', () => nestedNamesAreReadAsPhpDoes(COUNT));
   test('on JSON that it decodes and encodes again', () => jsonIsRecodedAsPhpDoes(COUNT));
-  test('on what is no JSON', () => damagedJsonIsRefusedWherePhpDoes(COUNT));
+  test('on text that is not JSON', () => damagedJsonIsRefusedWherePhpDoes(COUNT));
   test('on numbers', () => numbersAreWrittenAsPhpDoes(COUNT));
   test('on every tenth character', () => charactersAreWrittenAsPhpDoes(10));
 });

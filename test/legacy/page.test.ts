@@ -108,7 +108,7 @@ describe('the examples of the old page, one after the other', () => {
     expect(tasks).toContain(items);
   });
 
-  test('deleteTask says what it deleted; the task is gone from the list and its history stays', async () => {
+  test('deleteTask says what it deleted; the task leaves the list and its history remains', async () => {
     const reply = await app.legacy('target=scheduler&action=deleteTask&taskId=1');
     expect(reply).toBe('{"success":1,"message":"Task \\"New \\"Task\\" \\/ \\u00e4\\" (1) deleted","data":null}');
     expect(await app.legacy('target=scheduler&action=getTasks')).toBe('{"success":1,"data":[]}');

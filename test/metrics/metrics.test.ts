@@ -161,7 +161,7 @@ test('the queue, the places and what is overdue are those of the moment', async 
   expect(ready + waiting).toBe(2);
 });
 
-test('slots are compared with the ledger, and those without a record are told', async () => {
+test('slots are compared with the ledger, and those without a record are reported', async () => {
   const own = await testDatabase();
   const app = await startTestApp(own.url, { settings: { ROLE: 'gateway' } });
   const [task = 0] = await addTasks(own.orm.em, {
@@ -238,7 +238,7 @@ describe('requests', () => {
   });
 });
 
-test('whatever the files for Prometheus and Grafana ask for is told', async () => {
+test('every metric that the files for Prometheus and Grafana use exists', async () => {
   const files = await Promise.all(
     ['prometheus/alerts.yaml', 'grafana/slotkeeper.json'].map((path) =>
       readFile(new URL(`../../deploy/${path}`, import.meta.url), 'utf8'),
@@ -256,7 +256,7 @@ test('whatever the files for Prometheus and Grafana ask for is told', async () =
 });
 
 describe('a runner with METRICS_PORT', () => {
-  test('tells of its process and its connections, and of health', async () => {
+  test('reports its process, its connections and its health', async () => {
     const address = runner.metricsAddress ?? '';
     const told = await scrape(address, gateway.authorization);
     expect(told.value('process_resident_memory_bytes')).toBeGreaterThan(0);
@@ -266,7 +266,7 @@ describe('a runner with METRICS_PORT', () => {
     expect((await get(`${address}/healthz`)).status).toBe(200);
   });
 
-  test('tells nobody without credentials, and serves nothing else', async () => {
+  test('answers no one without credentials, and serves nothing else', async () => {
     const address = runner.metricsAddress ?? '';
     expect((await get(`${address}/metrics`)).status).toBe(401);
     const headers = { authorization: gateway.authorization };

@@ -74,7 +74,7 @@ async function settled(reason: StopReason, end: () => string) {
   return readRun();
 }
 
-test('work that was done while the attempt was taken for lost counts, where nobody has taken it over', async () => {
+test('work that was done while the attempt was considered lost counts, unless another runner took it over', async () => {
   expect(await settled('LOST', () => 'all done')).toEqual([{ state: 'SUCCEEDED', message: 'all done' }]);
 });
 

@@ -96,7 +96,7 @@ test('what is too long, too much or no JSON is cut, with a mark that says so, an
   expect(lines[1_000]?.message).toBe('The log was cut after 1000 lines.');
 });
 
-test('progress is told a few times a second at most, as a part or as a count, and the last one always', async () => {
+test('progress is reported at most a few times a second, as a fraction or a count, and the last value always', async () => {
   const { told, progress } = await tell(async (context) => {
     for (let done = 0; done <= 150; done += 1) {
       context.progress(done, 150);

@@ -55,7 +55,7 @@ async function openSocket(app: TestApp) {
   return { messages, closed };
 }
 
-test('a gateway that stops tells its subscribers to connect again, and answers whoever waits', async () => {
+test('a gateway that stops tells its subscribers to reconnect, and answers waiting calls', async () => {
   const runner = await start('runner');
   const gateway = await start('gateway');
   const task = await addTask(gateway);

@@ -83,7 +83,7 @@ describe('a gateway', () => {
     await stream.close();
   });
 
-  test('without a runner waits as long as it is told and answers QUEUED; a runner that comes later runs it', async () => {
+  test('without a runner waits as long as requested and answers QUEUED; a runner that starts later runs it', async () => {
     const gateway = await start('gateway');
     const begin = performance.now();
     const { id, state } = await execute(gateway, await addTask(gateway), 1);
@@ -102,7 +102,7 @@ describe('a gateway', () => {
     expect(await answer).toMatchObject({ state: 'SUCCEEDED', message: 'in time' });
   });
 
-  test('may be stopped and another take its place while the run goes on', async () => {
+  test('may be stopped and replaced while the run continues', async () => {
     const first = await start('gateway');
     const runner = await start('runner');
     const { id } = await execute(first, await addTask(first));
@@ -166,7 +166,7 @@ describe('a runner that stops', () => {
     expect(typesOf(run).filter((type) => type === 'SUCCEEDED')).toHaveLength(1);
   });
 
-  test('ends within a bounded time when the database is gone, and its run is made by another', async () => {
+  test('ends within a bounded time when the database is lost, and another runner makes its run', async () => {
     const gateway = await start('gateway');
     const way = await proxyTo(database.url);
     const first = await start('runner', 0, way.url);

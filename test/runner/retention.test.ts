@@ -161,7 +161,7 @@ test('the newest run of a task stays, however old it is', async () => {
   expect(await rows(em, 'select id from run')).toEqual([{ id: DAYS * 24 }]);
 });
 
-test('a subscriber whose cursor is older is told so over each transport, and one whose cursor is younger goes on', async () => {
+test('a subscriber with an older cursor gets an error over each transport, and one with a newer cursor continues', async () => {
   const old = await cursorAt(new Date(Date.now() - 35 * DAY));
   const young = await cursorAt(new Date(Date.now() - DAY));
   await removeOld(em, RULE, never);
@@ -285,7 +285,7 @@ test('a retention of 0 days keeps everything', async () => {
   expect(await counts()).toEqual(before);
 });
 
-test('killed between any two statements it leaves a whole record, and the next one goes on', async () => {
+test('killed between any two statements it leaves a complete record, and the next one continues', async () => {
   const other: MikroORM = await openOrm(database.url, 2);
   const cutter = await Cutter.on(other);
   let cuts = 0;
@@ -316,7 +316,7 @@ test('several at once remove what one would have', async () => {
   await Promise.all(others.map((orm) => orm.close()));
 });
 
-test('a reader that retention overtakes in the middle of the log is told, and skips nothing in silence', async () => {
+test('a reader that retention overtakes within the log gets an error, and skips nothing silently', async () => {
   const notifications = new Notifications(database.url, log);
   await notifications.start();
   const tail = new EventTail(em, notifications, log);
@@ -383,7 +383,7 @@ async function forgetNumbers(): Promise<void> {
 
 const unnumbered = () => rows(em, 'select id from event where seq is null limit 1');
 
-test('events that nobody has ever read go as well', async () => {
+test('events that were never read are removed too', async () => {
   await forgetNumbers();
   await rows(em, `update event set at = at - interval '40 days'`);
   await removeOld(em, RULE, never);
@@ -391,7 +391,7 @@ test('events that nobody has ever read go as well', async () => {
   expect(await unnumbered()).toEqual([]);
 });
 
-test('a runner numbers the events that nobody reads, at its start and now and then', async () => {
+test('a runner sequences unread events, at its start and periodically', async () => {
   await forgetNumbers();
   const runner = await startTestApp(database.url, { settings: { ROLE: 'runner', RETENTION_DAYS: 0 } });
   try {

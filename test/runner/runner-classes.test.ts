@@ -80,7 +80,7 @@ async function expectCovered(slots: readonly Date[]): Promise<void> {
   expect(coverage).toMatchObject({ expected: 5, unaccounted: 0 });
 }
 
-test('of a class that nobody has the newest slot stays due, the others are recorded, and explainSlot says why', async () => {
+test('if no runner has the class, the newest slot stays due, the others are recorded, and explainSlot says why', async () => {
   const { task, slots } = await addUnserved({ catchUp: 'LATEST' });
   await sweep();
   expect(await outcomes()).toEqual(['NO_RUNNER', 'NO_RUNNER', 'NO_RUNNER', 'NO_RUNNER']);
@@ -124,7 +124,7 @@ test.each(POLICIES)('while nobody has the class, the catch-up policy %s', async 
   await expectCovered(slots);
 });
 
-test('a change of the schedule settles slots that nobody could run yet: what is to run waits for its runner', async () => {
+test('a change of the schedule settles slots that no runner could run: those that are to run wait for their runner', async () => {
   const { task, slots } = await addUnserved({ catchUp: 'LATEST' });
   await em.fork().transactional((transaction) => lockAndSettle(transaction, jobs, task));
   expect(await outcomes()).toEqual(['NO_RUNNER', 'NO_RUNNER', 'NO_RUNNER', 'NO_RUNNER', 'QUEUED']);

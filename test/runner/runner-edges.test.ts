@@ -72,7 +72,7 @@ test.each(['FAILED', 'HANDED_BACK'] as const)(
   },
 );
 
-test('a run whose runner dies after somebody asked to cancel it is cancelled, and the next one gets its turn', async () => {
+test('a run whose runner dies after a cancel request is cancelled, and the next one gets its turn', async () => {
   const [task = 0] = await addTasks(em, { count: 1, retryAttempts: 3 });
   const run = (await engine.request(em, task)) ?? 0;
   const { attempts } = await engine.take(em, 1);
@@ -86,7 +86,7 @@ test('a run whose runner dies after somebody asked to cancel it is cancelled, an
   expect(next.attempts.map(({ runId }) => runId)).toEqual([waiting]);
 });
 
-test('an attempt that succeeded is a success, though somebody asked to cancel it meanwhile', async () => {
+test('an attempt that succeeded is a success, despite a cancel request in the meantime', async () => {
   const [task = 0] = await addTasks(em, { count: 1 });
   const run = (await engine.request(em, task)) ?? 0;
   const { attempts } = await engine.take(em, 1);
@@ -182,7 +182,7 @@ test('a slot that is on the ledger already makes no later one wait for it', asyn
   expect(await findBroken(em)).toEqual([]);
 });
 
-test('a pointer that moves over a slot which is on the ledger already is told in the log', async () => {
+test('a pointer that moves over a slot which is already on the ledger is reported in the log', async () => {
   const minute = Math.floor(Date.now() / 60_000);
   const slot = new Date(minute * 60_000);
   await addTasks(em, { count: 2, rule: everyHourAt(slot.getUTCMinutes()), from: new Date(slot.getTime() - 1) });
@@ -242,7 +242,7 @@ test('the slot after the next one that a slow process computes from old rules ne
   expect(pointers).toEqual({ ahead: 24 });
 });
 
-test('one transaction fires some ten thousand slots, whoever has missed little among them, and the next ones the rest', async () => {
+test('one transaction fires some ten thousand slots, tasks with few missed slots first, and the next ones the rest', async () => {
   const from = new Date(Date.now() - 1_000 * 60_000);
   await addTasks(em, { count: 13, rule: EVERY, from, overlap: 'ALLOW', catchUp: 'ALL' });
   const [fresh = 0] = await addTasks(em, { count: 1, rule: EVERY, from: new Date(Date.now() - 3 * 60_000) });

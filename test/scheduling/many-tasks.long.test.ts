@@ -93,7 +93,7 @@ test('100,000 tasks cost no more at a start and while nothing is due than 1,000'
   expect(many.mib).toBeLessThan(few.mib * 1.2);
 });
 
-test('a feed of 100,000 tasks comes in pages, and then tells of the one that changed', async () => {
+test('a feed of 100,000 tasks comes in pages, and then reports the one that changed', async () => {
   const app = await startProcess(large.url);
   processes.push(app);
   const before = await residentMiB(app.child.pid);
@@ -118,7 +118,7 @@ test('a feed of 100,000 tasks comes in pages, and then tells of the one that cha
   await stream.close();
 });
 
-test('what is to come is told of 100,000 tasks, now and after all of them were due', async () => {
+test('the upcoming slots of 100,000 tasks are reported, now and after all of them were due', async () => {
   const app = await startProcess(large.url);
   processes.push(app);
   const upcoming = async (from: number) => {
@@ -144,7 +144,7 @@ test('what is to come is told of 100,000 tasks, now and after all of them were d
   expect(later.slice(0, 80)).toEqual(first.slice(0, 80).map(({ at, legacyId }) => ({ at: shift(at), legacyId })));
 });
 
-test('the load of 100,000 tasks and of a million runs is told for an hour and for a month', async () => {
+test('the load of 100,000 tasks and of a million runs is reported for an hour and for a month', async () => {
   // Each task ran on the ten days before its next slot.
   await rows(
     large.orm.em,

@@ -70,7 +70,7 @@ test('a runner says its places and how many of them are taken, and a run who mak
   await expect.poll(async () => (await ask()).queue).toEqual({ ...nothing, delayed: 1 });
 });
 
-test('lateness is told of the slots of the last minutes, of those that wait too, and not of those skipped', async () => {
+test('lateness covers the slots of the last minutes, waiting ones included, without skipped ones', async () => {
   const lateness = async (minutes?: number) => {
     const answer = await app.query<{ lateness: Record<'slots' | 'p50Seconds' | 'p99Seconds' | 'maxSeconds', number> }>(
       'query ($minutes: Int! = 60) { lateness(minutes: $minutes) { slots p50Seconds p99Seconds maxSeconds } }',

@@ -393,7 +393,7 @@ describe('slotLoad and slotLanes', () => {
     }
   });
 
-  test('list the gaps of the range, and are told to whoever may read', async () => {
+  test('list the gaps of the range, for every user who may read', async () => {
     const [id] = await addTasks(em, { count: 1, rule: EVERY, from: inHours(-10) });
     await engine.fireAll(em);
     const key = { key: 'reader-key', secret: 'reader-secret' };

@@ -288,7 +288,7 @@ describe('an expected status', () => {
     (text) => expect(parseExpectedStatus(text)).toBeNull(),
   );
 
-  test('is no more than 20 of them', () => {
+  test('is at most 20 of them', () => {
     expect(parseExpectedStatus(new Array(20).fill('200').join())).toHaveLength(20);
     expect(parseExpectedStatus(new Array(21).fill('200').join())).toBeNull();
   });

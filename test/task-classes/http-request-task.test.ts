@@ -609,7 +609,7 @@ describe('https', () => {
     expect(await callResolved(url('hooks.example', '/down'))).toMatchObject({ state: 'SUCCEEDED' });
   });
 
-  test('is what a secret needs that is stored for a host, whoever answers to its name by plain http', async () => {
+  test('is required for a secret that is stored for a host, whatever answers at its name by plain http', async () => {
     answers.set('hooks.example', [ipv4('127.0.0.1')]);
     const connections = receiver.connections();
     const run = await callResolved(`http://hooks.example:${receiver.port}/`, secretHeaders);
@@ -634,7 +634,7 @@ describe('https', () => {
   });
 });
 
-describe('a request under way', () => {
+describe('a running request', () => {
   test('ends at once when its run is cancelled', async () => {
     const { executeTask } = await app.query<{ executeTask: { run: { id: string } } }>(
       'mutation ($data: JSON) { executeTask(input: { task: { legacyId: 1 }, data: $data }) { run { id } } }',

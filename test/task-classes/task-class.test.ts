@@ -169,7 +169,7 @@ describe('an attempt', () => {
     hanging.reject(new Error('let go'));
   });
 
-  test('may throw, return and log what is no text, and ends nothing but itself', async () => {
+  test('may throw, return and log values that are not text, and ends nothing but itself', async () => {
     const outcomes = [
       [() => Promise.reject(Object.create(null)), 'FAILED', '[a value that is no text: object]'],
       [() => Promise.reject(Object.assign(new Error(), { message: { code: 1 } })), 'FAILED', '[object Object]'],
@@ -328,7 +328,7 @@ describe('a gateway without the code', () => {
 });
 
 describe('of an exclusive class', () => {
-  test('one run is under way at once on all runners, whatever its task, and the others wait', async () => {
+  test('one run at a time is running on all runners, across all tasks, and the others wait', async () => {
     const held = heldClass('\\test\\Alone');
     const other = heldClass('\\test\\Other');
     const taskClasses = [{ ...held.taskClass, exclusive: true }, other.taskClass];
@@ -391,7 +391,7 @@ describe('of an exclusive class', () => {
     }
   });
 
-  test('many takers at once, all of whom find its jobs, leave one run under way and lose none', async () => {
+  test('many concurrent takers, all of which find its jobs, leave one run running and lose none', async () => {
     const jobs = new Jobs(database.url, pino({ level: 'silent' }), false);
     await jobs.start();
     try {

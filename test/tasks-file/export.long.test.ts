@@ -476,7 +476,7 @@ describe('a file', () => {
   });
 });
 
-describe('what somebody changed since the export', () => {
+describe('changes since the export', () => {
   test('is a conflict that stops all of it and says who, unless it is forced', async () => {
     await add({ name: 'One' });
     await add({ name: 'Two' });
@@ -570,7 +570,7 @@ test('two that apply a file with new tasks at the same instant add them once', a
   expect((await exported()).tasks).toHaveLength(2);
 });
 
-test('all faults are told together with their places, and nothing is changed', async () => {
+test('all faults are reported together with their places, and nothing is changed', async () => {
   await add({ name: 'Here' });
   const { tasks } = await exported();
   const wrong = { name: 'x', className: HOLDING };

@@ -157,7 +157,7 @@ const wake = () => rows(em, `select pg_notify('slotkeeper_events', '')`);
 /** An hourly rule that is not due for half an hour. */
 const hourly = () => everyHourAt((new Date().getUTCMinutes() + 30) % 60);
 
-test('a feed begins with all tasks in pages, and then tells what is added, edited, paused and deleted', async () => {
+test('a feed begins with all tasks in pages, and then reports what is added, edited, paused and deleted', async () => {
   await addTasks(em, { count: 600 });
   const list = await new List().open();
   await expect.poll(() => list.shown().length).toBe(600);
@@ -187,7 +187,7 @@ test('a feed begins with all tasks in pages, and then tells what is added, edite
   expect(list.shown()).toEqual(await listed(null));
 });
 
-test('a task that enters or leaves the filter is told as such, others are not told of', async () => {
+test('a task that enters or leaves the filter is reported as such, others are not reported', async () => {
   await addTasks(em, { count: 5 });
   const filter = { name: 'seen' };
   const list = await new List(filter).open();
@@ -215,7 +215,7 @@ test('a task that enters or leaves the filter is told as such, others are not to
   }
 });
 
-test('a next run or last run that moves is told, also where many slots are skipped at once and no run is made', async () => {
+test('a next run or last run that moves is reported, also if many slots are skipped at once and no run is made', async () => {
   const from = new Date(Date.now() - 20 * 3_600_000);
   await addTasks(em, { count: 1, rule: hourly(), from, catchUp: 'LATEST' });
   await addTasks(em, { count: 1, rule: EVERY, from, catchUp: 'NONE' });
@@ -233,7 +233,7 @@ test('a next run or last run that moves is told, also where many slots are skipp
   expect(list.shown()[0]).toMatchObject({ lastRunAt: expect.any(String) });
 });
 
-test('a feed that is dropped in the middle of its snapshot goes on where it was', async () => {
+test('a feed that is disconnected within its snapshot continues where it was', async () => {
   await addTasks(em, { count: 1_000 });
   const list = await new List().open();
   await expect.poll(() => list.read().told.length).toBeGreaterThan(0);

@@ -85,7 +85,7 @@ describe('a list of tasks', () => {
     }
   });
 
-  test('goes on from a cursor that another selection of fields gave', async () => {
+  test('continues from a cursor of another selection of fields', async () => {
     const page = 'pageInfo { endCursor hasNextPage }';
     for (const order of ['ID', 'NAME', 'NEXT_RUN_AT', 'LAST_RUN_AT']) {
       const seen: unknown[] = [];

@@ -49,7 +49,7 @@ test('a rule that can never fire may be drafted, and not be stored', () => {
   expect(fieldOf(() => readRepeatItems(never, BERLIN))).toEqual(['repeatItems', 0, expect.any(String)]);
 });
 
-test('what is left out of a policy is no column, and null is none but for the age of missed slots', () => {
+test('a field that is left out of a policy sets no column, and so does null, except for the age of missed slots', () => {
   expect(readPolicy({ queueLimit: null, catchUpMaxAgeSeconds: null, retry: { jitter: 0 } })).toEqual({
     catchUpMaxAgeSeconds: null,
     retryJitter: 0,
