@@ -255,7 +255,7 @@ export type SlotState =
   | 'PLANNED'
   /** The run is waiting. */
   | 'QUEUED'
-  /** An attempt of the run is under way. */
+  /** An attempt of the run is running. */
   | 'RUNNING'
   /** The slot was skipped for a recorded reason. */
   | 'SKIPPED'

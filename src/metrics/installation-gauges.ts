@@ -43,7 +43,7 @@ export class InstallationGauges {
       'Runs that have not begun: ready for a place, delayed until they are tried again, waiting for an earlier run.',
       ['state'],
     );
-    this.#running = metrics.gaugeOf('running_runs', 'Runs with an attempt under way.');
+    this.#running = metrics.gaugeOf('running_runs', 'Runs with a running attempt.');
     this.#places = metrics.gaugeOf('places', 'Runs that the live runners can do at once.', ['state']);
     this.#runners = metrics.gaugeOf('runners', 'Live processes that run tasks.');
     this.#overdue = metrics.gaugeOf('overdue_seconds', 'Age of the oldest slot that is due and not fired yet.');

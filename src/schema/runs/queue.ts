@@ -15,7 +15,7 @@ interface QueueRow {
 const QueueRef = builder.objectRef<QueueRow>('Queue').implement({
   description: 'Counts of unfinished runs.',
   fields: (t) => ({
-    running: t.exposeInt('running', { description: 'Runs with an attempt under way.' }),
+    running: t.exposeInt('running', { description: 'Runs with a running attempt.' }),
     ready: t.exposeInt('ready', {
       description: 'Runs that the next runner with a free place and their task class can take.',
     }),
@@ -55,7 +55,7 @@ const MAX_MINUTES = 60;
 builder.queryFields((t) => ({
   queue: t.field({
     type: QueueRef,
-    description: 'How many runs are under way, how many wait, and for what.',
+    description: 'How many runs are running, how many wait, and for what.',
     complexity: 20,
     resolve: async (_root, _arguments, { em }) => {
       const { rows } = await sql<QueueRow>`

@@ -22,7 +22,7 @@ export const SlotStateEnum = describedEnum<SlotState>('SlotState', 'The outcome 
   FAILED: 'The last attempt of the run failed.',
   CANCELLED: 'The run was cancelled.',
   SKIPPED: 'The slot was skipped for a recorded reason.',
-  RUNNING: 'An attempt of the run is under way.',
+  RUNNING: 'An attempt of the run is running.',
   QUEUED: 'The run is waiting.',
   PLANNED: 'The slot is in the future, or due and not fired yet.',
 });
@@ -40,7 +40,7 @@ const COUNT_DESCRIPTIONS: Record<SlotState, string> = {
   FAILED: 'Slots whose run failed.',
   CANCELLED: 'Slots whose run was cancelled.',
   SKIPPED: 'Slots that were skipped; slots in gaps are counted one by one.',
-  RUNNING: 'Slots whose run is under way.',
+  RUNNING: 'Slots whose run is running.',
   QUEUED: 'Slots whose run is waiting.',
   PLANNED: 'Slots in the future, or due and not fired yet.',
 };
