@@ -47,6 +47,15 @@ describe('links', () => {
   });
 });
 
+test('files and folders that a page names are there', () => {
+  const FOLDERS = 'src|test|docs|deploy|scripts|bench|examples|bin';
+  const named = docs.flatMap(({ path: page, text }) =>
+    [...text.matchAll(new RegExp(`\`((?:${FOLDERS})/[\\w./-]*)\``, 'g'))].map(([, path = '']) => ({ page, path })),
+  );
+  expect(named.length).toBeGreaterThan(100);
+  expect(named.filter(({ path }) => !existsSync(join(PROJECT, path)))).toEqual([]);
+});
+
 test('the README stays short', () => {
   expect(readme.text.split('\n').length).toBeLessThanOrEqual(151);
 });
