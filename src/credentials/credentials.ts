@@ -95,7 +95,7 @@ export class Credentials {
   readonly #em: EntityManager;
   readonly #vault: Vault;
   readonly #keys: DataLoader<string, StoredKey | null>;
-  /** Opened secrets by their sealed form. */
+  /** Digests of opened secrets, by the sealed secret. */
   readonly #digests = new LRUCache<string, Buffer>({
     max: MAX_DIGESTS,
     memoMethod: (sealed) => digest(this.#vault.open(Buffer.from(sealed, 'latin1'))),

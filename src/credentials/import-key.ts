@@ -18,7 +18,7 @@ interface KeyToImport extends KeyAndSecret {
 }
 
 const MAX_LENGTH = 255;
-/** Characters that are unambiguous both in a header and in a query string. */
+/** Text that a header and a query string both carry unambiguously. */
 const PRINTABLE = /^[\x21-\x7e]+$/;
 
 function readPart(text: string, path: string): string {

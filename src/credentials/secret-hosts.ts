@@ -1,10 +1,10 @@
 // Where a stored secret may be sent: by https to a host, whose certificate proves its identity, or by plain http to an
-// origin that is listed as such. With plain http, whoever controls the DNS zone or the network in between can answer.
+// origin that is listed as such. Over plain http, anyone who controls the DNS zone or the network in between can answer.
 import { isIPv6 } from 'node:net';
 import { hostMatches, hostOf, parseHostPattern } from '../lib/host-pattern.ts';
 
 export const SECRET_HOST_RULE =
-  '"example.org" or "*.example.org" (https, any port), or "http://example.org" or "http://example.org:8080" (plain http too)';
+  '"example.org" or "*.example.org" (https at any port), or "http://example.org" or "http://example.org:8080" (plain http at that port)';
 
 const PLAIN = /^http:\/\/(\[[^\]]*\]|[^:]*)(?::(\d{1,5}))?$/i;
 const MAX_PORT = 65_535;

@@ -34,8 +34,8 @@ export class Vault {
   }
 
   /**
-   * Equal for equal texts. Without the master key it reveals nothing of the text, as a plain digest of a short text
-   * would.
+   * Equal for equal texts. It reveals nothing of the text without the master key, whereas a plain digest of a short
+   * text can be guessed.
    */
   fingerprint(text: string): string {
     return createHmac('sha256', this.#masterKey).update('fingerprint\0').update(text).digest('base64url');

@@ -21,7 +21,7 @@ export function toDate(text: string): Date {
   return new Date(toIso(text));
 }
 
-/** Milliseconds since 1970, from a column's text. Throws for other texts. */
+/** Microseconds since 1970, from a column's text. Throws for other texts. */
 export function toMicroseconds(text: string): number {
   const beyond = TEXT.exec(text)?.[3]?.padEnd(6, '0').slice(3) ?? '0';
   return Date.parse(toIso(text)) * 1_000 + Number(beyond);

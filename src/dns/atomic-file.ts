@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
 import { codeOf } from '../lib/describe-error.ts';
 import { syncToDisk } from '../lib/sync-to-disk.ts';
 
-/** The suffix of files that are not renamed yet; the next push removes those of a killed process. */
+/** Names of files that are not renamed yet; the next push removes those of a killed process. */
 export const TEMPORARY = /^\.slotkeeper-[0-9a-f]{16}\.tmp$/;
 
 /** Replaces the file atomically. The new content is synced before the rename, and the folder after it. */

@@ -85,7 +85,7 @@ const RunSchema = defineEntity({
   indexes: [
     { name: 'run_by_task', properties: ['task', 'id'] },
     { name: 'run_by_state', properties: ['state', 'id'] },
-    // Partial: only the few unfinished runs.
+    // Partial: only the few skipped slots.
     { name: 'run_by_skip_reason', properties: ['skipReason', 'id'], where: 'skip_reason is not null' },
     { name: 'run_by_request', properties: ['trigger', 'id'], where: "trigger <> 'SCHEDULE'" },
     { name: 'run_without_slot', properties: ['slot', 'id'], where: 'slot is null' },

@@ -15,7 +15,7 @@ export interface LaneSlot {
   at: Date;
   state: SlotState;
   skipReason: SkipReason | null;
-  /** Without future slots and without slots that were skipped in a gap. */
+  /** Null for a future slot, and for one that was skipped in a gap. */
   runId: number | null;
 }
 

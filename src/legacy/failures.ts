@@ -54,14 +54,13 @@ function idOf(parameters: PhpArray, name: string): number {
 function wrongValue(reason: string, path: string[], action: LegacyAction, parameters: PhpArray): LegacyError {
   const { name, value } = findParameter(path, action, parameters);
   const fault = spellOldNames(reason, path);
-  return new LegacyError(
-    `${name}: ${fault}${value === undefined || isShown(value, fault) ? '' : `; sent ${show(value)}`}`,
-  );
+  const sent = value === undefined || isShown(value, fault) ? '' : `; sent ${show(value)}`;
+  return new LegacyError(`${name}: ${fault}${sent}`);
 }
 
-/** Whether a message already has the value, as text or as a number. */
+/** Whether a message ends with the value that came, quoted or, as numbers in a form are, without quotes. */
 function isShown(value: PhpValue, message: string): boolean {
-  return message.includes(show(value)) || (typeof value === 'string' && value !== '' && message.includes(value));
+  return [show(value), String(value)].some((text) => message.endsWith(`got ${text}`));
 }
 
 /** The arguments of our documents that hold the caller's values. */

@@ -8,7 +8,7 @@ import { badInput } from './faults.ts';
 export function readText(text: string, path: string, { least = 0, most = 255 } = {}): string {
   const length = [...text].length;
   if (length < least || length > most) {
-    throw badInput(path, `must have ${least} to ${most} characters, got ${length}`);
+    throw badInput(path, `must have ${boundsOf(least, most)} characters, got ${length}`);
   }
   if (text.includes('\0')) throw badInput(path, 'must not contain a NUL character');
   return text;
@@ -22,7 +22,11 @@ export function containing(part: string, path: string): string {
 /** Returns `items` if there are `least` to `most`. BAD_USER_INPUT at `path` otherwise. */
 export function readList<Item>(items: readonly Item[], path: string, { least = 0, most = 500 } = {}): readonly Item[] {
   if (items.length >= least && items.length <= most) return items;
-  throw badInput(path, `must have ${least} to ${most} items, got ${items.length}`);
+  throw badInput(path, `must have ${boundsOf(least, most)} items, got ${items.length}`);
+}
+
+function boundsOf(least: number, most: number): string {
+  return least === 0 ? `at most ${most}` : `${least} to ${most}`;
 }
 
 const MS_PER_MINUTE = 60_000;

@@ -43,7 +43,7 @@ const POLL_MS = 2_000;
 const RECOVER_MS = 5_000;
 /** The most attempts that have ended but are not settled; at this limit no more are taken. */
 const MAX_ENDED = 500;
-/** How long after the last code was stopped settling goes on; the rest is left to other runners to recover. */
+/** How long settling continues after the last code was stopped; the rest is left to other runners to recover. */
 const LAST_SETTLE_MS = 4_000;
 /** The same for other work in progress. */
 const LAST_WORK_MS = 1_000;
@@ -66,9 +66,9 @@ export class Executor {
   readonly #retryAlarm: RetryAlarm;
   readonly #taker: Taker;
   #unlisten: (() => void) | undefined;
-  /** Stops taking attempts. */
+  /** Whether no more attempts are taken. */
   #draining = false;
-  /** Stops the code of all attempts. */
+  /** Whether the code of running attempts is being stopped. */
   #handingBack = false;
 
   constructor(options: ExecutorOptions) {

@@ -7,7 +7,7 @@ import { Coalesced } from '../lib/coalesced.ts';
 import { type RetentionRule, removeOld } from './retention.ts';
 
 const EVERY_MS = 3_600_000;
-/** Readers sequence the events that they are about to read. Without readers, housekeeping does it after this time. */
+/** Readers sequence the events that they are about to read. Housekeeping does it at this interval if there are none. */
 const NUMBER_EVERY_MS = 5_000;
 const BATCH = 1_000;
 

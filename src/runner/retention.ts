@@ -108,7 +108,7 @@ function removeHistory(em: EntityManager, days: number): Promise<number | typeof
   return alone(em, (transaction) => raiseFloor(transaction, 'history_floor', sql`log.floor`, days, sql`true`));
 }
 
-/** The imported history of tasks. */
+/** Removes the imported history of tasks that is past its retention. */
 function removeImported(em: EntityManager, days: number): Promise<number | typeof DONE> {
   return alone(em, async (transaction) => {
     const { rows } = await sql`

@@ -58,7 +58,7 @@ builder.mutationField('resumeInstallation', (t) =>
     nullable: true,
     authScopes: { admin: true },
     description:
-      'Releases the runners that a restore holds: due slots fire, and runs that were running are retried or fail. Repeating it changes nothing.',
+      'Releases the runners that a restore holds: due slots fire, and interrupted runs are retried or fail. Repeating it changes nothing.',
     args: { input: t.arg({ type: ResumeInstallationInput, required: true, defaultValue: {} }) },
     resolve: async (_root, { input }, context) => {
       const { em, notifications } = context;

@@ -113,7 +113,7 @@ describe('a zone', () => {
 
   test.each([
     [{ id: btoa('DnsServer:1') }, 'id', 'must be the id of a DnsZone'],
-    [{ name: 'x'.repeat(1_001) }, 'name', 'must have 0 to 1000 characters, got 1001'],
+    [{ name: 'x'.repeat(1_001) }, 'name', 'must have at most 1000 characters, got 1001'],
   ])('is not chosen by %j', async (by, field, message) => {
     const found = await refused('query ($by: DnsZoneBy!) { dnsZone(by: $by) { id } }', { by });
     expect(found).toMatchObject({ code: 'BAD_USER_INPUT', field: `by.${field}` });

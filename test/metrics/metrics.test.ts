@@ -141,7 +141,7 @@ test('the queue, the places and what is overdue are those of the moment', async 
   expect(before.value('slotkeeper_runners')).toBe(1);
   const queue = { ready: 0, delayed: 0, waiting: 0 };
   expect(before.sums('slotkeeper_queue_runs', 'state')).toEqual(queue);
-  // Runs of a task whose class nobody has any more, one slot of which is due.
+  // A task with a due slot whose class no runner has any more.
   await addTask('Left alone', { repeatItems: [{ minute: null }] });
   await sql(`update task set class_name = 'gone' where name = 'Left alone'`);
   await sql(`insert into run (task_id, trigger, state, actor_id, queued_at, job_id, next_attempt_at)

@@ -10,14 +10,17 @@ declare module 'vitest' {
   }
 }
 
-/** Whether this run of the suite is the one over compiled code. */
-export function isCompiledRun(): boolean {
-  return inject('isCompiled');
+/**
+ * How often a document is sent before its reply counts: once, or until compiled code answers it. Documents that change
+ * something are sent once.
+ */
+export function timesToSend(document: string): number {
+  return isCompiled(document) ? COMPILE_AFTER : 1;
 }
 
-/** How often a document is sent before its reply counts: once, or until it is compiled. What changes anything is sent once. */
-export function timesToSend(document: string): number {
-  return isCompiledRun() && isQuery(document) ? COMPILE_AFTER : 1;
+/** Whether compiled code is to answer the document in this run of the suite. */
+export function isCompiled(document: string): boolean {
+  return inject('isCompiled') && isQuery(document);
 }
 
 function isQuery(document: string): boolean {

@@ -9,7 +9,7 @@ import { schema } from '../../src/schema/index.ts';
 import { processHoldingTask } from '../../src/task-classes/built-in/process-holding-task.ts';
 import { KnownClasses } from '../../src/task-classes/known-classes.ts';
 import { TaskClasses } from '../../src/task-classes/registry.ts';
-import { timesToSend } from './compiled.ts';
+import { isCompiled } from './compiled.ts';
 
 interface AskOptions {
   role?: Role;
@@ -31,7 +31,7 @@ export async function execute(
     origin: 'the schema alone',
   };
   const contextValue = { ...asked, viewer };
-  if (timesToSend(source) > 1) {
+  if (isCompiled(source)) {
     // As in the product, what cannot be compiled or fails is executed the other way.
     const compiled = compileQuery(schema, parse(source));
     const result = isCompiledQuery(compiled) ? await compiled.query({}, contextValue, variables) : undefined;

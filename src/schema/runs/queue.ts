@@ -55,7 +55,7 @@ const MAX_MINUTES = 60;
 builder.queryFields((t) => ({
   queue: t.field({
     type: QueueRef,
-    description: 'How many runs are running, how many wait, and for what.',
+    description: 'The number of running and waiting runs, and what they wait for.',
     complexity: 20,
     resolve: async (_root, _arguments, { em }) => {
       const { rows } = await sql<QueueRow>`

@@ -99,7 +99,7 @@ builder.mutationFields((t) => ({
     type: DeleteTaskPayload,
     nullable: true,
     authScopes: operator,
-    description: 'Deletes a task. Its name, history and ids are kept; a running run finishes normally.',
+    description: 'Deletes a task. Its name, history and ids are kept. A running attempt finishes normally.',
     args: { input: t.arg({ type: DeleteTaskInput, required: true }) },
     resolve: (_root, { input }, context) => changeOne(context, 'deleteTask', input, deleteTask),
   }),
